@@ -1,0 +1,1 @@
+"""The engine: everything whose cost grows with bytes. Contracts in `interfaces`."""

@@ -1,0 +1,1 @@
+"""The reference engine: pure Python, the specification, the oracle and the rollback."""

@@ -1,0 +1,112 @@
+"""Every option once: flag, environment variable, default, help text.
+
+Precedence: flag, environment, config file, default. The value of an option and where it came from are
+found by `copilot_api.configuration`; this module only says which options there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal
+
+from copilot_api.redaction import Secret
+
+EngineName = Literal["native", "reference"]
+ErrorStyle = Literal["compat", "dialect"]
+
+EDITOR_VERSION = "1.104.3"
+"""VS Code version told to GitHub; the fallback of 0.7.0 (compat.md 2.5), a setting, never looked up."""
+
+PLAN_NAMES = ("individual", "business", "enterprise")
+
+
+def option(
+    default: Any,
+    help_text: str,
+    *,
+    alias: str | None = None,
+    metavar: str = "",
+    hidden: bool = False,
+) -> Any:
+    """Declare one option of `start`; the flag is the field's name with dashes."""
+    metadata = {"help": help_text, "alias": alias, "metavar": metavar, "hidden": hidden}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one process, immutable. Seconds are floats, sizes are bytes."""
+
+    # The flags of 0.7.0 (compat.md 1.2)
+    port: int = option(4141, "Port to listen on", alias="p", metavar="PORT")
+    verbose: bool = option(False, "Log every step (never tokens or prompts)", alias="v")
+    account_type: str = option(
+        "individual", "Copilot plan: individual, business or enterprise", alias="a", metavar="PLAN"
+    )
+    manual: bool = option(False, "Ask at the terminal before each chat request")
+    rate_limit: float | None = option(
+        None, "Seconds between two chat requests; earlier ones get 429", alias="r", metavar="SECONDS"
+    )
+    wait: bool = option(False, "With --rate-limit: delay instead of refusing", alias="w")
+    github_token: Secret | None = option(
+        None, "GitHub token to use instead of the stored one", alias="g", metavar="TOKEN"
+    )
+    claude_code: bool = option(False, "Choose two models and get the command that starts Claude Code", alias="c")
+    show_token: bool = option(False, "Print GitHub and Copilot tokens (for debugging only)")
+    proxy_env: bool = option(False, "Reach GitHub through the proxies named in the environment")
+
+    # Who can reach the gateway
+    host: str | None = option(
+        None, "Address to listen on; default is loopback (127.0.0.1 and ::1)", metavar="ADDRESS"
+    )
+    api_key: tuple[Secret, ...] = option(
+        (), "Key that every client must send; may be given more than once", metavar="KEY"
+    )
+    api_key_file: str | None = option(None, "File with one client key a line", metavar="FILE")
+    no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
+    public_host: tuple[str, ...] = option(
+        (), "Further name clients may use in the Host header", metavar="NAME"
+    )
+    cors_origin: tuple[str, ...] = option(
+        (), "Origin of a web page that may call the gateway, as https://name", metavar="ORIGIN"
+    )
+    token_endpoint: bool = option(True, "Answer GET /token with the Copilot token, to this user only")
+
+    # Upstream
+    github_url: str = option("https://github.com", "GitHub, for signing in", metavar="URL")
+    github_api_url: str = option("https://api.github.com", "GitHub's REST API", metavar="URL")
+    copilot_url: str | None = option(
+        None, "Copilot's API; default is the host GitHub names for the account", metavar="URL"
+    )
+    editor_version: str = option(EDITOR_VERSION, "Editor version told to GitHub", metavar="VERSION")
+
+    # Times and sizes
+    connect_timeout: float = option(10.0, "Seconds to connect to GitHub or Copilot", metavar="SECONDS")
+    first_byte_timeout: float = option(300.0, "Seconds until an answer must begin", metavar="SECONDS")
+    stream_idle_timeout: float = option(
+        120.0, "Seconds of silence that end a stream, 0 is never", metavar="SECONDS"
+    )
+    keepalive_interval: float = option(
+        15.0, "Seconds of silence after which a client gets a keep-alive, 0 is never", metavar="SECONDS"
+    )
+    drain_timeout: float = option(30.0, "Seconds that running streams get at shutdown", metavar="SECONDS")
+    body_limit: int = option(32 * 1024 * 1024, "Largest request body in bytes", metavar="BYTES")
+    max_concurrency: int = option(64, "Requests in flight to Copilot; more get 503", metavar="N")
+
+    # Engine
+    engine: EngineName = option("native", "Which engine runs: native or reference", metavar="NAME")
+    native: tuple[str, ...] = option(
+        (), "One component: tokenizer=on or tokenizer=off; may be given more than once", metavar="COMPONENT=STATE"
+    )
+    error_style: ErrorStyle = option(
+        "compat",
+        "compat: upstream's error text as 0.7.0 sent it; dialect: plain message and typed errors",
+        metavar="STYLE",
+    )
+    reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
+    simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
+
+
+def option_fields() -> tuple[Field[Any], ...]:
+    """Return the declared options in the order of the help page."""
+    return fields(Settings)
