@@ -1,0 +1,51 @@
+"""Which Copilot host serves an account (compat.md 2.2, upstream.md 2.1), and which hosts may."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from copilot_api.settings import Settings
+
+GENERIC = "https://api.githubcopilot.com"
+_SUFFIX = ".githubcopilot.com"
+
+
+def plan_url(account_type: str) -> str:
+    """Return the base URL that 0.7.0 used for a plan."""
+    return GENERIC if account_type == "individual" else f"https://api.{account_type}{_SUFFIX}"
+
+
+def base_url(settings: Settings, named: str | None) -> str:
+    """Return the base URL without a trailing slash.
+
+    Order: the setting; the plan the user named; the host in the token answer (`named`), if it is on the
+    allow-list (R-10); the generic host.
+    """
+    if settings.copilot_url:
+        return settings.copilot_url.rstrip("/")
+    if settings.account_type != "individual":
+        return plan_url(settings.account_type)
+    if named and is_allowed(named, settings):
+        return named.rstrip("/")
+    return GENERIC
+
+
+def is_allowed(url: str, settings: Settings) -> bool:
+    """Tell whether a URL from a token answer may receive the bearer token."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if parts.username or parts.password:
+        return False
+    if parts.scheme == "https" and port in (None, 443) and ("." + host).endswith(_SUFFIX):
+        return True
+    api = urlsplit(settings.github_api_url)
+    enterprise = (api.hostname or "").removeprefix("api.")
+    return (
+        parts.scheme == "https"
+        and enterprise.endswith(".ghe.com")
+        and host == f"copilot-api.{enterprise}"
+        and port in (None, 443)
+    )

@@ -1,0 +1,138 @@
+"""Every error the gateway answers with. `http.errors` renders them in the client's dialect.
+
+GatewayError
+├── BadRequest            the client's body or headers (400, 413, 415 …)
+├── NotAllowed            who or where from (401, 403, 421)
+├── RateLimitHit          the gateway's own rate limit (429)
+├── ApprovalRefused       the person at the terminal said no (403)
+├── Overloaded            more requests in flight than allowed (503)
+├── CredentialTrouble     no valid Copilot token (401, 503)
+├── UpstreamRefused       Copilot answered outside 2xx: its status, text and some headers pass on
+└── UpstreamFailed        no answer, or an unusable one (502, 504)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ErrorKind = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "billing_error",
+    "permission_error",
+    "not_found_error",
+    "request_too_large",
+    "rate_limit_error",
+    "timeout_error",
+    "overloaded_error",
+    "api_error",
+]
+"""Anthropic's error types, the finest of the vocabularies; other dialects map from them."""
+
+_KINDS: dict[int, ErrorKind] = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def kind_of(status: int) -> ErrorKind:
+    """Return the error type that fits a status (upstream.md 8.6)."""
+    if status in _KINDS:
+        return _KINDS[status]
+    return "invalid_request_error" if 400 <= status < 500 else "api_error"
+
+
+class StartupError(Exception):
+    """The program cannot start. The text is one plain line for the user."""
+
+
+class GatewayError(Exception):
+    """An answer to the client that is an error.
+
+    `message` is plain text. `compat_message` is the text of ``error.message`` as 0.7.0 wrote it
+    (compat.md 3.3: often JSON text); None means the same as `message`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        compat_message: str | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.compat_message = message if compat_message is None else compat_message
+        self.code = code
+        self.param = param
+        self.headers = headers
+
+    @property
+    def kind(self) -> ErrorKind:
+        """The error type for dialects that have one."""
+        return kind_of(self.status)
+
+
+class BadRequest(GatewayError):
+    """The client's body or headers are at fault."""
+
+
+class NotAllowed(GatewayError):
+    """The client may not do this, or not from there."""
+
+
+class RateLimitHit(GatewayError):
+    """The gateway's own limit (compat.md 3.3, 3.9), with ``Retry-After`` (D-H5)."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(
+            429,
+            f"Rate limit exceeded; try again in {wait} seconds",
+            compat_message='{"message":"Rate limit exceeded"}',
+            code="rate_limit_exceeded",
+            headers=(("retry-after", str(wait)),),
+        )
+
+
+class ApprovalRefused(GatewayError):
+    """`--manual`: the request was not approved (compat.md 3.3, 3.10)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            403, "Request rejected at the terminal", compat_message='{"message":"Request rejected"}'
+        )
+
+
+class Overloaded(GatewayError):
+    """More requests are in flight than `max_concurrency` allows (R-60)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            503,
+            f"The gateway is at its limit of {limit} requests in flight; try again in a second",
+            code="overloaded",
+            headers=(("retry-after", "1"),),
+        )
+
+
+class CredentialTrouble(GatewayError):
+    """No Copilot token can be had: sign in again (401), or wait (503)."""
+
+
+class UpstreamRefused(GatewayError):
+    """Copilot answered outside 2xx."""
+
+
+class UpstreamFailed(GatewayError):
+    """Copilot did not answer, or not with an answer."""

@@ -1,0 +1,1 @@
+"""The HTTP face: raw ASGI 3 in Starlette's shape, routes, guard, errors in the client's dialect."""
