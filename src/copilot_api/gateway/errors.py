@@ -131,7 +131,9 @@ class CredentialTrouble(GatewayError):
 
 
 class UpstreamRefused(GatewayError):
-    """Copilot answered outside 2xx."""
+    """Copilot answered outside 2xx. `renames_cap`: it wants ``max_completion_tokens`` (D-H15)."""
+
+    renames_cap = False
 
 
 class UpstreamFailed(GatewayError):

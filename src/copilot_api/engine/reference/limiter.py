@@ -45,7 +45,7 @@ class ReferenceLimiter:
         self._wait = wait
         self._clock = clock
         self._last: float | None = None
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[asyncio.Future[ReferenceAdmission]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     async def admit(self) -> ReferenceAdmission:
@@ -61,19 +61,17 @@ class ReferenceLimiter:
             raise RateLimited(seconds)
         seconds = math.ceil(remaining + self._interval * len(self._queue))
         logger.warning("Rate limit reached. Waiting %d seconds before proceeding...", seconds)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[ReferenceAdmission] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         self._arm()
         try:
-            await turn
+            admission = await turn
         except asyncio.CancelledError:
             if turn in self._queue:
                 self._queue.remove(turn)
-            else:
-                self._arm()  # the slot that was just handed to this waiter goes to the next one
+            elif turn.done() and not turn.cancelled():
+                turn.result().withdraw()
             raise
-        admission = self._take()
-        self._arm()
         logger.info("Rate limit wait completed, proceeding with request")
         return admission
 
@@ -105,8 +103,10 @@ class ReferenceLimiter:
         if self._remaining() > 0:
             self._arm()
             return
+        # The slot is taken on the waiter's behalf: its task runs later, and nobody may slip in between.
         while self._queue:
             turn = self._queue.popleft()
             if not turn.done():
-                turn.set_result(None)
-                return
+                turn.set_result(self._take())
+                break
+        self._arm()

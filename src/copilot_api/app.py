@@ -1,0 +1,138 @@
+"""Wiring: settings in, a running gateway out. Readable top to bottom; nothing here decides anything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from copilot_api.engine import flags
+from copilot_api.engine.interfaces import (
+    ClientOptions,
+    ComponentState,
+    EngineError,
+    TokenGrant,
+    TokenManager,
+    TokenUnavailable,
+)
+from copilot_api.gateway.admit import Admission, Approver
+from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.gateway.errors import GatewayError, StartupError
+from copilot_api.gateway.pipeline import Pipeline
+from copilot_api.gateway.send import Sender
+from copilot_api.github.account import fetch_usage
+from copilot_api.github.token_exchange import exchange_token
+from copilot_api.http.application import Application, RequestLog
+from copilot_api.http.guard import Access
+from copilot_api.http.routes import account, generation
+from copilot_api.http.routes import models as model_routes
+from copilot_api.redaction import Secret
+from copilot_api.settings import Settings
+
+logger = logging.getLogger("copilot_api.app")
+
+MODEL_LIST_LIMIT = 16 * 1024 * 1024
+"""Bytes of ``GET /models``; a real one has about 60 kB."""
+
+TokenSeen = Callable[[TokenGrant, bool], None]
+"""Called with each Copilot token; the flag says that it replaces an earlier one (``--show-token``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGateway:
+    """A gateway that is signed in and knows its models."""
+
+    app: Application
+    models: tuple[Model, ...]
+    components: tuple[ComponentState, ...]
+    cancel_streams: Callable[[], None]
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings,
+    github_token: Secret,
+    *,
+    approver: Approver | None = None,
+    request_log: RequestLog | None = None,
+    on_token: TokenSeen | None = None,
+) -> AsyncIterator[OpenGateway]:
+    """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
+
+    Raises :class:`StartupError` with one plain line.
+    """
+    access = Access.of(settings, client_keys(settings))
+    engine = flags.build_engine(settings)
+    async with AsyncExitStack() as stack:
+        client = engine.make_client(ClientOptions(proxy_from_env=settings.proxy_env))
+        stack.push_async_callback(client.aclose)
+
+        seen = 0
+
+        async def fetch_token() -> TokenGrant:
+            nonlocal seen
+            grant = await exchange_token(client, settings, github_token)
+            if on_token is not None:
+                on_token(grant, seen > 0)
+            seen += 1
+            return grant
+
+        tokens = engine.make_token_manager(fetch_token)
+        stack.push_async_callback(tokens.aclose)
+        sender = Sender(client, tokens, settings)
+
+        async def fetch_models() -> bytes:
+            upstream = await sender.send("GET", "/models")
+            return await upstream.read(MODEL_LIST_LIMIT)
+
+        catalog = ModelCatalog(fetch_models)
+        stack.push_async_callback(catalog.aclose)
+        await _sign_in(tokens, catalog)
+
+        limiter = engine.make_limiter(settings.rate_limit, settings.wait)
+        admission = Admission(limiter, approver if settings.manual else None)
+        pipeline = Pipeline(settings, engine, catalog, sender, admission)
+        stack.callback(pipeline.close)
+
+        async def usage() -> bytes:
+            return await fetch_usage(client, settings, github_token)
+
+        routes = (
+            *generation.routes(pipeline),
+            *model_routes.routes(catalog),
+            *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
+        )
+        yield OpenGateway(
+            app=Application(routes, access, settings, request_log),
+            models=catalog.models,
+            components=engine.states(),
+            cancel_streams=pipeline.cancel_streams,
+        )
+
+
+def client_keys(settings: Settings) -> tuple[Secret, ...]:
+    """Return the keys of the settings and of the key file. Raises :class:`StartupError`."""
+    keys = list(settings.api_key)
+    if settings.api_key_file is not None:
+        try:
+            lines = Path(settings.api_key_file).expanduser().read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartupError(f"the key file {settings.api_key_file} cannot be read: {error}") from None
+        keys += [Secret(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+        if not keys:
+            raise StartupError(f"the key file {settings.api_key_file} holds no key")
+    return tuple(keys)
+
+
+async def _sign_in(tokens: TokenManager, catalog: ModelCatalog) -> None:
+    try:
+        await tokens.get()
+    except TokenUnavailable as error:
+        raise StartupError(f"Failed to get Copilot token: {error}") from error
+    logger.debug("GitHub Copilot Token fetched successfully!")
+    try:
+        await catalog.load()
+    except (EngineError, GatewayError) as error:
+        raise StartupError(f"Failed to get models: {error}") from error

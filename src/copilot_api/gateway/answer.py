@@ -1,0 +1,97 @@
+"""From an upstream answer to the client's: whole, or as a relay."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from copilot_api.copilot.errors import passed_headers, read_fault
+from copilot_api.engine.interfaces import (
+    Relay,
+    StreamPlan,
+    StreamRefused,
+    Translation,
+    UnusableAnswer,
+    Upstream,
+    UpstreamError,
+)
+from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
+from copilot_api.gateway.plan import Plan
+
+ANSWER_LIMIT = 256 * 1024 * 1024
+"""Bytes of a whole answer; embeddings of a full batch take about 30 MB."""
+
+JSON = (("content-type", "application/json"),)
+EVENT_STREAM = (
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A complete body for the client."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A stream for the client: status 200 and a relay whose first frame has been judged."""
+
+    headers: tuple[tuple[str, str], ...]
+    relay: Relay
+
+
+async def make_answer(
+    upstream: Upstream,
+    plan: Plan,
+    translation: Translation,
+    stream_plan: Callable[[], Awaitable[StreamPlan]],
+) -> Whole | Streamed:
+    """Answer by what upstream really sent, not by what was asked for (D-H6, D-H7, R-36).
+
+    Raises :class:`UpstreamFailed`.
+    """
+    content_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
+    passed = passed_headers(upstream.headers)
+    if plan.facts.stream and content_type in ("text/event-stream", ""):
+        relay = upstream.relay(await stream_plan())
+        try:
+            await relay.first()
+        except StreamRefused as refused:
+            raise _refusal(refused) from refused
+        except BaseException:
+            await relay.aclose()
+            raise
+        return Streamed(EVENT_STREAM + passed, relay)
+    try:
+        body = await upstream.read(ANSWER_LIMIT)
+    except UpstreamError as error:
+        raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
+    if content_type == "text/event-stream":
+        raise UpstreamFailed(
+            502, "Copilot sent a stream where one answer was asked for", code="upstream_unusable"
+        )
+    try:
+        if plan.facts.stream:
+            whole = translation.answer_as_stream(body, await stream_plan())
+            return Whole(200, EVENT_STREAM + passed, whole)
+        return Whole(200, JSON + passed, translation.answer(body, plan.answer).body)
+    except UnusableAnswer as error:
+        text = body.decode("utf-8", "replace")
+        raise UpstreamFailed(
+            502, str(error), compat_message=text or str(error), code="upstream_unusable"
+        ) from error
+
+
+def _refusal(refused: StreamRefused) -> UpstreamFailed | UpstreamRefused:
+    if not refused.body:
+        return UpstreamFailed(refused.status, str(refused), code="upstream_failed")
+    fault = read_fault(refused.status, refused.body)
+    return UpstreamRefused(
+        refused.status, fault.message, compat_message=fault.raw, code=fault.code, param=fault.param
+    )

@@ -1,0 +1,134 @@
+"""The account's models: fetched at start, refreshed in the background, kept when a refresh fails (D-R10)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from copilot_api.engine.interfaces import EngineError
+from copilot_api.gateway.errors import GatewayError
+
+logger = logging.getLogger("copilot_api.models")
+
+TIME_TO_LIVE = 600.0
+"""Seconds; the official client keeps the list for ten minutes (upstream.md 3.1)."""
+RETRY_AFTER = 30.0
+"""Seconds until a failed refresh is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of ``GET /models``; absent members are None (upstream.md 3.1)."""
+
+    id: str
+    name: str | None = None
+    vendor: str | None = None
+    kind: str | None = None
+    """``chat``, ``completion`` or ``embeddings``."""
+    tokenizer: str | None = None
+    max_output_tokens: int | None = None
+    max_prompt_tokens: int | None = None
+    supported_endpoints: tuple[str, ...] | None = None
+
+
+class MalformedList(EngineError):
+    """The answer of ``GET /models`` is not a list of models."""
+
+
+def parse_models(body: bytes) -> tuple[Model, ...]:
+    """Read ``GET /models``. Entries without an id are left out; of equal ids the first counts.
+
+    Raises :class:`MalformedList`.
+    """
+    try:
+        data = json.loads(body)["data"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise MalformedList("the model list is not JSON with a `data` member") from None
+    if not isinstance(data, list):
+        raise MalformedList("`data` of the model list is not a list")
+    models: dict[str, Model] = {}
+    for entry in data:
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]:
+            models.setdefault(entry["id"], _model(entry))
+    return tuple(models.values())
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    capabilities = _mapping(entry.get("capabilities"))
+    limits = _mapping(capabilities.get("limits"))
+    endpoints = entry.get("supported_endpoints")
+    return Model(
+        id=entry["id"],
+        name=_text(entry.get("name")),
+        vendor=_text(entry.get("vendor")),
+        kind=_text(capabilities.get("type")),
+        tokenizer=_text(capabilities.get("tokenizer")),
+        max_output_tokens=_count(limits.get("max_output_tokens")),
+        max_prompt_tokens=_count(limits.get("max_prompt_tokens")),
+        supported_endpoints=tuple(name for name in endpoints if isinstance(name, str))
+        if isinstance(endpoints, list)
+        else None,
+    )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+class ModelCatalog:
+    """Holds the list. `fetch` gets the body of ``GET /models``; `clock` gives monotonic seconds."""
+
+    def __init__(
+        self, fetch: Callable[[], Awaitable[bytes]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._models: tuple[Model, ...] = ()
+        self._by_id: dict[str, Model] = {}
+        self._due = 0.0
+        self._refresh: asyncio.Task[None] | None = None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The list in upstream's order; a stale one starts a refresh in the background."""
+        if self._clock() >= self._due and (self._refresh is None or self._refresh.done()):
+            self._refresh = asyncio.create_task(self._refresh_quietly())
+        return self._models
+
+    def get(self, model_id: str) -> Model | None:
+        """Return the model with exactly this id."""
+        _ = self.models
+        return self._by_id.get(model_id)
+
+    async def load(self) -> None:
+        """Fetch the list now. Raises what `fetch` raises, and :class:`MalformedList`."""
+        models = parse_models(await self._fetch())
+        self._models = models
+        self._by_id = {model.id: model for model in models}
+        self._due = self._clock() + TIME_TO_LIVE
+
+    async def aclose(self) -> None:
+        """Stop a running refresh."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+
+    async def _refresh_quietly(self) -> None:
+        try:
+            await self.load()
+        except (EngineError, GatewayError) as error:
+            self._due = self._clock() + RETRY_AFTER
+            logger.warning("Model list not refreshed, the old one stays: %s", error)

@@ -1,0 +1,213 @@
+"""The way of one request: inspect, plan, translate, admit, send, answer. Read top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from copilot_api.engine.interfaces import (
+    Dialect,
+    Engine,
+    InvalidRequest,
+    Relay,
+    RequestFacts,
+    StreamPlan,
+    TranslatedRequest,
+    Upstream,
+)
+from copilot_api.gateway.admit import Admission, Gate
+from copilot_api.gateway.answer import Streamed, Whole, make_answer
+from copilot_api.gateway.catalog import ModelCatalog
+from copilot_api.gateway.counting import Counting
+from copilot_api.gateway.errors import BadRequest, UpstreamRefused
+from copilot_api.gateway.plan import Plan, make_plan
+from copilot_api.gateway.resolver import resolve
+from copilot_api.gateway.send import Sender
+from copilot_api.settings import Settings
+
+logger = logging.getLogger("copilot_api.gateway")
+
+UNKNOWN_MODEL_TOKENS = 1
+"""What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
+
+
+class Pipeline:
+    """Runs requests. Holds the parts that outlive a request; made once, in `app`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        catalog: ModelCatalog,
+        sender: Sender,
+        admission: Admission,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._catalog = catalog
+        self._sender = sender
+        self._admission = admission
+        self._gate = Gate(settings.max_concurrency)
+        self._counting = Counting(engine.tokenizer)
+        self._relays: set[Relay] = set()
+        self._completion_cap_models: set[str] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place now."""
+        return self._gate.in_flight
+
+    def close(self) -> None:
+        """Stop counting."""
+        self._counting.close()
+
+    def cancel_streams(self) -> None:
+        """End running streams with an in-band error: the drain time is over (R-50)."""
+        for relay in self._relays:
+            relay.cancel("shutdown")
+
+    @asynccontextmanager
+    async def generate(self, dialect: Dialect, body: bytes) -> AsyncIterator[Whole | Streamed]:
+        """Run one request of a dialect; leaving the block frees all it holds, however it is left.
+
+        Raises :class:`copilot_api.gateway.errors.GatewayError`.
+        """
+        facts = self._inspect(body, dialect)
+        plan = self._plan(facts)
+        request = self._translate(body, plan)
+        with self._gate.enter():
+            async with self._admission.admit(facts):
+                if dialect == "chat":
+                    self._counting.log(plan, request.body)
+                estimate = (
+                    self._counting.start_estimate(plan, request.body)
+                    if dialect == "messages" and facts.stream
+                    else None
+                )
+                try:
+                    upstream = await self._send(body, request, plan)
+
+                    async def stream_plan() -> StreamPlan:
+                        tokens = 0
+                        if estimate is not None:
+                            tokens = await self._counting.finish_estimate(estimate, len(request.body))
+                        return plan.stream(self._settings, tokens)
+
+                    try:
+                        answer = await make_answer(upstream, plan, self._engine.translation, stream_plan)
+                    except BaseException:
+                        await upstream.aclose()
+                        raise
+                finally:
+                    if estimate is not None:
+                        estimate.cancel()
+                async with self._holding(answer, plan):
+                    yield answer
+
+    async def count_tokens(self, body: bytes, beta: str) -> int:
+        """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
+
+        Raises :class:`BadRequest`.
+        """
+        facts = self._inspect(body, "messages")
+        plan = self._plan(facts)
+        if plan.resolution.model is None:
+            logger.warning("Model not found, returning default token count")
+            return UNKNOWN_MODEL_TOKENS
+        total = await self._counting.count(plan, self._translate(body, plan).body, beta)
+        logger.info("Token count: %d", total)
+        return total
+
+    def _inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+        try:
+            return self._engine.validation.inspect(body, dialect)
+        except InvalidRequest as error:
+            raise _bad_request(error) from error
+
+    def _plan(self, facts: RequestFacts) -> Plan:
+        resolution = resolve(facts.model, self._catalog, facts.dialect)
+        return make_plan(
+            facts,
+            resolution,
+            self._settings,
+            wants_completion_cap=resolution.name in self._completion_cap_models,
+        )
+
+    def _translate(self, body: bytes, plan: Plan) -> TranslatedRequest:
+        try:
+            request = self._engine.translation.request(body, plan.request)
+        except InvalidRequest as error:
+            raise _bad_request(error) from error
+        for rewrite in plan.rewrites + request.rewrites:
+            logger.debug("rewrite: %s", rewrite)
+        return request
+
+    async def _send(self, body: bytes, request: TranslatedRequest, plan: Plan) -> Upstream:
+        try:
+            return await self._send_once(request, plan)
+        except UpstreamRefused as refusal:
+            model = plan.resolution.name
+            if not refusal.renames_cap or model in self._completion_cap_models:
+                raise
+            # Refused before the model ran, so nothing was billed: the same request in the other spelling.
+            logger.info("%s wants max_completion_tokens; remembered", model)
+            self._completion_cap_models.add(model)
+            plan = self._plan(plan.facts)
+            return await self._send_once(self._translate(body, plan), plan)
+
+    async def _send_once(self, request: TranslatedRequest, plan: Plan) -> Upstream:
+        facts = plan.facts
+        logger.debug(
+            "%s -> %s, model %s, stream %s, initiator %s (%s)",
+            facts.dialect,
+            plan.path,
+            plan.resolution.name,
+            facts.stream,
+            facts.initiator,
+            facts.initiator_reason,
+        )
+        return await self._sender.send(
+            "POST",
+            plan.path,
+            request.body,
+            initiator=None if plan.leg == "embeddings" else facts.initiator,
+            vision=facts.vision,
+        )
+
+    @asynccontextmanager
+    async def _holding(self, answer: Whole | Streamed, plan: Plan) -> AsyncIterator[None]:
+        if isinstance(answer, Whole):
+            yield
+            return
+        relay = answer.relay
+        self._relays.add(relay)
+        try:
+            yield
+        finally:
+            self._relays.discard(relay)
+            # shield: the connection is closed even while this task is being cancelled.
+            await asyncio.shield(asyncio.ensure_future(relay.aclose()))
+            _log_summary(relay, plan)
+
+
+def _bad_request(error: InvalidRequest) -> BadRequest:
+    return BadRequest(error.status, str(error), param=error.path or None, code="invalid_request")
+
+
+def _log_summary(relay: Relay, plan: Plan) -> None:
+    summary = relay.summary
+    if summary is None:
+        return
+    level = logging.WARNING if summary.outcome in ("upstream_failed", "deadline") else logging.DEBUG
+    logger.log(
+        level,
+        "stream %s: model %s, %d events, %d bytes, %.0f ms%s",
+        summary.outcome,
+        plan.resolution.name,
+        summary.facts.events,
+        summary.bytes_out,
+        summary.duration_ms,
+        f" ({summary.facts.error})" if summary.facts.error else "",
+    )

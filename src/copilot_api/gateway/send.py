@@ -1,0 +1,148 @@
+"""Sending a plan upstream: token, headers, and what to do about a failure. Written once, for both engines."""
+
+from __future__ import annotations
+
+import logging
+
+from copilot_api.copilot import hosts
+from copilot_api.copilot.errors import UpstreamFault, passed_headers, read_fault
+from copilot_api.copilot.headers import copilot_headers, request_id
+from copilot_api.engine.interfaces import (
+    Client,
+    ConnectFailed,
+    Initiator,
+    Timeouts,
+    TokenGrant,
+    TokenManager,
+    TokenUnavailable,
+    Upstream,
+    UpstreamCall,
+    UpstreamError,
+)
+from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
+from copilot_api.settings import Settings
+
+logger = logging.getLogger("copilot_api.upstream")
+
+FAULT_LIMIT = 1024 * 1024
+"""Bytes of an error body that are read."""
+
+
+class Sender:
+    """Calls Copilot with the account's token.
+
+    A call is repeated once after a 401 (with a new token, R-43) and once after a connection that failed
+    before the request was written (R-38). Nothing else is repeated: it may have been billed.
+    """
+
+    def __init__(self, client: Client, tokens: TokenManager, settings: Settings) -> None:
+        self._client = client
+        self._tokens = tokens
+        self._settings = settings
+        self._timeouts = Timeouts(
+            connect=settings.connect_timeout,
+            first_byte=settings.first_byte_timeout,
+            idle=settings.stream_idle_timeout,
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        initiator: Initiator | None = None,
+        vision: bool = False,
+    ) -> Upstream:
+        """Return the answer when its status is 2xx.
+
+        Raises :class:`UpstreamRefused` for other statuses, :class:`UpstreamFailed` when no answer came,
+        :class:`CredentialTrouble` when there is no token.
+        """
+        renewed = False
+        while True:
+            grant = await self._token()
+            upstream = await self._call(method, path, body, grant, initiator, vision)
+            if 200 <= upstream.status < 300:
+                return upstream
+            fault = await self._fault(upstream)
+            if fault.token_expired and not renewed:
+                logger.info("Copilot token refused, getting a new one")
+                self._tokens.reject(grant)
+                renewed = True
+                continue
+            raise self._refusal(fault, upstream)
+
+    async def _token(self) -> TokenGrant:
+        try:
+            return await self._tokens.get()
+        except TokenUnavailable as error:
+            if error.permanent:
+                raise CredentialTrouble(401, str(error), code="copilot_sign_in_required") from error
+            seconds = max(1, round(error.retry_after))
+            raise CredentialTrouble(
+                503,
+                f"{error}; try again in {seconds} seconds",
+                code="copilot_token_unavailable",
+                headers=(("retry-after", str(seconds)),),
+            ) from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        grant: TokenGrant,
+        initiator: Initiator | None,
+        vision: bool,
+    ) -> Upstream:
+        call = UpstreamCall(
+            method=method,
+            url=hosts.base_url(self._settings, grant.api_url) + path,
+            headers=copilot_headers(
+                grant.token,
+                editor_version=self._settings.editor_version,
+                call_id=request_id(),
+                initiator=initiator,
+                vision=vision,
+            ),
+            body=body,
+            timeouts=self._timeouts,
+        )
+        for attempt in (1, 2):
+            try:
+                return await self._client.request(call)
+            except ConnectFailed as error:
+                if attempt == 2:
+                    raise UpstreamFailed(error.status, str(error), code="upstream_unreachable") from error
+                logger.info("Trying %s once more: %s", path, error)
+            except UpstreamError as error:
+                raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
+        raise AssertionError("unreachable")
+
+    async def _fault(self, upstream: Upstream) -> UpstreamFault:
+        try:
+            body = await upstream.read(FAULT_LIMIT)
+        except UpstreamError as error:
+            body = str(error).encode()
+        return read_fault(upstream.status, body)
+
+    def _refusal(self, fault: UpstreamFault, upstream: Upstream) -> UpstreamRefused | UpstreamFailed:
+        if 300 <= fault.status < 400 or fault.status < 200:
+            # A redirect of an API is never followed: it could carry the token elsewhere (R-10).
+            return UpstreamFailed(
+                502, f"Copilot answered with a redirect ({fault.status})", code="upstream_redirect"
+            )
+        message = fault.message
+        if fault.token_expired:
+            message += " (a new Copilot token was refused too: sign in again with `copilot-api auth`)"
+        refusal = UpstreamRefused(
+            fault.status,
+            message,
+            compat_message=fault.raw,
+            code=fault.code,
+            param=fault.param,
+            headers=passed_headers(upstream.headers),
+        )
+        refusal.renames_cap = fault.wants_max_completion_tokens
+        return refusal

@@ -1,0 +1,1 @@
+"""One module an endpoint family. A handler unpacks, asks the gateway, packs."""

@@ -1,0 +1,24 @@
+"""Handing a relay to the client. The one place that knows how."""
+
+from __future__ import annotations
+
+from copilot_api.engine.interfaces import Relay
+from copilot_api.http.asgi import Headers, Receive, Scope, Send, start
+
+
+class StreamResponse:
+    """A response whose body is a relay, under any ASGI server."""
+
+    __slots__ = ("_headers", "_relay", "status")
+
+    def __init__(self, relay: Relay, headers: Headers) -> None:
+        self.status = 200
+        self._relay = relay
+        self._headers = tuple(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head at once, then every piece as it comes."""
+        await send(start(self.status, self._headers))
+        async for piece in self._relay:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
