@@ -4,6 +4,8 @@ The package is laid out as `docs/architecture.md` describes: ``cli`` starts the 
 ``app`` wires it, ``http`` speaks the client's dialect, ``gateway`` decides, ``engine`` moves bytes.
 """
 
-from copilot_api.version import VERSION as __version__
+from copilot_api.version import VERSION
+
+__version__ = VERSION
 
 __all__ = ["__version__"]

@@ -33,6 +33,9 @@ from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.app")
 
+SIGN_IN_ATTEMPTS = 6
+"""Times that a slow token exchange is waited for at start, each some seconds (R-47)."""
+
 MODEL_LIST_LIMIT = 16 * 1024 * 1024
 """Bytes of ``GET /models``; a real one has about 60 kB."""
 
@@ -127,10 +130,15 @@ def client_keys(settings: Settings) -> tuple[Secret, ...]:
 
 
 async def _sign_in(tokens: TokenManager, catalog: ModelCatalog) -> None:
-    try:
-        await tokens.get()
-    except TokenUnavailable as error:
-        raise StartupError(f"Failed to get Copilot token: {error}") from error
+    for attempt in range(SIGN_IN_ATTEMPTS):
+        try:
+            await tokens.get()
+            break
+        except TokenUnavailable as error:
+            # Without a cause GitHub is only slow; the exchange goes on and the next attempt joins it.
+            if error.__cause__ is not None or attempt == SIGN_IN_ATTEMPTS - 1:
+                raise StartupError(f"Failed to get Copilot token: {error}") from error
+            logger.info("Waiting for GitHub to answer the token request")
     logger.debug("GitHub Copilot Token fetched successfully!")
     try:
         await catalog.load()

@@ -159,7 +159,7 @@ def _make_server(config: uvicorn.Config, on_ready: Callable[[], None] | None) ->
 @contextlib.contextmanager
 def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[..., None]) -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
+    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in numbers}
 
     def thread_safe(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop)

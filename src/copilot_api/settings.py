@@ -51,7 +51,9 @@ class Settings:
     github_token: Secret | None = option(
         None, "GitHub token to use instead of the stored one", alias="g", metavar="TOKEN"
     )
-    claude_code: bool = option(False, "Choose two models and get the command that starts Claude Code", alias="c")
+    claude_code: bool = option(
+        False, "Choose two models and get the command that starts Claude Code", alias="c"
+    )
     show_token: bool = option(False, "Print GitHub and Copilot tokens (for debugging only)")
     proxy_env: bool = option(False, "Reach GitHub through the proxies named in the environment")
 
@@ -96,7 +98,9 @@ class Settings:
     # Engine
     engine: EngineName = option("native", "Which engine runs: native or reference", metavar="NAME")
     native: tuple[str, ...] = option(
-        (), "One component: tokenizer=on or tokenizer=off; may be given more than once", metavar="COMPONENT=STATE"
+        (),
+        "One component: tokenizer=on or tokenizer=off; may be given more than once",
+        metavar="COMPONENT=STATE",
     )
     error_style: ErrorStyle = option(
         "compat",

@@ -43,7 +43,9 @@ def switches(settings: Settings) -> dict[str, bool]:
     for flag in settings.native:
         name, _, state = flag.partition("=")
         if name not in COMPONENTS:
-            raise UnknownComponent(f"--native {flag}: no component {name!r}; there are {', '.join(COMPONENTS)}")
+            raise UnknownComponent(
+                f"--native {flag}: no component {name!r}; there are {', '.join(COMPONENTS)}"
+            )
         if state not in ("on", "off"):
             raise UnknownComponent(f"--native {flag}: write {name}=on or {name}=off")
         chosen[name] = state == "on"
@@ -99,7 +101,9 @@ def _tokenizer(state: ComponentState) -> tuple[Tokenizer, ComponentState]:
 
             return NativeTokenizer(), state
         except ImportError as error:
-            logger.warning("The native module cannot be loaded (%s); the reference engine runs instead", error)
+            logger.warning(
+                "The native module cannot be loaded (%s); the reference engine runs instead", error
+            )
             state = ComponentState("tokenizer", "reference", f"native module broken: {error}")
     from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 

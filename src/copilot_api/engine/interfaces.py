@@ -26,9 +26,7 @@ Leg = Literal["chat", "responses", "messages", "embeddings"]
 
 Initiator = Literal["user", "agent"]
 
-Outcome = Literal[
-    "completed", "client_gone", "upstream_failed", "deadline", "cancelled", "shutdown"
-]
+Outcome = Literal["completed", "client_gone", "upstream_failed", "deadline", "cancelled", "shutdown"]
 
 
 # ---------------------------------------------------------------------------------------------- errors

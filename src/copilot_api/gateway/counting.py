@@ -96,7 +96,9 @@ class Counting:
     async def _submit(self, work: Any, *args: Any) -> tuple[int, int]:
         self._waiting += 1
         try:
-            pair: tuple[int, int] = await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+            pair: tuple[int, int] = await asyncio.get_running_loop().run_in_executor(
+                self._thread, work, *args
+            )
             return pair
         finally:
             self._waiting -= 1

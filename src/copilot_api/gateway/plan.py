@@ -64,7 +64,9 @@ def make_plan(
     """
     leg: Leg = "embeddings" if facts.dialect == "embeddings" else "chat"
     model = resolution.name if resolution.reason else None
-    rewrites = (f"model {facts.model} -> {resolution.name}: {resolution.reason}",) if model else ()
+    rewrites: tuple[str, ...] = (
+        (f"model {facts.model} -> {resolution.name}: {resolution.reason}",) if model else ()
+    )
     cap = None
     if facts.dialect == "chat" and facts.output_cap != "set" and not facts.has_max_completion_tokens:
         cap = resolution.model.max_output_tokens if resolution.model else None

@@ -99,8 +99,9 @@ class Application:
         except GatewayError as error:
             await self._refuse(error, route.dialect, scope, receive, reply)
         except Exception as error:
-            # One request's failure is its own. The type is logged, not the text: it may quote a prompt.
-            logger.exception("internal error: %s", type(error).__name__, exc_info=_frames_only(error))
+            # One request's failure is its own. Its text is not logged: it may quote a prompt.
+            failed = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+            logger.error("internal error: %s", type(error).__name__, exc_info=failed)
             if reply.started:
                 raise
             failure = GatewayError(500, "internal error of the gateway; its log says where", code="internal")
@@ -202,7 +203,3 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
-
-
-def _frames_only(error: BaseException) -> tuple[type[BaseException], BaseException, object]:
-    return RuntimeError, RuntimeError(type(error).__name__), error.__traceback__

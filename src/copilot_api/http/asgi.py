@@ -119,7 +119,7 @@ class PlainResponse:
         self.content = content
         self._headers = tuple(headers)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send head and body; a HEAD request gets the head alone."""
         headers = [*self._headers]
         if self.status != 204:
@@ -140,9 +140,7 @@ def start(status: int, headers: Headers) -> Message:
 
 def text(status: int, content: str, headers: Headers = ()) -> PlainResponse:
     """Return a plain text response."""
-    return PlainResponse(
-        status, content.encode(), (("content-type", "text/plain; charset=UTF-8"), *headers)
-    )
+    return PlainResponse(status, content.encode(), (("content-type", "text/plain; charset=UTF-8"), *headers))
 
 
 def json_response(status: int, value: Any, headers: Headers = ()) -> PlainResponse:

@@ -135,7 +135,9 @@ def _check_host(request: Request, access: Access) -> None:
     if name in access.public_hosts or host in access.public_hosts:
         return
     raise NotAllowed(
-        421, f"the name {name[:100]!r} is not one of this gateway; allow it with --public-host", code="bad_host"
+        421,
+        f"the name {name[:100]!r} is not one of this gateway; allow it with --public-host",
+        code="bad_host",
     )
 
 
@@ -159,7 +161,9 @@ def _check_origin(request: Request, access: Access) -> None:
         return
     if request.header("origin") is not None:
         raise NotAllowed(
-            403, "web pages of this origin may not call the gateway; allow it with --cors-origin", code="bad_origin"
+            403,
+            "web pages of this origin may not call the gateway; allow it with --cors-origin",
+            code="bad_origin",
         )
     if request.header("sec-fetch-site") in ("cross-site", "same-site"):
         raise NotAllowed(403, "requests made by other web pages are refused", code="bad_origin")

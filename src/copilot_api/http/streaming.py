@@ -16,7 +16,7 @@ class StreamResponse:
         self._relay = relay
         self._headers = tuple(headers)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the head at once, then every piece as it comes."""
         await send(start(self.status, self._headers))
         async for piece in self._relay:

@@ -118,7 +118,7 @@ class _Progress:
         self.writing = False
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        if event.startswith("connection.connect_") or event.startswith("proxy."):
+        if event.startswith(("connection.connect_", "proxy.")):
             self.reused = False
         elif event.endswith("send_request_headers.started"):
             self.writing = True

@@ -17,7 +17,7 @@ logger = logging.getLogger("copilot_api.limiter")
 class ReferenceAdmission:
     """One admitted request; remembers the clock before it, so that it can be given back."""
 
-    __slots__ = ("_limiter", "_stamp", "_before")
+    __slots__ = ("_before", "_limiter", "_stamp")
 
     def __init__(self, limiter: ReferenceLimiter | None, stamp: float, before: float | None) -> None:
         self._limiter = limiter

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Literal
+from typing import Any, Literal
 
 from copilot_api.engine.interfaces import (
-    ConnectionLost,
     Outcome,
     RelaySummary,
     StreamEnd,
@@ -27,6 +26,14 @@ _OUTCOMES: dict[StreamEnd, Outcome] = {
     "shutdown": "shutdown",
     "cancelled": "cancelled",
 }
+
+
+async def _read(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the next bytes, empty at the end."""
+    async for chunk in chunks:
+        if chunk:
+            return chunk
+    return b""
 
 
 class ReferenceRelay:
@@ -45,7 +52,7 @@ class ReferenceRelay:
         self._translator = translator
         self._plan = plan
         self._clock = clock
-        self._pending: asyncio.Task[bytes | None] | None = None
+        self._pending: asyncio.Task[bytes] | None = None
         self._stop: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
         self._ready: list[bytes] = []
         self._over = False
@@ -104,9 +111,10 @@ class ReferenceRelay:
         if self._stop.done():
             return await self._end(self._stop.result())
         if self._pending is None:
-            self._pending = asyncio.ensure_future(anext(self._chunks, None))  # type: ignore[arg-type]
+            self._pending = asyncio.create_task(_read(self._chunks))
+        watched: set[asyncio.Future[Any]] = {self._pending, self._stop}
         await asyncio.wait(
-            {self._pending, self._stop},
+            watched,
             timeout=self._patience(),
             return_when=asyncio.FIRST_COMPLETED,
         )
@@ -121,11 +129,9 @@ class ReferenceRelay:
         task, self._pending = self._pending, None
         try:
             chunk = task.result()
-        except ConnectionLost as error:
-            return await self._end("cut", str(error))
         except UpstreamError as error:
             return await self._end("cut", str(error))
-        if chunk is None:
+        if not chunk:
             return await self._end("end")
         self._heard = self._clock()
         if self._first_byte is None:

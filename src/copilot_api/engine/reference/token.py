@@ -103,9 +103,7 @@ class ReferenceTokenManager:
         except TokenRefused as refused:
             raise TokenUnavailable(str(refused), permanent=True) from refused
         except EngineError as error:
-            raise TokenUnavailable(
-                f"no Copilot token: {error}", retry_after=self._backoff()
-            ) from error
+            raise TokenUnavailable(f"no Copilot token: {error}", retry_after=self._backoff()) from error
 
     def reject(self, grant: TokenGrant) -> None:
         """Forget `grant` if it is still the one in use."""
