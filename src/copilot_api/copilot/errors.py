@@ -68,6 +68,8 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
             if isinstance(error.get(name), str) and error[name]:
                 message = error[name]
                 break
+        if isinstance(parsed.get("authorize_url"), str):
+            message = f"Copilot asks for consent first: open {parsed['authorize_url']}"
         code = error["code"] if isinstance(error.get("code"), str) and error["code"] else None
         param = error["param"] if isinstance(error.get("param"), str) else None
     elif "<html" in raw[:2000].lower() or "<!doctype" in raw[:200].lower():

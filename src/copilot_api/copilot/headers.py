@@ -26,7 +26,6 @@ def copilot_headers(
     *,
     editor_version: str,
     call_id: str,
-    accept: str = "application/json",
     initiator: Initiator | None = None,
     vision: bool = False,
 ) -> tuple[tuple[str, str], ...]:
@@ -37,7 +36,6 @@ def copilot_headers(
     headers = [
         ("Authorization", f"Bearer {token.reveal()}"),
         ("content-type", "application/json"),
-        ("accept", accept),
         ("copilot-integration-id", INTEGRATION_ID),
         ("editor-version", f"vscode/{editor_version}"),
         ("editor-plugin-version", EDITOR_PLUGIN_VERSION),
