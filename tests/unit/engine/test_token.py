@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -70,7 +71,7 @@ def test_r47_back_off_grows_from_one_second_to_a_minute() -> None:
         await asyncio.sleep(1500)
         await subject.aclose()
         times = exchange.calls[1:]
-        return [round(late - early) for early, late in zip(times, times[1:], strict=False)]
+        return [round(late - early) for early, late in itertools.pairwise(times)]
 
     gaps = run_virtual(main())
     assert gaps[:6] == [1, 2, 4, 8, 16, 32]

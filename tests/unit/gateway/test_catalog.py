@@ -1,4 +1,4 @@
-"""The model list: tolerant reading, background refresh, the old list stays (D-R10, D-H15, upstream.md 3.1)."""
+"""The model list: tolerant reading, background refresh, the old list stays (D-R10, upstream.md 3.1)."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def request(
     raw: list[tuple[bytes, bytes]] = []
     headers.setdefault("host", "localhost:4141")
     for name, value in headers.items():
-        for each in [value] if isinstance(value, str) else value:
-            raw.append((name.replace("_", "-").encode(), each.encode()))
+        values = [value] if isinstance(value, str) else value
+        raw.extend((name.replace("_", "-").encode(), each.encode()) for each in values)
     scope: dict[str, Any] = {
         "type": "http",
         "method": method,
