@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 GITHUB_TOKEN = "ghu_testtoken0000000000000000000000000000"
 _LISTENING = re.compile(r"Listening on: http://localhost:(\d+)/")
@@ -88,7 +89,7 @@ class GatewayProcess:
         self.errors = Output()
         self.port = 0
 
-    def __enter__(self) -> GatewayProcess:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             self.command,
             env=self.environment,

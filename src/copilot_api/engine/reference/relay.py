@@ -93,7 +93,6 @@ class ReferenceRelay:
                 piece = await self._step(hold=False) or b""
             if piece:
                 self._told = self._clock()
-                self._bytes_out += len(piece)
                 return piece
 
     def cancel(self, outcome: Literal["cancelled", "shutdown"]) -> None:
@@ -139,6 +138,7 @@ class ReferenceRelay:
         self._bytes_in += len(chunk)
         before = self._translator.facts.events
         out = self._translator.feed(chunk)
+        self._bytes_out += len(out)
         if self._translator.facts.events != before:
             self._content = self._heard
         if self._translator.done:
@@ -154,7 +154,11 @@ class ReferenceRelay:
             return await self._end("idle", f"upstream sent no content for {plan.content_timeout:g} s")
         if plan.keepalive_interval and now - self._told >= plan.keepalive_interval:
             self._told = now
-            return None if hold else self._translator.keep_alive()
+            if hold:
+                return None
+            frame = self._translator.keep_alive()
+            self._bytes_out += len(frame)
+            return frame
         return b""
 
     def _patience(self) -> float | None:
@@ -169,6 +173,7 @@ class ReferenceRelay:
 
     async def _end(self, end: StreamEnd, message: str = "") -> bytes:
         out = self._translator.finish(end, message)
+        self._bytes_out += len(out)
         failed = self._translator.facts.error is not None or self._translator.refusal is not None
         outcome: Outcome = _OUTCOMES.get(end, "upstream_failed" if failed else "completed")
         if end in ("cut", "idle", "too_large") and not failed:
