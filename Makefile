@@ -1,0 +1,127 @@
+# Everything a developer does, one verb each; hosted CI calls the same verbs. `make` alone lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?= start
+ONLY ?=
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+
+# Cargo profile of the native module in the virtual environment. Wheels always use `release`.
+PROFILE ?= dev-release
+
+# pip reads both, also inside the isolated environments in which it builds packages.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# maturin installs into this environment, pyo3 builds for its interpreter.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport PYTHONHOME CONDA_PREFIX
+
+STAMPS := $(VENV)/.stamps
+BASE := $(STAMPS)/base
+DEV := $(STAMPS)/dev
+NATIVE := $(STAMPS)/native-$(PROFILE)
+CLIENTS := tests/clients/node_modules/.package-lock.json
+RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates -type f -not -name '.*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run dev test test-rust test-python test-clients lint lint-python lint-rust fmt build build-native \
+	bench lock docs clean
+
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+# ------------------------------------------------------------------------------------------------- run
+
+demo: $(NATIVE) ## Show the gateway against the built-in simulator: no account needed
+	$(PY) tools/demo.py
+
+run: $(NATIVE) ## Run the program: make run ARGS="start --verbose"
+	$(BIN)/copilot-api $(ARGS)
+
+dev: $(NATIVE) ## Run against the simulator; rebuild and restart when a source changes
+	$(PY) tools/dev.py
+
+# ----------------------------------------------------------------------------------------------- check
+
+test: $(NATIVE) $(DEV) ## Run all tests that need cargo and pip packages only
+	$(PY) tools/run_tests.py rust python
+
+test-rust: $(BASE) ## Run the tests of the crates only
+	$(PY) tools/run_tests.py rust
+
+test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
+	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
+
+test-clients: $(NATIVE) $(DEV) $(CLIENTS) ## Run real client programs from npm against the gateway
+	$(PY) tools/run_tests.py clients
+
+lint: lint-python lint-rust ## Check style, types, layers and lints; warnings are errors
+
+lint-python: $(NATIVE) $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(if $(wildcard src/copilot_api/_native.pyi),$(PY) -m mypy.stubtest copilot_api._native)
+	$(BIN)/lint-imports
+
+lint-rust: $(BASE)
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
+
+fmt: $(DEV) ## Format all sources
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+	cargo fmt --all
+
+# ----------------------------------------------------------------------------------------------- build
+
+build: $(BASE) ## Build the release wheel and the source distribution into dist/
+	$(BIN)/maturin build --release --out dist --interpreter $(PY)
+	$(BIN)/maturin sdist --out dist
+
+build-native: $(NATIVE) ## Build the native module into the virtual environment
+
+bench: $(NATIVE) ## Run the benchmarks: make bench PROFILE=release ONLY=tokenizer
+	$(PY) tools/run_benches.py $(ONLY)
+
+docs: $(NATIVE) ## Write docs/options.md from the declared options
+	$(PY) tools/write_options.py
+
+lock: ## Write constraints.txt and the npm lock anew from the newest allowed versions
+	$(PYTHON) tools/lock.py
+
+clean: ## Remove everything that was built
+	rm -rf target dist $(VENV) tests/clients/node_modules src/copilot_api/_native*.so src/copilot_api/_native*.pyd
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# ---------------------------------------------------------------------------------------- what they need
+
+$(BASE): constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet maturin
+	@mkdir -p $(STAMPS) && touch $@
+
+$(DEV): $(BASE) requirements-dev.txt
+	$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+$(NATIVE): $(BASE) pyproject.toml $(RUST_SOURCES)
+	@command -v cargo >/dev/null || { \
+		echo "cargo is missing: install a Rust toolchain (https://rustup.rs), then run make again"; exit 1; }
+	$(BIN)/maturin develop --profile $(PROFILE)
+	@touch $@
+
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: these tests run client programs from npm"; exit 1; }
+	cd tests/clients && npm ci
+	@touch $@
