@@ -164,9 +164,7 @@ def test_d_h4_upstream_text_status_and_headers_pass(
     assert "set-cookie" not in answer.headers
 
 
-def test_error_style_dialect_gives_plain_text_and_types(
-    simulator: SimulatorServer, tmp_path: Path
-) -> None:
+def test_error_style_dialect_gives_plain_text_and_types(simulator: SimulatorServer, tmp_path: Path) -> None:
     with GatewayProcess(tmp_path, simulator.url, "--error-style", "dialect") as gateway:
         for path, kind in (
             ("/v1/chat/completions", "rate_limit_error"),
@@ -217,7 +215,9 @@ def test_body_passes_exactly(gateway: GatewayProcess, simulator: SimulatorServer
 def test_output_cap_is_filled_in(
     gateway: GatewayProcess, simulator: SimulatorServer, given: Any, sent: int | None
 ) -> None:
-    models = {entry["id"]: entry for entry in request(simulator.url, "GET", "/_simulator/models").json["data"]}
+    models = {
+        entry["id"]: entry for entry in request(simulator.url, "GET", "/_simulator/models").json["data"]
+    }
     limit = models["gpt-4.1"]["capabilities"]["limits"]["max_output_tokens"]
     request(gateway.url, "POST", "/v1/chat/completions", {"model": "gpt-4.1", "messages": HELLO, **given})
     body = json.loads(simulator.state.requests[-1].body)

@@ -85,9 +85,7 @@ async def test_async_client_streams(gateway: GatewayProcess) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_tool_round_trip(client: Anthropic, model: str) -> None:
     messages: list[Any] = [{"role": "user", "content": "What is the weather in Paris? Use get_weather."}]
-    with client.messages.stream(
-        model=model, max_tokens=500, messages=messages, tools=[WEATHER]
-    ) as stream:
+    with client.messages.stream(model=model, max_tokens=500, messages=messages, tools=[WEATHER]) as stream:
         first = stream.get_final_message()
     assert first.stop_reason == "tool_use"
     (call,) = (block for block in first.content if block.type == "tool_use")

@@ -159,16 +159,12 @@ def test_parallel_tools_keep_their_places(client: OpenAI) -> None:
         assert cities == ["Paris", "Rome"], model
 
 
-def test_picture_reaches_the_model_with_the_vision_header(
-    client: OpenAI, simulator: SimulatorServer
-) -> None:
+def test_picture_reaches_the_model_with_the_vision_header(client: OpenAI, simulator: SimulatorServer) -> None:
     content: Any = [
         {"type": "text", "text": "What is in this picture?"},
         {"type": "image_url", "image_url": {"url": png()}},
     ]
-    answer = client.chat.completions.create(
-        model="gpt-4.1", messages=[{"role": "user", "content": content}]
-    )
+    answer = client.chat.completions.create(model="gpt-4.1", messages=[{"role": "user", "content": content}])
     assert answer.choices[0].message.content
     asked = [entry for entry in simulator.state.requests if entry.path == "/chat/completions"][-1]
     assert asked.headers["copilot-vision-request"] == "true"
