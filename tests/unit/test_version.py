@@ -39,7 +39,9 @@ def test_installed_package_has_the_version() -> None:
 
 
 def test_changelog_names_the_version_or_collects_for_it() -> None:
-    headings = re.findall(r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    headings = re.findall(
+        r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert headings[0] == "Unreleased"
     # Once a version is out, the newest one written down is the one in the sources.
     assert headings[1:2] in ([], [VERSION])
