@@ -27,7 +27,9 @@ BASE := $(STAMPS)/base
 DEV := $(STAMPS)/dev
 NATIVE := $(STAMPS)/native-$(PROFILE)
 CLIENTS := tests/clients/node_modules/.package-lock.json
-RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates -type f -not -name '.*' 2>/dev/null)
+# The crates compile the vocabulary in, so it is a source of theirs too.
+VOCABULARY := src/copilot_api/engine/reference/vocabulary
+RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-python test-clients lint lint-python lint-rust fmt build build-native \

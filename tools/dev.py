@@ -26,6 +26,7 @@ def python_sources() -> Snapshot:
 def rust_sources() -> Snapshot:
     """Return the modification times of everything that needs a build."""
     files = [ROOT / "Cargo.toml", ROOT / "Cargo.lock", *(ROOT / "crates").rglob("*")]
+    files += (ROOT / "src/copilot_api/engine/reference/vocabulary").rglob("*")
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
