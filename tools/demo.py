@@ -69,9 +69,9 @@ class Gateway:
         self._listens.set()
 
     def wait_until_it_listens(self) -> None:
-        """Wait for the line that names the port. Raises :class:`DemoFailed` with the gateway's output."""
+        """Wait for the line that names the port. Raises :class:`DemoFailed`."""
         if not self._listens.wait(START_LIMIT) or not self.port:
-            raise DemoFailed("the gateway did not start; it said:\n" + "\n".join(self.lines))
+            raise DemoFailed("the gateway did not start")
 
     def stop(self) -> None:
         """Ask it to end, and wait."""
@@ -214,7 +214,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print("\nStopping.")
         except (DemoFailed, OSError, http.client.HTTPException, ValueError) as error:
-            print(f"\nThe demo failed: {error}", file=sys.stderr)
+            print(f"\nThe demo failed: {error}. The gateway's last lines:", file=sys.stderr)
             print("\n".join(gateway.lines[-20:]), file=sys.stderr)
             return 1
         finally:
