@@ -1,4 +1,4 @@
-"""`make demo` from its program on: two answers come over the wire and are shown, and nothing is left running."""
+"""`make demo` from its program on: two answers come over the wire, and nothing is left running."""
 
 from __future__ import annotations
 
