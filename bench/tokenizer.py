@@ -1,0 +1,157 @@
+"""Tokenizers side by side, in one run: our two engines and the packages from the index that can be imported.
+
+    python bench/tokenizer.py            # all encodings' default, o200k_base
+    python bench/tokenizer.py cl100k_base
+
+Ordinary text is this repository's own files. Every number is the best of several runs in a process of its
+own, with the count beside it, so that it is plain that all did the same work. Memory is what loading and
+counting add to the process's resident size (Linux only). tiktoken gets our rank tables: it would download
+them. `bpe-openai` and `rs_bpe` are used when they are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CANDIDATES = ("native", "tiktoken", "bpe-openai", "rs_bpe", "reference")
+SUFFIXES = {".py", ".rs", ".md", ".toml", ".json"}
+WORD = 1_000_000
+
+Count = Callable[[str], int]
+
+
+def ordinary_text() -> str:
+    """Return code, prose and data of the repository, about a megabyte."""
+    folders = ("src", "crates", "tests", "docs", "tools", "bench")
+    files = sorted(
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES
+    )
+    texts = (path.read_text(encoding="utf-8") for path in files if "node_modules" not in path.parts)
+    return "".join(texts)[:1_500_000]
+
+
+def word() -> str:
+    """Return a megabyte of letters without a space, not all the same."""
+    return "".join(chr(97 + (number * number >> 3) % 26) for number in range(WORD))
+
+
+def make(candidate: str, encoding: str) -> Count:
+    """Import and load a tokenizer. Raises ImportError when its package is not installed."""
+    if candidate == "native":
+        from copilot_api.engine.native import NativeTokenizer
+
+        native = NativeTokenizer()
+        return lambda text: native.count_text(text, encoding)
+    if candidate == "reference":
+        from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
+
+        reference = ReferenceTokenizer()
+        return lambda text: reference.count_text(text, encoding)
+    if candidate == "tiktoken":
+        from tests.differential.tiktoken_oracle import oracle
+
+        made = oracle(encoding)
+        return lambda text: len(made.encode_ordinary(text))
+    if candidate == "bpe-openai":
+        from bpe_openai import _bindings
+
+        bpe_openai: Count = _bindings.tokenizer_for_encoding(encoding).count
+        return bpe_openai
+    from rs_bpe.bpe import openai
+
+    rs_bpe: Count = getattr(openai, encoding)().count
+    return rs_bpe
+
+
+def resident() -> int:
+    """Return the resident size of this process in kB."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+
+
+def best(work: Callable[[], int], least_seconds: float = 1.0) -> tuple[float, int]:
+    """Return the shortest time in seconds of at least three runs, and what the work returned."""
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < least_seconds and len(times) < 50):
+        begin = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - begin)
+    return min(times), result
+
+
+def measure(candidate: str, encoding: str) -> dict[str, float]:
+    """Measure one tokenizer in this process."""
+    text, long_word = ordinary_text(), word()
+    prompt = text[:4000]
+    before = resident()
+    begin = time.perf_counter()
+    count = make(candidate, encoding)
+    count("Hello")
+    load = time.perf_counter() - begin
+    after_load = resident()
+    text_time, text_count = best(lambda: count(text))
+    after_text = resident()
+    prompt_time, _ = best(lambda: count(prompt))
+    word_time, word_count = best(lambda: count(long_word))
+    half_time, _ = best(lambda: count(long_word[: WORD // 2]))
+    return {
+        "load ms": load * 1000,
+        "load MB": (after_load - before) / 1024,
+        "text MB": (after_text - before) / 1024,
+        "MB/s": len(text.encode()) / 1e6 / text_time,
+        "4 kB us": prompt_time * 1e6,
+        "word ms": word_time * 1000,
+        "word growth": word_time / half_time,
+        "tokens": text_count,
+        "word tokens": word_count,
+    }
+
+
+def child(candidate: str, encoding: str) -> dict[str, float] | str:
+    """Measure one tokenizer in a process of its own; a text says why it could not be."""
+    command = [sys.executable, __file__, encoding, candidate]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return done.stderr.strip().splitlines()[-1]
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def main(encoding: str) -> None:
+    """Measure all and print a table, and how often the native engine is as fast as the others."""
+    results = {candidate: child(candidate, encoding) for candidate in CANDIDATES}
+    measured = {name: result for name, result in results.items() if isinstance(result, dict)}
+    columns = list(next(iter(measured.values())))
+    print(f"{encoding}; ordinary text of this repository, and a word of {WORD:,} letters\n")
+    print(f"{'':12}" + "".join(f"{column:>13}" for column in columns))
+    for name, result in results.items():
+        if isinstance(result, dict):
+            print(f"{name:12}" + "".join(f"{result[column]:13.1f}" for column in columns))
+        else:
+            print(f"{name:12} not measured: {result}")
+    native = measured.get("native")
+    for name, figures in measured.items():
+        if native is not None and name != "native":
+            ratios = (native["MB/s"] / figures["MB/s"], figures["word ms"] / native["word ms"])
+            print(
+                f"\nnative against {name}: text {ratios[0]:.1f} times as fast, word {ratios[1]:.1f} times",
+                end="",
+            )
+    print()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    chosen = sys.argv[1] if len(sys.argv) > 1 else "o200k_base"
+    if len(sys.argv) > 2:
+        print(json.dumps(measure(sys.argv[2], chosen)))
+    else:
+        main(chosen)

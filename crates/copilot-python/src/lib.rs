@@ -1,0 +1,16 @@
+//! The Python module `copilot_api._native`: bindings only, described in `src/copilot_api/_native.pyi`.
+//!
+//! Counting detaches from the interpreter, so that other Python threads run meanwhile. Errors of the core
+//! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
+
+mod build_info;
+mod tokenizer;
+
+/// The native engine of copilot-api.
+#[pyo3::pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use super::build_info::build_info;
+    #[pymodule_export]
+    use super::tokenizer::{count_chat, count_text};
+}

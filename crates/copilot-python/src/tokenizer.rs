@@ -1,0 +1,34 @@
+//! The component "tokenizer".
+
+use copilot_core::tokenizer::{self, Encoding, InvalidBody};
+use pyo3::{prelude::*, types::PyString};
+
+pyo3::import_exception!(copilot_api.engine.interfaces, InvalidRequest);
+
+/// Returns the number of tokens of a text.
+#[pyfunction]
+#[pyo3(signature = (text, encoding, /))]
+pub(crate) fn count_text(py: Python<'_>, text: &str, encoding: &Bound<'_, PyString>) -> usize {
+    let encoding = Encoding::named(&encoding.to_string_lossy());
+    py.detach(|| encoding.count(text))
+}
+
+/// Returns the tokens of a chat request: input and output.
+#[pyfunction]
+#[pyo3(signature = (body, encoding, model, /))]
+pub(crate) fn count_chat(
+    py: Python<'_>,
+    body: &[u8],
+    encoding: &Bound<'_, PyString>,
+    model: &Bound<'_, PyString>,
+) -> PyResult<(usize, usize)> {
+    let encoding = Encoding::named(&encoding.to_string_lossy());
+    let model = model.to_string_lossy();
+    let count =
+        py.detach(|| tokenizer::count_chat(body, encoding, &model)).map_err(|error| refused(&error))?;
+    Ok((count.input, count.output))
+}
+
+fn refused(error: &InvalidBody) -> PyErr {
+    InvalidRequest::new_err((error.to_string(), error.path()))
+}

@@ -1,0 +1,49 @@
+"""The native engine of copilot-api.
+
+Bindings only: use it through `copilot_api.engine.native`, which implements the Protocols of
+`copilot_api.engine.interfaces`. All functions may be called from any thread.
+"""
+
+# The stub is the manual of the module, so it has the docstrings.
+# ruff: noqa: PYI021
+
+from typing import TypedDict, type_check_only
+
+__all__ = ["build_info", "count_chat", "count_text"]
+
+@type_check_only
+class _BuildInfo(TypedDict):
+    version: str
+    profile: str
+    pyo3: str
+    abi: str
+
+def build_info() -> _BuildInfo:
+    """Return how this module was built.
+
+    ``version`` of the crate (the program's), cargo ``profile`` (``release`` in wheels, ``dev-release`` or
+    ``debug`` from a checkout), version of ``pyo3``, and the Python ``abi`` it needs.
+    """
+
+def count_text(text: str, encoding: str, /) -> int:
+    """Return the number of BPE tokens of `text`.
+
+    Encodings are ``o200k_base``, ``cl100k_base``, ``p50k_base``, ``p50k_edit`` and ``r50k_base``; any other
+    name means ``o200k_base``. Text of special tokens counts as ordinary text. Takes linear time; only a word
+    without a place to split takes n log n. The interpreter lock is released meanwhile.
+
+    Raises UnicodeEncodeError when the text holds a lone surrogate.
+
+    >>> count_text("Hello, world!", "o200k_base")
+    4
+    """
+
+def count_chat(body: bytes, encoding: str, model: str, /) -> tuple[int, int]:
+    """Return the tokens of a request in chat format (UTF-8 JSON): of its input and of its output messages.
+
+    By the rules of compat.md 5.2 to 5.4, pictures by D-T28; `model` chooses the constants of 5.2. The
+    interpreter lock is released meanwhile.
+
+    Raises :class:`copilot_api.engine.interfaces.InvalidRequest` when the body is no JSON object with a list
+    ``messages`` of objects.
+    """
