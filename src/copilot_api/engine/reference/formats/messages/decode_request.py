@@ -1,0 +1,209 @@
+"""An Anthropic request into a conversation (compat.md 4.1, 4.3; D-T4 to D-T11, D-T26)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from copilot_api.engine.interfaces import InvalidRequest
+from copilot_api.engine.reference import jsontext
+from copilot_api.engine.reference.canonical import (
+    Block,
+    Conversation,
+    Image,
+    Reasoning,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+BILLING_LINE = "x-anthropic-billing-header:"
+"""Claude Code's first system block; its text changes with each call, which spoils prompt caches."""
+
+_KEPT = ("model", "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_p")
+_READ = (*_KEPT, "metadata", "tools", "tool_choice")
+_OPTIONS = (
+    ("max_tokens", "max_tokens"),
+    ("stop_sequences", "stop"),
+    ("stream", "stream"),
+    ("temperature", "temperature"),
+    ("top_p", "top_p"),
+)
+_INVISIBLE = (
+    "redacted_thinking",
+    "server_tool_use",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "tool_search_tool_result",
+    "tool_reference",
+)
+"""Blocks that have no chat form and whose loss a model can bear; they are left out and accounted for."""
+
+
+def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conversation, tuple[str, ...]]:
+    """Return the conversation and the changes that were made.
+
+    `value` was accepted by validation; `size_hint` is the raw body, searched for cache breakpoints only.
+    Raises :class:`InvalidRequest` for blocks that no chat model can be sent.
+    """
+    rewrites: list[str] = []
+    turns = _system(value.get("system"), rewrites)
+    for number, message in enumerate(value["messages"]):
+        turns.append(_turn(message, f"messages[{number}]", rewrites))
+    options = {name: value[key] for key, name in _OPTIONS if key in value}
+    metadata = value.get("metadata") or {}
+    if "user_id" in metadata:
+        options["user"] = metadata["user_id"]
+    tools = _tools(value.get("tools"), rewrites)
+    choice, parallel = _tool_choice(value.get("tool_choice"))
+    rewrites += [f"dropped {key}" for key in value if key not in _READ]
+    if b'"cache_control"' in size_hint:
+        rewrites.append("dropped cache_control")
+    return (
+        Conversation(
+            model=value["model"],
+            turns=tuple(turns),
+            options=options,
+            tools=tools,
+            tool_choice=choice,
+            parallel_tools=parallel,
+        ),
+        tuple(dict.fromkeys(rewrites)),
+    )
+
+
+def _system(system: Any, rewrites: list[str]) -> list[Turn]:
+    if not system:
+        return []
+    if isinstance(system, str):
+        return [Turn("system", (Text(system),), plain=True)]
+    blocks = [block["text"] for block in system]
+    if blocks and blocks[0].startswith(BILLING_LINE):
+        del blocks[0]
+        rewrites.append("dropped the client's billing line from the system prompt")
+    return [Turn("system", tuple(Text(text) for text in blocks))] if blocks else []
+
+
+def _turn(message: dict[str, Any], path: str, rewrites: list[str]) -> Turn:
+    content = message.get("content")
+    if isinstance(content, str):
+        return Turn(message["role"], (Text(content),), plain=True)
+    if content is None:
+        return Turn(message["role"], (), plain=True)
+    blocks: list[Block] = []
+    for number, block in enumerate(content):
+        blocks += _block(block, f"{path}.content[{number}]", rewrites)
+    return Turn(message["role"], tuple(blocks))
+
+
+def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]:
+    kind = block["type"]
+    if kind == "text":
+        return [Text(block["text"])]
+    if kind == "thinking":
+        thought = block.get("thinking")
+        return [Reasoning(thought)] if isinstance(thought, str) and thought else []
+    if kind == "image":
+        return [Image(_picture(block.get("source"), f"{path}.source"))]
+    if kind == "tool_use":
+        arguments = jsontext.dumps(block["input"]) if "input" in block else "{}"
+        return [ToolCall(block["id"], block["name"], arguments)]
+    if kind == "tool_result":
+        return [_result(block, path, rewrites)]
+    if kind in ("document", "search_result"):
+        rewrites.append(f"{kind} sent as text")
+        return [Text(_document(block, path))]
+    if kind in _INVISIBLE:
+        rewrites.append(f"dropped {kind}")
+        return []
+    if isinstance(block.get("text"), str):
+        rewrites.append(f"{kind} sent as text")
+        return [Text(block["text"])]
+    raise InvalidRequest(f"blocks of type {kind!r} cannot be sent to this model", path)
+
+
+def _result(block: dict[str, Any], path: str, rewrites: list[str]) -> ToolResult:
+    inner = block.get("content")
+    content: list[Text | Image] = []
+    if isinstance(inner, str):
+        content.append(Text(inner))
+    for number, child in enumerate(inner if isinstance(inner, list) else ()):
+        for found in _block(child, f"{path}.content[{number}]", rewrites):
+            if isinstance(found, (Text, Image)):
+                content.append(found)
+            elif isinstance(found, Reasoning):
+                content.append(Text(found.text))
+            else:
+                raise InvalidRequest("a tool result holds text and images only", f"{path}.content[{number}]")
+    return ToolResult(block["tool_use_id"], tuple(content), is_error=bool(block.get("is_error")))
+
+
+def _picture(source: Any, path: str) -> str:
+    if not isinstance(source, dict):
+        raise InvalidRequest("must be an object", path)
+    if source.get("type") == "url" and isinstance(source.get("url"), str):
+        url: str = source["url"]
+        return url
+    if isinstance(source.get("data"), str) and isinstance(source.get("media_type"), str):
+        return f"data:{source['media_type']};base64,{source['data']}"
+    raise InvalidRequest("must hold base64 data with a media_type, or a url", path)
+
+
+def _document(block: dict[str, Any], path: str) -> str:
+    title = block.get("title")
+    head = f"{title}\n\n" if isinstance(title, str) and title else ""
+    if block["type"] == "search_result":
+        return head + _texts(block.get("content"), f"{path}.content")
+    source = block.get("source")
+    if isinstance(source, dict):
+        kind, data = source.get("type"), source.get("data")
+        media = source.get("media_type")
+        if kind == "text" and isinstance(data, str):
+            return head + data
+        if kind == "content":
+            return head + _texts(source.get("content"), f"{path}.source.content")
+        if kind == "base64" and isinstance(data, str) and str(media).startswith("text/"):
+            try:
+                return head + base64.b64decode(data, validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                raise InvalidRequest("is not base64 of UTF-8 text", f"{path}.source.data") from None
+    raise InvalidRequest("only documents with text can be sent to this model", path)
+
+
+def _texts(content: Any, path: str) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        found = [child["text"] for child in content if isinstance(child, dict) and "text" in child]
+        if found and all(isinstance(text, str) for text in found):
+            return "\n\n".join(found)
+    raise InvalidRequest("holds no text", path)
+
+
+def _tools(tools: Any, rewrites: list[str]) -> tuple[Tool, ...] | None:
+    if tools is None:
+        return None
+    kept = []
+    for tool in tools:
+        if tool.get("type", "custom") not in ("custom", "function") and "input_schema" not in tool:
+            rewrites.append(f"left out the server tool {tool.get('name', tool.get('type'))}")
+            continue
+        members = {name: tool[name] for name in ("name", "description") if name in tool}
+        if "input_schema" in tool:
+            members["parameters"] = tool["input_schema"]
+        kept.append(Tool(members))
+    return tuple(kept) if kept or not tools else None
+
+
+def _tool_choice(choice: Any) -> tuple[Any, bool | None]:
+    if choice is None:
+        return None, None
+    parallel = False if choice.get("disable_parallel_tool_use") is True else None
+    kind, name = choice.get("type"), choice.get("name")
+    if kind == "tool" and isinstance(name, str) and name:
+        return {"type": "function", "function": {"name": name}}, parallel
+    return {"auto": "auto", "any": "required", "none": "none"}.get(str(kind)), parallel
