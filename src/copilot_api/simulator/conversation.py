@@ -1,0 +1,227 @@
+"""What the pretend model answers: a deterministic function of the request."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>|$)", re.DOTALL)
+_FOLDER = re.compile(r"(?i)\b(?:primary )?(?:working directory|cwd|current directory)\W{1,3}(/[^\s\"'<>`]+)")
+_FILE = re.compile(
+    r"(?is)\b(?:write|create|make|save)\b.{0,40}?\bfile\b(?:\s+(?:named|called))?\s+[\"'`]?([\w./-]+\.\w+)[\"'`]?"
+)
+_CONTENT = re.compile(r"(?is)\b(?:contents?|text|containing)\b\s*(?:\bis\b|:)?\s*[\"'`]?(.+?)[\"'`]?\s*$")
+_CITY = re.compile(r"\b(?:in|for|at)\s+((?:[A-Z][\w-]+)(?:(?:\s*,\s*|\s+and\s+)[A-Z][\w-]+)*)")
+_COMMAND = re.compile(r"(?i)\brun\b[^`\"]*[`\"](.+?)[`\"]")
+_PATH_NAMES = ("file_path", "filePath", "path", "filename", "file")
+_CONTENT_NAMES = ("content", "contents", "text", "file_text")
+_LONGEST_ECHO = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call; `arguments` is an object."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decided answer, before a vendor's form is given to it."""
+
+    text: str
+    calls: tuple[Call, ...]
+    finish_reason: str
+
+
+def decide(request: dict[str, Any]) -> Answer:
+    """Return the answer to a chat request."""
+    messages = [message for message in request.get("messages", []) if isinstance(message, dict)]
+    last = next((m for m in reversed(messages) if m.get("role") not in ("system", "developer")), {})
+    calls: tuple[Call, ...] = ()
+    if last.get("role") == "tool" or _after_tool(messages):
+        text = f"The tool has answered: {_tool_text(messages)[:_LONGEST_ECHO]} That is all there is to say."
+    else:
+        prompt = human_text(last.get("content"))
+        calls = _calls(request, messages, prompt)
+        text = "Let me use a tool for that." if calls else _reply(request, last, prompt)
+    finish = "tool_calls" if calls else "stop"
+    for stop in _stops(request.get("stop")):
+        text = text.partition(stop)[0]
+    cap = request.get("max_tokens") or request.get("max_completion_tokens")
+    if isinstance(cap, int) and 0 < cap * 4 < len(text) and not calls:
+        text, finish = text[: cap * 4], "length"
+    return Answer(text, calls, finish)
+
+
+def human_text(content: Any) -> str:
+    """Return what a person wrote in a message: text parts without the program's reminders."""
+    if isinstance(content, list):
+        content = "\n".join(
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
+    return _REMINDER.sub("", content).strip() if isinstance(content, str) else ""
+
+
+def _reply(request: dict[str, Any], last: dict[str, Any], prompt: str) -> str:
+    schema = request.get("response_format")
+    if isinstance(schema, dict) and schema.get("type") in ("json_schema", "json_object"):
+        inner = schema.get("json_schema")
+        wanted = inner.get("schema", {}) if isinstance(inner, dict) else {}
+        return json.dumps(_fill(wanted, prompt), ensure_ascii=False)
+    pictures = _count_pictures(last.get("content"))
+    seen = f" I see {pictures} picture{'s' if pictures > 1 else ''}." if pictures else ""
+    return (
+        f"You said: {prompt[-_LONGEST_ECHO:]}{seen} I am a simulator, so this is all I know about it;"
+        " the words come one by one, as they would from a real model, and then the answer ends."
+    )
+
+
+def _after_tool(messages: list[dict[str, Any]]) -> bool:
+    """A tool's pictures come in a user message of their own, right after its result."""
+    if len(messages) < 2 or messages[-1].get("role") != "user" or messages[-2].get("role") != "tool":
+        return False
+    content = messages[-1].get("content")
+    return _count_pictures(content) > 0 or (bool(content) and not human_text(content))
+
+
+def _tool_text(messages: list[dict[str, Any]]) -> str:
+    texts = []
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            break
+        if message.get("role") == "tool":
+            content = message.get("content")
+            texts.append(content if isinstance(content, str) else human_text(content))
+    return " / ".join(reversed(texts))
+
+
+def _count_pictures(content: Any) -> int:
+    if not isinstance(content, list):
+        return 0
+    return sum(isinstance(part, dict) and part.get("type") == "image_url" for part in content)
+
+
+def _stops(stop: Any) -> list[str]:
+    values = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
+    return [value for value in values if isinstance(value, str) and value]
+
+
+def _calls(request: dict[str, Any], messages: list[dict[str, Any]], prompt: str) -> tuple[Call, ...]:
+    tools = [
+        tool["function"]
+        for tool in request.get("tools") or []
+        if isinstance(tool, dict) and isinstance(tool.get("function"), dict)
+    ]
+    choice = request.get("tool_choice")
+    if not tools or choice == "none" or not messages or messages[-1].get("role") == "assistant":
+        return ()
+    if isinstance(choice, dict):
+        wanted = choice.get("function", {}).get("name")
+        return tuple(Call(t["name"], _arguments(t, prompt)) for t in tools if t["name"] == wanted)
+    lowered = prompt.lower()
+    file = _FILE.search(prompt)
+    writer = next((tool for tool in tools if _writes_files(tool)), None)
+    if file and writer:
+        return (Call(writer["name"], _file_arguments(writer, file, prompt, messages)),)
+    command = _COMMAND.search(prompt)
+    shell = next((tool for tool in tools if "command" in _properties(tool)), None)
+    if command and shell:
+        return (Call(shell["name"], {**_arguments(shell, prompt), "command": command.group(1)}),)
+    named = [tool for tool in tools if re.search(rf"(?i)\b{re.escape(tool['name'])}\b", prompt)]
+    if not named and "weather" in lowered:
+        named = [tool for tool in tools if "weather" in tool["name"].lower()]
+    if not named and choice == "required":
+        named = tools[:1]
+    if not named:
+        return ()
+    return _filled(named[0], prompt)
+
+
+def _filled(tool: dict[str, Any], prompt: str) -> tuple[Call, ...]:
+    cities = _cities(prompt)
+    place = next((name for name in _properties(tool) if name in ("city", "location", "place")), None)
+    if place and len(cities) > 1:
+        return tuple(Call(tool["name"], {**_arguments(tool, prompt), place: city}) for city in cities)
+    return (Call(tool["name"], _arguments(tool, prompt)),)
+
+
+def _cities(prompt: str) -> list[str]:
+    found = _CITY.search(prompt)
+    return re.split(r"\s*,\s*|\s+and\s+", found.group(1)) if found else []
+
+
+def _properties(tool: dict[str, Any]) -> dict[str, Any]:
+    parameters = tool.get("parameters")
+    properties = parameters.get("properties") if isinstance(parameters, dict) else None
+    return properties if isinstance(properties, dict) else {}
+
+
+def _writes_files(tool: dict[str, Any]) -> bool:
+    names = _properties(tool)
+    return any(name in names for name in _PATH_NAMES) and any(name in names for name in _CONTENT_NAMES)
+
+
+def _file_arguments(
+    tool: dict[str, Any], file: re.Match[str], prompt: str, messages: list[dict[str, Any]]
+) -> dict[str, Any]:
+    names = _properties(tool)
+    content = _CONTENT.search(prompt, file.end())
+    path = file.group(1)
+    folder = next((found.group(1) for text in _all_text(messages) if (found := _FOLDER.search(text))), None)
+    if folder and not path.startswith("/"):
+        path = f"{folder.rstrip('/')}/{path}"
+    arguments = _arguments(tool, prompt)
+    arguments[next(name for name in _PATH_NAMES if name in names)] = path
+    arguments[next(name for name in _CONTENT_NAMES if name in names)] = (
+        content.group(1) if content else "hello"
+    )
+    return arguments
+
+
+def _all_text(messages: list[dict[str, Any]]) -> list[str]:
+    texts = []
+    for message in messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts += [
+            part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)
+        ]
+    return texts
+
+
+def _arguments(tool: dict[str, Any], prompt: str) -> dict[str, Any]:
+    parameters = tool.get("parameters")
+    filled = _fill(parameters if isinstance(parameters, dict) else {}, prompt)
+    return filled if isinstance(filled, dict) else {}
+
+
+def _fill(schema: Any, prompt: str, name: str = "") -> Any:
+    """Return a value that satisfies a JSON schema, required members only."""
+    if not isinstance(schema, dict):
+        return prompt
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for several in ("anyOf", "oneOf", "allOf"):
+        if schema.get(several):
+            return _fill(schema[several][0], prompt, name)
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) and kind else kind
+    if kind == "object" or (kind is None and "properties" in schema) or (kind is None and not name):
+        properties = schema.get("properties") or {}
+        required = schema.get("required") or []
+        return {key: _fill(properties.get(key, {}), prompt, key) for key in required}
+    if kind == "array":
+        return [_fill(schema.get("items", {}), prompt, name) for _ in range(schema.get("minItems", 1))]
+    simple = {"integer": 1, "number": 1, "boolean": True, "null": None}
+    if kind in simple:
+        return simple[kind]
+    cities = _cities(prompt)
+    if name in ("city", "location", "place") and cities:
+        return cities[0]
+    return (prompt or name or "text")[:200]
