@@ -105,7 +105,7 @@ class Response(Protocol):
 
     status: int
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None:
         """Send the response."""
 
 

@@ -59,11 +59,15 @@ class _ChatStream:
         if self.done:
             return b""
         out = self._take(self._parser.finish()) if end == "end" else b""
-        if self.done:
-            return out
+        return out if self._is_over() else out + self._last(end, message)
+
+    def _is_over(self) -> bool:
+        return self.done
+
+    def _last(self, end: StreamEnd, message: str) -> bytes:
         if self._reason() and end not in ("shutdown", "cancelled"):
-            return out + self._complete()
-        return out + self._fail(message or _MESSAGES[end], None, {})
+            return self._complete()
+        return self._fail(message or _MESSAGES[end], None, {})
 
     def _take(self, events: list[sse.Event]) -> bytes:
         out = []

@@ -148,7 +148,9 @@ class ChatRelayRepairs:
         return changed
 
     def _empty_arguments(self, call: frames.Call, frame: dict[str, Any]) -> dict[str, Any]:
-        head: dict[str, Any] = {name: frame[name] for name in ("id", "object", "created", "model") if name in frame}
+        head: dict[str, Any] = {
+            name: frame[name] for name in ("id", "object", "created", "model") if name in frame
+        }
         entry = {"index": jsontext.Number(str(call.key)), "function": {"arguments": "{}"}}
         choice = {"index": jsontext.Number("0"), "delta": {"tool_calls": [entry]}, "finish_reason": None}
         return {**head, "choices": [choice]}

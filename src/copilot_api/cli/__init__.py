@@ -1,0 +1,1 @@
+"""The command line: one module a command; nothing here but arguments, prompts and printing."""

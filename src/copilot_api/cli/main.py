@@ -1,0 +1,137 @@
+"""The program: which command, its flags, its help, and what every failure looks like (compat.md 1.1)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from copilot_api.cli import helptext
+from copilot_api.cli.arguments import Flag, Parsed, parse
+from copilot_api.cli.console import Console, install_logging
+from copilot_api.version import VERSION
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command: `module` has ``run(invocation) -> exit code`` and is imported only when it runs."""
+
+    name: str
+    description: str
+    module: str
+    flags: Callable[[], tuple[Flag, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a command gets."""
+
+    parsed: Parsed
+    console: Console
+    home: Path
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean flag."""
+        return self.parsed.values.get(name) is True
+
+
+def _start_flags() -> tuple[Flag, ...]:
+    from copilot_api.configuration import is_boolean, is_list
+    from copilot_api.settings import option_fields
+
+    return tuple(
+        Flag(
+            option.name.replace("_", "-"),
+            option.metadata["alias"],
+            boolean=is_boolean(option),
+            many=is_list(option.name),
+        )
+        for option in option_fields()
+    )
+
+
+_VERBOSE = Flag("verbose", "v", boolean=True)
+_SHOW_TOKEN = Flag("show-token", boolean=True)
+
+COMMANDS = (
+    Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
+    Command(
+        "auth",
+        "Sign in to GitHub without starting the server",
+        "copilot_api.cli.auth",
+        lambda: (_VERBOSE, _SHOW_TOKEN),
+    ),
+    Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
+    Command(
+        "debug",
+        "Print paths, versions and engine state",
+        "copilot_api.cli.debug",
+        lambda: (Flag("json", boolean=True),),
+    ),
+)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave it with the exit code of the contract."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = main(words)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.stdout.flush()
+    raise SystemExit(code)
+
+
+def main(words: list[str]) -> int:
+    """Run one command line and return the exit code."""
+    console = Console(verbose=False)
+    chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
+    command = None
+    if chosen is not None:
+        command = next((each for each in COMMANDS if each.name == words[chosen]), None)
+    if "--help" in words or "-h" in words:
+        console.plain(helptext.of_command(command) if command else helptext.of_program(COMMANDS))
+        return 0
+    if words == ["--version"]:
+        console.plain(VERSION)
+        return 0
+    if command is None or chosen is None:
+        console.plain(helptext.of_program(COMMANDS))
+        known = f"Unknown command {words[chosen]}" if chosen is not None else "No command specified."
+        console.error(known)
+        return 1
+    return _execute(command, words[chosen + 1 :])
+
+
+def _execute(command: Command, words: list[str]) -> int:
+    parsed = parse(words, command.flags())
+    verbose = parsed.values.get("verbose") is True
+    console = Console(verbose=verbose)
+    install_logging(console)
+    for flag in parsed.unknown:
+        console.warn(f"unknown flag {flag} is ignored; see copilot-api {command.name} --help")
+    home = Path(os.environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or Path.home())
+    try:
+        code: int = import_module(command.module).run(Invocation(parsed, console, home))
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        from copilot_api.configuration import ConfigurationError
+        from copilot_api.engine.interfaces import EngineError
+        from copilot_api.gateway.errors import StartupError
+        from copilot_api.github.credentials import CredentialProblem
+
+        expected = isinstance(
+            error, (ConfigurationError, EngineError, StartupError, CredentialProblem, OSError)
+        )
+        if verbose and not expected:
+            raise
+        text = str(error) if expected else f"{type(error).__name__}: {error}"
+        console.error(" ".join(text.split()))
+        return 1

@@ -1,0 +1,237 @@
+"""``copilot-api start``: sign in, list the models, serve (compat.md 1.5, 2.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot_api.cli.console import Console
+from copilot_api.cli.main import Invocation
+from copilot_api.configuration import Configuration, ConfigurationError, load
+from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.redaction import Secret
+from copilot_api.server import PortTaken, bind, serve
+from copilot_api.settings import Settings
+
+if TYPE_CHECKING:
+    from copilot_api.app import OpenGateway
+    from copilot_api.engine.interfaces import Client, TokenGrant
+
+VIEWER = "https://ericc-ch.github.io/copilot-api?endpoint="
+HUMAN_PACE = 0.02
+"""Seconds between the frames of the simulator."""
+
+ACCEPTABLE_USE = (
+    "This is an unofficial program. GitHub's Acceptable Use Policies and the Copilot terms hold for what you"
+    " send;\nexcessive automated use can get your access to Copilot suspended. Use your own account only."
+    "\nhttps://docs.github.com/site-policy/acceptable-use-policies/github-acceptable-use-policies"
+)
+_WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    settings: Settings
+    console: Console
+    directory: Path
+    """The data directory; a temporary one with the simulator, so that no real token is touched."""
+
+
+def run(invocation: Invocation) -> int:
+    """Run the server until it is told to stop."""
+    home = data_directory(invocation.home)
+    configuration = load(invocation.parsed.values, os.environ, home)
+    settings, console = configuration.settings, invocation.console
+    _check(configuration)
+    for warning in configuration.warnings:
+        console.warn(warning)
+    try:
+        sockets = bind(settings.host, settings.port)
+    except PortTaken as error:
+        console.error(str(error))
+        return 1
+    try:
+        with contextlib.ExitStack() as stack:
+            directory = home
+            if settings.simulate:
+                directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
+            return asyncio.run(_run(_Session(settings, console, directory), sockets))
+    finally:
+        for listener in sockets:
+            listener.close()
+
+
+def _check(configuration: Configuration) -> None:
+    from copilot_api.app import client_keys
+    from copilot_api.http.guard import is_loopback
+
+    settings = configuration.settings
+    keys = client_keys(settings)
+    if settings.host and not is_loopback(settings.host) and not keys and not settings.no_auth:
+        raise ConfigurationError(
+            f"listening on {settings.host} lets others on the network in, so clients need a key:"
+            " give one with --api-key or --api-key-file, or say --no-auth"
+        )
+    if settings.manual and not sys.stdin.isatty():
+        raise ConfigurationError("--manual asks at the terminal before each request, and there is none")
+    if settings.claude_code and not sys.stdin.isatty():
+        raise ConfigurationError("--claude-code asks for two models at the terminal, and there is none")
+
+
+async def _run(session: _Session, sockets: list[socket.socket]) -> int:
+    from copilot_api.app import open_gateway
+
+    console = session.console
+    if session.settings.verbose:
+        console.info("Verbose logging enabled")
+    if session.settings.account_type != "individual":
+        console.info(f"Using {session.settings.account_type} plan GitHub account")
+    async with AsyncExitStack() as stack:
+        settings = session.settings
+        if settings.simulate:
+            settings = await stack.enter_async_context(_simulator(settings))
+        console.info(f"Using VSCode version: {settings.editor_version}")
+        token = await _github_token(replace(session, settings=settings))
+
+        def on_token(grant: TokenGrant, renewed: bool) -> None:
+            if settings.show_token:
+                words = "Refreshed Copilot token" if renewed else "Copilot token"
+                console.secret(f"{words}: {grant.token.reveal()}")
+
+        approver = None
+        if settings.manual:
+            from copilot_api.cli.approval import TerminalApprover
+
+            approver = TerminalApprover()
+        gateway = await stack.enter_async_context(
+            open_gateway(settings, token, approver=approver, request_log=console, on_token=on_token)
+        )
+        return await _serve(session, settings, gateway, sockets)
+
+
+async def _serve(
+    session: _Session, settings: Settings, gateway: OpenGateway, sockets: list[socket.socket]
+) -> int:
+    console = session.console
+    listing = "\n".join(f"- {model.id}" for model in gateway.models)
+    console.info(f"Available models: \n{listing}")
+    port = sockets[0].getsockname()[1]
+    if settings.claude_code:
+        from copilot_api.cli.claude_code import offer_command
+
+        code = await offer_command(console, port, [model.id for model in gateway.models])
+        if code:
+            return code
+    if not settings.simulate:
+        _warn_once(session)
+    console.box(f"🌐 Usage Viewer: {VIEWER}http://localhost:{settings.port}/usage")
+
+    def ready() -> None:
+        if not os.environ.get("TEST"):
+            console.plain(_listening(settings, port))
+        if settings.simulate:
+            console.info(
+                "The simulator answers; point a client at it, for example:\n"
+                f"  ANTHROPIC_BASE_URL=http://localhost:{port} ANTHROPIC_AUTH_TOKEN=dummy "
+                "ANTHROPIC_MODEL=claude-sonnet-4.6 claude\n"
+                f"  OPENAI_BASE_URL=http://localhost:{port}/v1 OPENAI_API_KEY=dummy your-program"
+            )
+
+    await serve(
+        gateway.app,
+        sockets,
+        drain_timeout=settings.drain_timeout,
+        on_ready=ready,
+        cancel_streams=gateway.cancel_streams,
+    )
+    return 0
+
+
+def _listening(settings: Settings, port: int) -> str:
+    from copilot_api.http.guard import is_loopback
+
+    host = settings.host
+    if host is None or host.lower() == "localhost":
+        return f"➜ Listening on: http://localhost:{port}/ (this machine only)"
+    if host in ("0.0.0.0", "::"):
+        who = "all interfaces" + (
+            ", no key needed: anyone who reaches it spends your quota" * settings.no_auth
+        )
+        return f"➜ Listening on: http://localhost:{port}/ ({who})"
+    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"➜ Listening on: http://{shown}:{port}/{' (this machine only)' if is_loopback(host) else ''}"
+
+
+@asynccontextmanager
+async def _simulator(settings: Settings) -> AsyncIterator[Settings]:
+    from copilot_api.simulator import SimulatorServer
+
+    server = SimulatorServer(chunk_delay=HUMAN_PACE)
+    await server.astart()
+    try:
+        yield replace(settings, github_url=server.url, github_api_url=server.url, copilot_url=server.url)
+    finally:
+        await server.astop()
+
+
+async def _github_token(session: _Session) -> Secret:
+    """Find the GitHub token: given, stored, from ``GH_TOKEN``, or by signing in."""
+    from copilot_api.cli.signin import device_flow, stored_token
+    from copilot_api.engine.flags import build_engine
+    from copilot_api.engine.interfaces import ClientOptions
+
+    settings, console = session.settings, session.console
+    file = TokenFile(session.directory)
+    _make_directory(session)
+    if settings.github_token:
+        console.info("Using provided GitHub token")
+        return settings.github_token
+    client: Client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
+    try:
+        token = await stored_token(client, settings, console, file)
+        if token is None and not settings.simulate:
+            token = _from_environment(console)
+        if token is None:
+            margin = 0.0 if settings.simulate else 1.0
+            token = await device_flow(client, settings, console, file, margin=margin)
+        return token
+    finally:
+        await client.aclose()
+
+
+def _from_environment(console: Console) -> Secret | None:
+    given = os.environ.get("GH_TOKEN", "").strip()
+    if not given:
+        return None
+    if not given.startswith(_WORKING_KINDS):
+        console.info("GH_TOKEN is of a kind that cannot use Copilot; it is left alone")
+        return None
+    console.info("Using provided GitHub token")
+    return Secret(given)
+
+
+def _make_directory(session: _Session) -> None:
+    try:
+        session.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        session.console.warn(f"{session.directory} cannot be made ({error.strerror}): nothing will be stored")
+
+
+def _warn_once(session: _Session) -> None:
+    marker = session.directory / "acceptable-use-shown"
+    try:
+        if marker.exists():
+            return
+        marker.touch(mode=0o600)
+    except OSError:
+        pass
+    session.console.warn(ACCEPTABLE_USE)

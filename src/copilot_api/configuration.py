@@ -1,0 +1,191 @@
+"""Where each option's value comes from: flag, environment, config file, default; all checked at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass
+from pathlib import Path
+from typing import Any
+
+from copilot_api.engine.flags import UnknownComponent, switches
+from copilot_api.redaction import Secret
+from copilot_api.settings import PLAN_NAMES, Settings, option_fields
+
+ENVIRONMENT_PREFIX = "COPILOT_API_"
+CONFIG_FILE = "config.toml"
+
+_INTEGERS = ("port", "body_limit", "max_concurrency")
+_SECONDS = (
+    "rate_limit",
+    "connect_timeout",
+    "first_byte_timeout",
+    "stream_idle_timeout",
+    "keepalive_interval",
+    "drain_timeout",
+)
+_LISTS = ("api_key", "public_host", "cors_origin", "native")
+_SECRETS = ("github_token", "api_key")
+_URLS = ("github_url", "github_api_url", "copilot_url")
+_CHOICES = {"engine": ("native", "reference"), "error_style": ("compat", "dialect")}
+_PLAN = re.compile(r"[A-Za-z0-9-]+")
+_INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
+
+
+class ConfigurationError(Exception):
+    """An option cannot be used; the text names it, its origin and the fix, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The options and, for each, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def is_boolean(option: Field[Any]) -> bool:
+    """Tell whether an option is a switch."""
+    return isinstance(option.default, bool)
+
+
+def is_list(name: str) -> bool:
+    """Tell whether an option may be given more than once."""
+    return name in _LISTS
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) -> Configuration:
+    """Return the configuration.
+
+    `flags` holds what the command line said, by field name: booleans, strings, or lists of strings;
+    `directory` is the data directory, whose ``config.toml`` is read if it is there. Raises
+    :class:`ConfigurationError`.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    file = _config_file(directory / CONFIG_FILE)
+    for option in option_fields():
+        found = _find(option, flags, environ, file)
+        if found is None:
+            origins[option.name] = "default"
+            continue
+        raw, origin = found
+        values[option.name] = _convert(option, raw, origin)
+        origins[option.name] = origin
+    settings = Settings(**values)
+    return Configuration(settings, origins, _check(settings, origins))
+
+
+def _find(
+    option: Field[Any], flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
+) -> tuple[Any, str] | None:
+    name = option.name
+    dashed = name.replace("_", "-")
+    if name in flags and not (name == "github_token" and flags[name] == ""):
+        return flags[name], f"--{dashed}"
+    variables = [ENVIRONMENT_PREFIX + name.upper(), *(["HOST"] if name == "host" else [])]
+    for variable in variables:
+        if environ.get(variable):
+            return environ[variable], f"${variable}"
+    for key in (name, dashed):
+        if key in file:
+            return file[key], f"{CONFIG_FILE}: {key}"
+    return None
+
+
+def _config_file(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return {}
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigurationError(f"{path}: there is no option {unknown[0]!r}")
+    return values
+
+
+def _convert(option: Field[Any], raw: Any, origin: str) -> Any:
+    name = option.name
+    if is_boolean(option):
+        return _boolean(raw, origin)
+    if name in _LISTS:
+        items = raw if isinstance(raw, (list, tuple)) else str(raw).split(",")
+        texts = tuple(str(item).strip() for item in items if str(item).strip())
+        return tuple(Secret(text) for text in texts) if name in _SECRETS else texts
+    text = str(raw).strip()
+    if name in _SECRETS:
+        return Secret(text)
+    if name == "rate_limit" or name in _INTEGERS:
+        return _whole(text, origin)
+    if name in _SECONDS:
+        return _seconds(text, origin)
+    if name in _CHOICES and text not in _CHOICES[name]:
+        raise ConfigurationError(f"{origin}: {text!r} is none of {', '.join(_CHOICES[name])}")
+    if name in _URLS and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        raise ConfigurationError(f"{origin}: {text!r} is not an http or https URL")
+    if not text:
+        raise ConfigurationError(f"{origin}: a value is needed")
+    return text
+
+
+def _boolean(raw: Any, origin: str) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    text = str(raw).strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off", ""):
+        return False
+    raise ConfigurationError(f"{origin}: {raw!r} is neither true nor false")
+
+
+def _whole(text: str, origin: str) -> int:
+    """Read the leading integer, as 0.7.0 did (compat.md 1.3): ``14141x`` is 14141."""
+    found = _INTEGER_PREFIX.match(text)
+    if found is None:
+        raise ConfigurationError(f"{origin}: {text!r} is not a number")
+    return int(found.group())
+
+
+def _seconds(text: str, origin: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise ConfigurationError(f"{origin}: {text!r} is not a number of seconds, 0 or more")
+    return value
+
+
+def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
+    from copilot_api.http.guard import origin_is_valid
+
+    if not 0 <= settings.port <= 65535:
+        raise ConfigurationError(f"{origins['port']}: {settings.port} is not a port; choose 0 to 65535")
+    if not _PLAN.fullmatch(settings.account_type):
+        raise ConfigurationError(
+            f"{origins['account_type']}: the account type {settings.account_type!r} holds characters that "
+            f"may not stand in a host name; it is one of {', '.join(PLAN_NAMES)}"
+        )
+    for name in ("body_limit", "max_concurrency"):
+        if getattr(settings, name) < 1:
+            raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    for origin in settings.cors_origin:
+        if not origin_is_valid(origin):
+            raise ConfigurationError(
+                f"{origins['cors_origin']}: {origin!r} is not an origin such as https://name"
+            )
+    try:
+        switches(settings)
+    except UnknownComponent as error:
+        raise ConfigurationError(str(error)) from None
+    if settings.account_type not in PLAN_NAMES:
+        return (f"unknown account type {settings.account_type!r}; known are {', '.join(PLAN_NAMES)}",)
+    return ()
