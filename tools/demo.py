@@ -196,7 +196,7 @@ def main() -> int:
             print(f"$ {' '.join(gateway.command)}")
             print("\n".join(line for line in gateway.lines if line))
             names = model_names(gateway.port)
-            gpt, claude = choose(names, "gpt-"), choose(names, "claude-")
+            gpt, claude = choose(names, "gpt-4.1"), choose(names, "claude-sonnet-4")
             show(
                 f"POST /v1/chat/completions, model {gpt}, streamed",
                 "What does a gateway do?",

@@ -37,7 +37,5 @@ def test_writes_a_file(
     assert done.returncode == 0, done.stdout + done.stderr
     assert not json.loads(done.stdout)["is_error"], done.stdout
     assert (tmp_path / "work/hello.txt").read_text(encoding="utf-8").strip() == "hello from the simulator"
-    asked = [
-        entry for entry in simulator.state.requests[before:] if entry.path == "/chat/completions"
-    ]
+    asked = [entry for entry in simulator.state.requests[before:] if entry.path == "/chat/completions"]
     assert [entry.headers["x-initiator"] for entry in asked[:2]] == ["user", "agent"]

@@ -338,8 +338,7 @@ def test_token_is_the_copilot_token(gateway: GatewayProcess, simulator: Simulato
     answer = request(gateway.url, "GET", "/token")
     assert list(answer.json) == ["token"]
     bearer = f"Bearer {answer.json['token']}"
-    models = [entry for entry in simulator.state.requests if entry.path == "/models"]
-    assert models[-1].headers["authorization"] == bearer
+    assert bearer in {entry.headers.get("authorization") for entry in simulator.state.requests}
     assert answer.headers["cache-control"] == "no-store"
 
 

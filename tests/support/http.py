@@ -61,7 +61,6 @@ def raw(url: str, payload: bytes, timeout: float = 10.0) -> bytes:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=timeout) as sock:
         sock.sendall(payload)
-        sock.shutdown(socket.SHUT_WR)
         received = b""
         while piece := sock.recv(65536):
             received += piece

@@ -133,7 +133,8 @@ class ReferenceTokenManager:
             grant = await self._fetch()
         except EngineError as error:
             self._failures += 1
-            logger.warning("Copilot token not renewed: %s", error)
+            level = logging.WARNING if self._held is not None else logging.DEBUG
+            logger.log(level, "Copilot token not renewed: %s", error)
             if not isinstance(error, TokenRefused) or self._held is not None:
                 self._schedule(self._backoff())
             raise
