@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>|$)", re.DOTALL)
-_FOLDER = re.compile(r"(?i)\b(?:primary )?(?:working directory|cwd|current directory)\W{1,3}(/[^\s\"'<>`]+)")
+_FOLDER = re.compile(r"(?i)\b(?:working directory|cwd|current directory)(?: is)?\s*:\s*(/[^\s\"'<>`]+)")
 _FILE = re.compile(
     r"(?is)\b(?:write|create|make|save)\b.{0,40}?\bfile\b(?:\s+(?:named|called))?\s+[\"'`]?([\w./-]+\.\w+)[\"'`]?"
 )
