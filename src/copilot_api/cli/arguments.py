@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+_NEGATIVE = re.compile(r"-\d+(?:\.\d+)?")
 _FALSE = ("false",)
 _TRUE = ("true",)
 
@@ -55,7 +56,7 @@ class _Parser:
                 break
             if word.startswith("--") and not word.startswith("---"):
                 self._take_long(word)
-            elif word.startswith("-") and word != "-":
+            elif word.startswith("-") and word != "-" and not _NEGATIVE.fullmatch(word):
                 self._take_bundle(word)
             else:
                 self._parsed.positionals.append(word)
