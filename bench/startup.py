@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 PROGRAM = [sys.executable, "-m", "copilot_api"]
@@ -55,7 +56,7 @@ def time_start(home: str, engine: str) -> tuple[float, float]:
 def memory(pid: int) -> float:
     """Return VmRSS in MB, 0 where /proc is not to be had."""
     try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        with Path(f"/proc/{pid}/status").open(encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
     except OSError:
         return 0.0

@@ -54,7 +54,10 @@ def switches(settings: Settings) -> dict[str, bool]:
 
 def native_available() -> bool:
     """Tell whether the compiled module is installed, without loading it."""
-    return importlib.util.find_spec("copilot_api._native") is not None
+    try:
+        return importlib.util.find_spec("copilot_api._native") is not None
+    except ImportError:
+        return False
 
 
 def describe(settings: Settings) -> tuple[ComponentState, ...]:

@@ -31,6 +31,8 @@ class SimulatorApp:
 
     def __init__(self, state: State, faults: Faults, chunk_delay: float) -> None:
         self.url = ""
+        self.transports: dict[Any, asyncio.Transport] = {}
+        """Open connections by the peer's address, so that one can be dropped without an answer."""
         self._state = state
         self._faults = faults
         self._delay = chunk_delay
@@ -41,7 +43,7 @@ class SimulatorApp:
         if scope["type"] != "http":
             return
         entry = await _read(scope, receive)
-        reply = _Reply(entry, self._state, receive, send)
+        reply = _Reply(entry, self._state, receive, send, self.transports.get(scope["client"]))
         if entry.path.startswith("/_simulator/"):
             await self._control(entry, reply)
             return
@@ -123,6 +125,7 @@ class SimulatorApp:
         elif fault.kind == "redirect":
             await reply.whole(302, b"", {"location": f"{self.url}/trap"})
         elif fault.kind == "close":
+            reply.drop()
             raise Truncated
         elif fault.kind == "html":
             page = fault.body or b"<html><head><title>Welcome</title></head><body>Hotel network</body></html>"
@@ -185,7 +188,15 @@ class SimulatorApp:
 class _Reply:
     """Sends one answer and notices when the peer is gone."""
 
-    def __init__(self, entry: Recorded, state: State, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        entry: Recorded,
+        state: State,
+        receive: Receive,
+        send: Send,
+        transport: asyncio.Transport | None,
+    ) -> None:
+        self._transport = transport
         self._entry = entry
         self._state = state
         self._receive = receive
@@ -200,6 +211,12 @@ class _Reply:
         self.gone.set()
         if not self._over:
             self._state.mark_gone(self._entry)
+
+    def drop(self) -> None:
+        """Drop the connection without a word."""
+        self._over = True
+        if self._transport is not None:
+            self._transport.abort()
 
     async def pause(self, seconds: float) -> None:
         """Be silent for some seconds, or until the peer leaves."""

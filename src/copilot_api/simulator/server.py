@@ -103,10 +103,22 @@ class SimulatorServer:
             listener.close()
 
 
-def _make_server(app: Any, on_ready: Any) -> uvicorn.Server:
+def _make_server(app: SimulatorApp, on_ready: Any) -> uvicorn.Server:
     import logging
 
     import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Protocol(H11Protocol):
+        """uvicorn's protocol, its connections known to the app."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            app.transports[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            app.transports.pop(self.client, None)
+            super().connection_lost(exc)
 
     class Server(uvicorn.Server):
         """uvicorn without signal handlers, with a ready callback."""
@@ -127,7 +139,7 @@ def _make_server(app: Any, on_ready: Any) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         ws="none",
-        http="h11",
+        http=Protocol,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
     )
