@@ -1,4 +1,4 @@
-"""compat.md section 7: what the original's own tests check, and the cases it asks for beyond sections 1 to 6."""
+"""compat.md section 7: what the original's own tests check, and the cases it asks for beyond 1 to 6."""
 
 from __future__ import annotations
 
