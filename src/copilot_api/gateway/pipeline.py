@@ -141,7 +141,9 @@ class Pipeline:
         except InvalidRequest as error:
             raise _bad_request(error) from error
         for rewrite in plan.rewrites + request.rewrites:
-            logger.debug("rewrite: %s", rewrite)
+            # A tool that is missing changes what the model can do: the user should see it (D-T10).
+            level = logging.WARNING if rewrite.startswith("left out") else logging.DEBUG
+            logger.log(level, "rewrite: %s", rewrite)
         return request
 
     async def _send(self, body: bytes, request: TranslatedRequest, plan: Plan) -> Upstream:
