@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from copilot_api.simulator import SimulatorServer
 from tests.support.process import GatewayProcess
 
-FIXTURES = Path(__file__).parent / "fixtures"
+# Examples are never judged by time (a shared machine is slow at any moment); in CI they are the same each run.
+settings.register_profile(
+    "shared",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="module")
