@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from copilot_api.simulator import SimulatorServer
 from tests.support.process import GatewayProcess
 
-# Examples are never judged by time (a shared machine is slow at any moment); in CI they are the same each run.
+# Examples are never judged by time: a shared machine is slow at any moment. In CI they are the same each run.
 settings.register_profile(
     "shared",
     deadline=None,
