@@ -7,9 +7,9 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 # The stub is the manual of the module, so it has the docstrings.
 # ruff: noqa: PYI021
 
-from typing import TypedDict, type_check_only
+from typing import Literal, TypedDict, type_check_only
 
-__all__ = ["build_info", "count_chat", "count_text"]
+__all__ = ["build_info", "count_chat", "count_text", "inspect_request"]
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -46,4 +46,17 @@ def count_chat(body: bytes, encoding: str, model: str, /) -> tuple[int, int]:
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest` when the body is no JSON object with a list
     ``messages`` of objects.
+    """
+
+def inspect_request(
+    body: bytes, dialect: str, /
+) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool]:
+    """Return what :class:`copilot_api.engine.interfaces.RequestFacts` holds of a request.
+
+    In order: model, stream, vision, whether the initiator is ``agent``, why, number of messages, of tools,
+    state of ``max_tokens``, whether there is a ``max_completion_tokens``, whether a tool's name begins with
+    ``mcp__``. Dialects are ``chat``, ``messages`` and ``embeddings``. No tree of the body is built, and the
+    interpreter lock is released meanwhile.
+
+    Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """

@@ -1,9 +1,15 @@
 //! The parts of copilot-api whose cost grows with bytes: no Python, no input or output.
 //!
 //! - [`tokenizer`] counts BPE tokens of text and of chat requests;
-//! - [`json`] reads JSON as JavaScript does, and writes it so.
+//! - [`json`] reads JSON as JavaScript does, and writes it so;
+//! - [`sse`] reads and writes server-sent events;
+//! - [`validation`] reads the facts out of a request, or says what is wrong with it;
+//! - [`text`] reads and writes JSON as it is spelled, for everything that is moved.
 
 #![forbid(unsafe_code)]
 
 pub mod json;
+pub mod sse;
+pub mod text;
 pub mod tokenizer;
+pub mod validation;

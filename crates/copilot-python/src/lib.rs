@@ -4,7 +4,9 @@
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
 mod build_info;
+mod errors;
 mod tokenizer;
+mod validation;
 
 /// The native engine of copilot-api.
 #[pyo3::pymodule(gil_used = false)]
@@ -13,4 +15,6 @@ mod _native {
     use super::build_info::build_info;
     #[pymodule_export]
     use super::tokenizer::{count_chat, count_text};
+    #[pymodule_export]
+    use super::validation::inspect_request;
 }

@@ -3,7 +3,7 @@
 use copilot_core::tokenizer::{self, Encoding, InvalidBody};
 use pyo3::{prelude::*, types::PyString};
 
-pyo3::import_exception!(copilot_api.engine.interfaces, InvalidRequest);
+use crate::errors::InvalidRequest;
 
 /// Returns the number of tokens of a text.
 #[pyfunction]

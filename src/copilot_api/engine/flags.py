@@ -18,6 +18,7 @@ from copilot_api.engine.interfaces import (
     TokenFetch,
     Tokenizer,
     TokenManager,
+    Validation,
 )
 from copilot_api.settings import Settings
 
@@ -26,7 +27,7 @@ logger = logging.getLogger("copilot_api.engine")
 COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer",)
+NATIVE_COMPONENTS = ("tokenizer", "validation")
 """Those with a native implementation so far."""
 
 
@@ -68,14 +69,15 @@ def describe(settings: Settings) -> tuple[ComponentState, ...]:
 def build_engine(settings: Settings) -> Engine:
     """Make the engine. Imports only what the chosen implementations need."""
     from copilot_api.engine.reference.translation import ReferenceTranslation
-    from copilot_api.engine.reference.validation import ReferenceValidation
 
     states = {state.name: state for state in describe(settings)}
     tokenizer, state = _tokenizer(states["tokenizer"])
     states["tokenizer"] = state
+    validation, state = _validation(states["validation"])
+    states["validation"] = state
     return Engine(
         tokenizer=tokenizer,
-        validation=ReferenceValidation(),
+        validation=validation,
         translation=ReferenceTranslation(),
         make_client=_reference_client,
         make_token_manager=_reference_token_manager,
@@ -104,13 +106,30 @@ def _tokenizer(state: ComponentState) -> tuple[Tokenizer, ComponentState]:
 
             return NativeTokenizer(), state
         except ImportError as error:
-            logger.warning(
-                "The native module cannot be loaded (%s); the reference engine runs instead", error
-            )
-            state = ComponentState("tokenizer", "reference", f"native module broken: {error}")
+            state = _broken(state, error)
     from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 
     return ReferenceTokenizer(), state
+
+
+def _validation(state: ComponentState) -> tuple[Validation, ComponentState]:
+    if state.implementation == "native":
+        try:
+            from copilot_api.engine.native import NativeValidation
+
+            return NativeValidation(), state
+        except ImportError as error:
+            state = _broken(state, error)
+    from copilot_api.engine.reference.validation import ReferenceValidation
+
+    return ReferenceValidation(), state
+
+
+def _broken(state: ComponentState, error: ImportError) -> ComponentState:
+    logger.warning(
+        "The native %s cannot be loaded (%s); the reference engine runs instead", state.name, error
+    )
+    return ComponentState(state.name, "reference", f"native module broken: {error}")
 
 
 def _reference_client(options: ClientOptions) -> Client:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from copilot_api import _native
-from copilot_api.engine.interfaces import TokenCount
+from copilot_api.engine.interfaces import Dialect, RequestFacts, TokenCount
 
-__all__ = ["NativeTokenizer"]
+__all__ = ["NativeTokenizer", "NativeValidation"]
 
 
 class NativeTokenizer:
@@ -27,3 +27,29 @@ class NativeTokenizer:
     def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
         """Count a chat request. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
         return TokenCount(*_native.count_chat(body, encoding, model))
+
+
+class NativeValidation:
+    """Implements :class:`copilot_api.engine.interfaces.Validation`. Holds nothing; thread-safe."""
+
+    __slots__ = ()
+
+    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+        """Return the facts. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
+        model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp = (
+            _native.inspect_request(body, dialect)
+        )
+        return RequestFacts(
+            dialect=dialect,
+            size=len(body),
+            model=model,
+            stream=stream,
+            vision=vision,
+            initiator="agent" if agent else "user",
+            initiator_reason=reason,
+            messages=messages,
+            tools=tools,
+            output_cap=cap,
+            has_max_completion_tokens=completion_cap,
+            has_mcp_tool=mcp,
+        )

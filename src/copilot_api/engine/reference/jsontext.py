@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import json.decoder
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ DEPTH_LIMIT = 128
 """Levels of nesting that are read (reliability.md 2)."""
 
 _SPACE = " \t\n\r"
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Number:
@@ -77,6 +79,11 @@ def dumps(value: Any) -> str:
 def encode(text: str) -> bytes:
     """Return JSON text as UTF-8; a lone surrogate, which stands inside a string, becomes its escape."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def well_formed(text: str) -> str:
+    """Return `text` as it can be printed: each lone surrogate becomes U+FFFD."""
+    return _LONE_SURROGATES.sub("\ufffd", text)
 
 
 def _write(value: Any, parts: list[str]) -> None:

@@ -19,7 +19,10 @@ class ReferenceValidation:
         if dialect == "embeddings":
             model = value.get("model") if isinstance(value, dict) else None
             return RequestFacts(
-                dialect, len(body), model=model if isinstance(model, str) else "", initiator="user"
+                dialect,
+                len(body),
+                model=jsontext.well_formed(model) if isinstance(model, str) else "",
+                initiator="user",
             )
         if not isinstance(value, dict):
             raise InvalidRequest("the body must be a JSON object")
@@ -41,7 +44,7 @@ class ReferenceValidation:
         return RequestFacts(
             dialect=dialect,
             size=len(body),
-            model=model,
+            model=jsontext.well_formed(model),
             stream=truthy(value.get("stream")),
             vision=_has_picture(messages, "image" if dialect == "messages" else "image_url"),
             initiator=initiator,

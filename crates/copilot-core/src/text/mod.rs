@@ -1,0 +1,17 @@
+//! JSON as it was spelled: read strictly, moved without being rewritten (D-H17).
+//!
+//! Unlike [`crate::json`], which thinks in JavaScript's values, nothing is converted here: a [`Document`] is an
+//! index over the text, numbers keep their digits, and a string stays the bytes between its quotation marks.
+//! What is written anew is *canonical*: no white space, members in order, of a name given twice the last value
+//! at the first place, and strings with only those escapes that JSON demands.
+
+mod document;
+mod edit;
+mod escape;
+mod scan;
+mod tree;
+
+pub use document::{DEEPEST, Document, Kind, Node, ReadError};
+pub use edit::{append, members, remove, rename, replace_value};
+pub use escape::{escape, escape_json_text, trim_start, unescape};
+pub use tree::{Members, Tree};

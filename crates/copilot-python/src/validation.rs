@@ -1,0 +1,39 @@
+//! The component "validation".
+
+use copilot_core::validation::{self, Cap, Dialect};
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+use crate::errors::invalid_request;
+
+/// What `inspect_request` returns, in the order of the stub.
+type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool);
+
+/// Returns the facts of a request.
+#[pyfunction]
+#[pyo3(signature = (body, dialect, /))]
+pub(crate) fn inspect_request(py: Python<'_>, body: &[u8], dialect: &str) -> PyResult<Facts> {
+    let dialect = match dialect {
+        "chat" => Dialect::Chat,
+        "messages" => Dialect::Messages,
+        "embeddings" => Dialect::Embeddings,
+        other => return Err(PyValueError::new_err(format!("no dialect {other:?}"))),
+    };
+    let facts = py.detach(|| validation::inspect(body, dialect)).map_err(|error| invalid_request(&error))?;
+    let cap = match facts.output_cap {
+        Cap::Absent => "absent",
+        Cap::Null => "null",
+        Cap::Set => "set",
+    };
+    Ok((
+        facts.model,
+        facts.stream,
+        facts.vision,
+        facts.agent,
+        facts.initiator_reason,
+        facts.messages,
+        facts.tools,
+        cap,
+        facts.has_max_completion_tokens,
+        facts.has_mcp_tool,
+    ))
+}

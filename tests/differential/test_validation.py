@@ -1,0 +1,73 @@
+"""Reference and native read the same facts out of a body, or find the same member at fault."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copilot_api.engine.interfaces import Dialect, Validation
+from copilot_api.engine.reference.validation import ReferenceValidation
+from tests.differential import strategies
+from tests.differential.comparing import examples, no_time_limit, outcome, recorded_bodies, same
+
+pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
+
+from copilot_api.engine.native import NativeValidation
+
+REFERENCE: Validation = ReferenceValidation()
+NATIVE: Validation = NativeValidation()
+DIALECTS: tuple[Dialect, ...] = ("chat", "messages", "embeddings")
+
+pytestmark = no_time_limit
+
+
+def compare(body: bytes, dialect: Dialect, where: str = "inspect") -> None:
+    """Texts count where a member is named; how a JSON parser words its complaint is its own."""
+    same(
+        outcome(REFERENCE.inspect, body, dialect, texts=True),
+        outcome(NATIVE.inspect, body, dialect, texts=True),
+        f"{where} ({dialect})",
+        body,
+    )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@examples(400)
+@given(data=st.data())
+def test_requests(dialect: Dialect, data: st.DataObject) -> None:
+    compare(data.draw(strategies.bodies(dialect), label="body"), dialect)
+
+
+@examples(500)
+@given(body=strategies.documents, dialect=st.sampled_from(DIALECTS))
+def test_any_json(body: bytes, dialect: Dialect) -> None:
+    compare(body, dialect)
+
+
+@examples(200)
+@given(data=st.data(), dialects=st.permutations(DIALECTS))
+def test_requests_of_another_dialect(data: st.DataObject, dialects: list[Dialect]) -> None:
+    compare(data.draw(strategies.bodies(dialects[0]), label="body"), dialects[1])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_recorded_bodies(dialect: Dialect) -> None:
+    for name, body in recorded_bodies():
+        compare(body, dialect, name)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("depth", [127, 128, 129, 130, 990, 5000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_nesting(dialect: Dialect, depth: int, opening: str, closing: str) -> None:
+    inner = opening * (depth - 1) + closing * (depth - 1) if opening == "[" else ""
+    inner = inner or opening * (depth - 1) + "1" + closing * (depth - 1)
+    compare(f'{{"model":"m","messages":[],"x":{inner}}}'.encode(), dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_bodies_cut_off_anywhere(dialect: Dialect) -> None:
+    body = '\ufeff {"model":"m\\u00e9é😀\\ud83d","messages":[{"role":"user"}],"n":-1.5e+3,"s":"\\n"}'.encode()
+    for end in range(len(body) + 1):
+        compare(body[:end], dialect)
