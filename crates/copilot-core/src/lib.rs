@@ -4,12 +4,16 @@
 //! - [`json`] reads JSON as JavaScript does, and writes it so;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
+//! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
 //! - [`text`] reads and writes JSON as it is spelled, for everything that is moved.
 
 #![forbid(unsafe_code)]
 
+pub mod canonical;
+pub mod formats;
 pub mod json;
 pub mod sse;
 pub mod text;
 pub mod tokenizer;
+pub mod translation;
 pub mod validation;

@@ -5,11 +5,11 @@ use crate::text::{Document, Kind, Node, trim_start};
 /// The wire formats that are understood so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// OpenAI chat completions
+    /// `OpenAI` chat completions
     Chat,
     /// Anthropic messages
     Messages,
-    /// OpenAI embeddings
+    /// `OpenAI` embeddings
     Embeddings,
 }
 
@@ -50,6 +50,7 @@ pub enum Cap {
 
 /// What the gateway must know of a body to decide; see `RequestFacts` of `engine/interfaces.py`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Facts {
     /// The model's name
     pub model: String,
@@ -227,7 +228,7 @@ fn check_block(block: Node<'_, '_>, path: Path<'_>) -> Result<()> {
 }
 
 /// Whether Python takes a value for true: empty containers are not.
-fn is_filled(value: Node<'_, '_>) -> bool {
+pub(crate) fn is_filled(value: Node<'_, '_>) -> bool {
     match value.kind() {
         Kind::List => value.items().next().is_some(),
         Kind::Object => value.written_members().next().is_some(),

@@ -6,6 +6,7 @@
 mod build_info;
 mod errors;
 mod tokenizer;
+mod translation;
 mod validation;
 
 /// The native engine of copilot-api.
@@ -15,6 +16,8 @@ mod _native {
     use super::build_info::build_info;
     #[pymodule_export]
     use super::tokenizer::{count_chat, count_text};
+    #[pymodule_export]
+    use super::translation::translate_request;
     #[pymodule_export]
     use super::validation::inspect_request;
 }

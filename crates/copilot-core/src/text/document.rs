@@ -128,7 +128,7 @@ pub struct Node<'d, 'a> {
     at: usize,
 }
 
-impl<'d, 'a> Node<'d, 'a> {
+impl<'a> Node<'_, 'a> {
     fn token(self) -> Token {
         self.document.token(self.at)
     }

@@ -81,13 +81,11 @@ pub fn remove(text: &str, name: &str) -> String {
 /// Adds a member after the last one; `name` needs no escapes.
 #[must_use]
 pub fn append(text: &str, name: &str, value: &str) -> String {
-    match places(text).last() {
-        Some((_, last)) => spliced(text, last.end, last.end, &format!(",\"{name}\":{value}")),
-        None => {
-            let at = text.find('{').map_or(text.len(), |at| at + 1);
-            spliced(text, at, at, &format!("\"{name}\":{value}"))
-        }
+    if let Some((_, last)) = places(text).last() {
+        return spliced(text, last.end, last.end, &format!(",\"{name}\":{value}"));
     }
+    let at = text.find('{').map_or(text.len(), |at| at + 1);
+    spliced(text, at, at, &format!("\"{name}\":{value}"))
 }
 
 #[cfg(test)]

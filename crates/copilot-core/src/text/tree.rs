@@ -62,7 +62,7 @@ impl<'a> Tree<'a> {
 
     /// A whole number.
     #[must_use]
-    pub fn count(number: impl ToString) -> Self {
+    pub fn count(number: i64) -> Self {
         Self::Number(Cow::Owned(number.to_string()))
     }
 

@@ -14,6 +14,8 @@ DEPTH_LIMIT = 128
 """Levels of nesting that are read (reliability.md 2)."""
 
 _SPACE = " \t\n\r"
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -57,7 +59,7 @@ def loads(data: bytes) -> Any:
         raise _too_deep() from None
     except ValueError as error:
         raise InvalidRequest(f"the body is not valid JSON ({_place(error)})") from None
-    _check_depth(value)
+    _check_depth(text)
     return value
 
 
@@ -119,18 +121,14 @@ def _too_deep() -> InvalidRequest:
     return InvalidRequest(f"the body is nested deeper than {DEPTH_LIMIT} levels")
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _check_depth(text: str) -> None:
+    # Over the text, not the value: a member given twice hides what its first value holds.
+    brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text)).replace("{", "[").replace("}", "]")
     for _ in range(DEPTH_LIMIT):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if not level:
+        if not brackets:
             return
-    if any(isinstance(item, (dict, list)) for item in level):
+        brackets = brackets.replace("[]", "")  # the innermost level
+    if brackets:
         raise _too_deep()
 
 

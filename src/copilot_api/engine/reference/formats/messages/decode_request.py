@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from copilot_api.engine.interfaces import InvalidRequest
@@ -60,7 +59,7 @@ def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conve
         options["user"] = metadata["user_id"]
     tools = _tools(value.get("tools"), rewrites)
     choice, parallel = _tool_choice(value.get("tool_choice"))
-    rewrites += [f"dropped {key}" for key in value if key not in _READ]
+    rewrites += [f"dropped {jsontext.well_formed(key)}" for key in value if key not in _READ]
     if b'"cache_control"' in size_hint:
         rewrites.append("dropped cache_control")
     return (
@@ -121,9 +120,10 @@ def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]
         rewrites.append(f"dropped {kind}")
         return []
     if isinstance(block.get("text"), str):
-        rewrites.append(f"{kind} sent as text")
+        rewrites.append(f"{jsontext.well_formed(kind)} sent as text")
         return [Text(block["text"])]
-    raise InvalidRequest(f"blocks of type {kind!r} cannot be sent to this model", path)
+    kind = jsontext.well_formed(kind)
+    raise InvalidRequest(f'blocks of type "{kind}" cannot be sent to this model', path)
 
 
 def _result(block: dict[str, Any], path: str, rewrites: list[str]) -> ToolResult:
@@ -169,7 +169,7 @@ def _document(block: dict[str, Any], path: str) -> str:
         if kind == "base64" and isinstance(data, str) and str(media).startswith("text/"):
             try:
                 return head + base64.b64decode(data, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 raise InvalidRequest("is not base64 of UTF-8 text", f"{path}.source.data") from None
     raise InvalidRequest("only documents with text can be sent to this model", path)
 
@@ -190,7 +190,8 @@ def _tools(tools: Any, rewrites: list[str]) -> tuple[Tool, ...] | None:
     kept = []
     for tool in tools:
         if tool.get("type", "custom") not in ("custom", "function") and "input_schema" not in tool:
-            rewrites.append(f"left out the server tool {tool.get('name', tool.get('type'))}")
+            name = next(name for name in (tool.get("name"), tool["type"]) if isinstance(name, str))
+            rewrites.append(f"left out the server tool {jsontext.well_formed(name)}")
             continue
         members = {name: tool[name] for name in ("name", "description") if name in tool}
         if "input_schema" in tool:

@@ -1,0 +1,32 @@
+//! The component "translation".
+
+use copilot_core::translation::{self, Pair, RequestPlan};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+
+use crate::errors::invalid_request;
+
+/// The pair of these names.
+pub(crate) fn pair(dialect: &str, leg: &str) -> PyResult<Pair> {
+    Pair::named(dialect, leg).ok_or_else(|| PyValueError::new_err(format!("{dialect} over {leg}")))
+}
+
+/// Returns a request's body for upstream, the same object when nothing changed, and what was changed.
+#[pyfunction]
+#[pyo3(signature = (body, dialect, leg, model, output_cap, cap_field, /))]
+pub(crate) fn translate_request<'py>(
+    py: Python<'py>,
+    body: &Bound<'py, PyBytes>,
+    dialect: &str,
+    leg: &str,
+    model: Option<&str>,
+    output_cap: Option<i64>,
+    cap_field: &str,
+) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
+    let pair = pair(dialect, leg)?;
+    let plan = RequestPlan { model, output_cap, cap_field };
+    let bytes = body.as_bytes();
+    let translated =
+        py.detach(|| translation::request(bytes, pair, &plan)).map_err(|error| invalid_request(&error))?;
+    let out = translated.body.map_or_else(|| body.clone(), |text| PyBytes::new(py, text.as_bytes()));
+    Ok((out, translated.rewrites))
+}
