@@ -7,9 +7,21 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 # The stub is the manual of the module, so it has the docstrings.
 # ruff: noqa: PYI021
 
-from typing import Literal, TypedDict, type_check_only
+from typing import Literal, TypeAlias, TypedDict, final, type_check_only
 
-__all__ = ["build_info", "count_chat", "count_text", "inspect_request"]
+Usage: TypeAlias = tuple[int, int, int | None, int | None, int | None]
+Facts: TypeAlias = tuple[int, str | None, str | None, str | None, Usage | None, str | None]
+
+__all__ = [
+    "StreamTranslator",
+    "answer_as_stream",
+    "build_info",
+    "count_chat",
+    "count_text",
+    "inspect_request",
+    "translate_answer",
+    "translate_request",
+]
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -60,3 +72,43 @@ def inspect_request(
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """
+
+def translate_request(
+    body: bytes, dialect: str, leg: str, model: str | None, output_cap: int | None, cap_field: str, /
+) -> tuple[bytes, list[str]]:
+    """Return the body for upstream and the changes made; see ``RequestPlan`` for the arguments.
+
+    `body` itself is returned when nothing changed. Raises
+    :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for a pair that is not translated.
+    """
+
+def translate_answer(
+    body: bytes, dialect: str, leg: str, reasoning: bool, /
+) -> tuple[bytes, Usage | None, str | None, str | None]:
+    """Return the body for the client, the usage, the finish reason and the model; see ``TranslatedAnswer``.
+
+    Usage is input, output, cached and reasoning tokens, and the billed amount. Raises
+    :class:`copilot_api.engine.interfaces.UnusableAnswer`.
+    """
+
+def answer_as_stream(
+    body: bytes, dialect: str, leg: str, input_tokens: int, reasoning: bool, frame_limit: int, /
+) -> bytes:
+    """Return a whole stream for a JSON answer. Raises ``UnusableAnswer``."""
+
+@final
+class StreamTranslator:
+    """One stream's translator; see :class:`copilot_api.engine.interfaces.StreamTranslator`."""
+
+    def __new__(
+        cls, dialect: str, leg: str, input_tokens: int, reasoning: bool, frame_limit: int, /
+    ) -> StreamTranslator: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def refusal(self) -> tuple[str, bytes, int] | None: ...
+    @property
+    def facts(self) -> Facts: ...
+    def feed(self, data: bytes, /) -> bytes: ...
+    def finish(self, end: str, message: str = "", /) -> bytes: ...
+    def keep_alive(self) -> bytes: ...

@@ -87,3 +87,39 @@ pub struct Conversation<'d, 'a> {
     /// Whether calls may be made side by side
     pub parallel_tools: Option<bool>,
 }
+
+/// A piece of an answer. Texts are canonical insides.
+#[derive(Debug, Clone, Copy)]
+pub enum AnswerEvent<'e> {
+    /// The answer begins
+    Start {
+        /// Its id
+        id: &'e str,
+        /// The model's name
+        model: &'e str,
+        /// What is known of the usage
+        usage: Option<crate::formats::chat::Usage>,
+    },
+    /// Some text
+    Text(&'e str),
+    /// Some of the model's reasoning
+    Reasoning(&'e str),
+    /// The opaque value that carries the reasoning to the next request
+    Carrier(&'e str),
+    /// A tool call begins; `key` names it in the events that follow
+    ToolStart {
+        /// Its number
+        key: usize,
+        /// Its id
+        id: &'e str,
+        /// The tool's name
+        name: &'e str,
+    },
+    /// A piece of a call's arguments
+    ToolArguments {
+        /// The call's number
+        key: usize,
+        /// The piece
+        text: &'e str,
+    },
+}

@@ -2,6 +2,7 @@
 //!
 //! - [`tokenizer`] counts BPE tokens of text and of chat requests;
 //! - [`json`] reads JSON as JavaScript does, and writes it so;
+//! - [`streams`] translates streams;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
 //! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
@@ -12,7 +13,9 @@
 pub mod canonical;
 pub mod formats;
 pub mod json;
+mod look;
 pub mod sse;
+pub mod streams;
 pub mod text;
 pub mod tokenizer;
 pub mod translation;

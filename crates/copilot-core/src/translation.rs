@@ -1,8 +1,13 @@
-//! Requests between a dialect and a leg.
+//! Requests and whole answers between a dialect and a leg.
 
 use crate::{
-    formats::{chat, messages},
-    text::{Document, Kind, append, escape, members, remove, rename, replace_value},
+    formats::{
+        chat::{self, Usage, frames},
+        messages,
+    },
+    sse,
+    streams::{StreamEnd, StreamPlan, StreamTranslator},
+    text::{Document, Kind, Tree, append, escape, members, remove, rename, replace_value},
     validation::InvalidRequest,
 };
 
@@ -137,4 +142,101 @@ fn embeddings_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> Transl
         return TranslatedRequest::default();
     }
     TranslatedRequest { body: Some(edited), rewrites }
+}
+
+/// Upstream said 200 but its body is not an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableAnswer(pub &'static str);
+
+/// A body for the client, and what the ledger wants to know of it; no body means upstream's own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TranslatedAnswer {
+    /// The body, when it differs from upstream's
+    pub body: Option<String>,
+    /// Token usage
+    pub usage: Option<Usage>,
+    /// Why the model stopped; empty when it did not say
+    pub finish_reason: String,
+    /// The model; empty when it did not say
+    pub model: String,
+}
+
+const NOT_JSON: UnusableAnswer = UnusableAnswer("upstream answered with something that is not JSON");
+
+/// Translates a whole answer for the client.
+///
+/// # Errors
+///
+/// [`UnusableAnswer`] (D-H6, R-36).
+pub fn answer(body: &[u8], pair: Pair, reasoning: bool) -> Result<TranslatedAnswer, UnusableAnswer> {
+    let document = Document::read(body).map_err(|_| NOT_JSON)?;
+    let mut value = Tree::from(document.root());
+    if pair == Pair::Embeddings {
+        return embeddings_answer(value);
+    }
+    let changed = chat::normalise(&mut value)?;
+    let usage = frames::usage_of(&value);
+    let choice = value.at("choices").items().first().unwrap_or_else(|| value.at(""));
+    let finish_reason = choice.at("finish_reason").text().into_owned();
+    let model = value.at("model").text().into_owned();
+    let body = if pair == Pair::MessagesToChat {
+        let mut out = String::with_capacity(document.text().len());
+        messages::encode_answer(&mut out, &value, reasoning);
+        Some(out)
+    } else {
+        changed.then(|| value.to_json())
+    };
+    Ok(TranslatedAnswer { body, usage, finish_reason, model })
+}
+
+fn embeddings_answer(value: Tree<'_>) -> Result<TranslatedAnswer, UnusableAnswer> {
+    if value.get("data").is_none() {
+        return Err(UnusableAnswer("upstream answered without embeddings"));
+    }
+    let usage = frames::usage_of(&value);
+    let mut body = None;
+    if value.get("object").is_none()
+        && let Tree::Object(members) = value
+    {
+        let mut all = vec![("object".into(), Tree::word("list"))];
+        all.extend(members);
+        body = Some(Tree::Object(all).to_json());
+    }
+    Ok(TranslatedAnswer { body, usage, finish_reason: String::new(), model: String::new() })
+}
+
+/// Makes a whole stream of a JSON answer where the client asked for a stream (D-H7).
+///
+/// # Errors
+///
+/// [`UnusableAnswer`]
+pub fn answer_as_stream(body: &[u8], plan: &StreamPlan) -> Result<Vec<u8>, UnusableAnswer> {
+    let document = Document::read(body).map_err(|_| NOT_JSON)?;
+    let mut answer = Tree::from(document.root());
+    chat::normalise(&mut answer)?;
+    let choice = answer.at("choices").items().first().unwrap_or_else(|| answer.at("")).clone();
+    let mut delta = choice.at("message").clone();
+    if let Some(Tree::List(calls)) = delta.get_mut("tool_calls") {
+        for (number, call) in calls.iter_mut().enumerate() {
+            let mut numbered =
+                Tree::object([("index", Tree::count(i64::try_from(number).unwrap_or_default()))]);
+            for (name, value) in call.members() {
+                numbered.set_named(name.clone(), value.clone());
+            }
+            *call = numbered;
+        }
+    }
+    let reason = choice.at("finish_reason");
+    let reason = if reason.is_filled() { reason.clone() } else { Tree::word("stop") };
+    answer.take("choices");
+    answer.set("object", Tree::word("chat.completion.chunk"));
+    let choice = Tree::object([("index", Tree::count(0)), ("delta", delta), ("finish_reason", reason)]);
+    answer.set("choices", Tree::List(vec![choice]));
+    let (mut frame, mut out) = (Vec::new(), Vec::new());
+    sse::write(&mut frame, answer.to_json().as_bytes(), b"", b"", b"");
+    let mut translator = StreamTranslator::new(plan);
+    translator.feed(&frame, &mut out);
+    translator.finish(StreamEnd::End, "", &mut out);
+    Ok(out)
 }

@@ -4,6 +4,7 @@ use copilot_core::validation;
 use pyo3::PyErr;
 
 pyo3::import_exception!(copilot_api.engine.interfaces, InvalidRequest);
+pyo3::import_exception!(copilot_api.engine.interfaces, UnusableAnswer);
 
 /// The client's body is at fault.
 pub(crate) fn invalid_request(error: &validation::InvalidRequest) -> PyErr {

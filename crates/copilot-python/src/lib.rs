@@ -5,6 +5,7 @@
 
 mod build_info;
 mod errors;
+mod streaming;
 mod tokenizer;
 mod translation;
 mod validation;
@@ -14,6 +15,8 @@ mod validation;
 mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
     #[pymodule_export]
     use super::tokenizer::{count_chat, count_text};
     #[pymodule_export]

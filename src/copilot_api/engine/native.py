@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from copilot_api import _native
-from copilot_api.engine.interfaces import Dialect, RequestFacts, TokenCount
+from copilot_api.engine.interfaces import (
+    AnswerPlan,
+    Dialect,
+    RequestFacts,
+    RequestPlan,
+    StreamEnd,
+    StreamFacts,
+    StreamPlan,
+    StreamRefused,
+    TokenCount,
+    TranslatedAnswer,
+    TranslatedRequest,
+    Usage,
+)
 
-__all__ = ["NativeTokenizer", "NativeValidation"]
+__all__ = ["NativeStreamTranslator", "NativeTokenizer", "NativeTranslation", "NativeValidation"]
 
 
 class NativeTokenizer:
@@ -53,3 +66,77 @@ class NativeValidation:
             has_max_completion_tokens=completion_cap,
             has_mcp_tool=mcp,
         )
+
+
+class NativeTranslation:
+    """Implements :class:`copilot_api.engine.interfaces.Translation`. Holds nothing; thread-safe."""
+
+    __slots__ = ()
+
+    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+        """Return the body for upstream."""
+        out, rewrites = _native.translate_request(
+            body, plan.dialect, plan.leg, plan.model, plan.output_cap, plan.cap_field
+        )
+        return TranslatedRequest(out, tuple(rewrites))
+
+    def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
+        """Return the body for the client."""
+        out, usage, reason, model = _native.translate_answer(body, plan.dialect, plan.leg, plan.reasoning)
+        return TranslatedAnswer(out, _usage(usage), reason, model)
+
+    def answer_as_stream(self, body: bytes, plan: StreamPlan) -> bytes:
+        """Return a whole stream for a JSON answer."""
+        return _native.answer_as_stream(body, *_stream_arguments(plan))
+
+    def stream(self, plan: StreamPlan) -> NativeStreamTranslator:
+        """Return a fresh translator."""
+        return NativeStreamTranslator(plan)
+
+
+class NativeStreamTranslator:
+    """Implements :class:`copilot_api.engine.interfaces.StreamTranslator`; one thread at a time."""
+
+    __slots__ = ("_native", "feed", "keep_alive")
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self._native = _native.StreamTranslator(*_stream_arguments(plan))
+        # Called for each chunk: bound here, without a frame of Python between.
+        self.feed = self._native.feed
+        self.keep_alive = self._native.keep_alive
+
+    @property
+    def done(self) -> bool:
+        """Nothing may follow."""
+        return self._native.done
+
+    @property
+    def refusal(self) -> StreamRefused | None:
+        """Set when the stream failed before a byte was written."""
+        refusal = self._native.refusal
+        return None if refusal is None else StreamRefused(*refusal)
+
+    @property
+    def facts(self) -> StreamFacts:
+        """What was seen so far."""
+        return _facts(self._native.facts)
+
+    def finish(self, end: StreamEnd, message: str = "") -> bytes:
+        """Return what completes the client's stream."""
+        return self._native.finish(end, message)
+
+
+def _stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int]:
+    return plan.dialect, plan.leg, plan.input_tokens, plan.reasoning, plan.frame_limit
+
+
+def _usage(usage: _native.Usage | None) -> Usage | None:
+    if usage is None:
+        return None
+    given, made, cached, reasoning, billed = usage
+    return Usage(given, made, cached, None, reasoning, billed)
+
+
+def _facts(facts: _native.Facts) -> StreamFacts:
+    events, model, response_id, reason, usage, error = facts
+    return StreamFacts(events, model, response_id, reason, _usage(usage), error)

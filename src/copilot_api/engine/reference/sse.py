@@ -7,10 +7,6 @@ from dataclasses import dataclass
 _BOM = b"\xef\xbb\xbf"
 
 
-class FrameTooLarge(Exception):
-    """One event is over the frame limit."""
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event; a field that did not come is None. `data` lines are joined with LF."""
@@ -19,6 +15,14 @@ class Event:
     event: bytes | None = None
     id: bytes | None = None
     retry: bytes | None = None
+
+
+class FrameTooLarge(Exception):
+    """One event is over the frame limit; `events` came before it in the same bytes."""
+
+    def __init__(self, events: list[Event]) -> None:
+        super().__init__("the frame is too large")
+        self.events = events
 
 
 class Parser:
@@ -60,7 +64,10 @@ class Parser:
                     self._after_cr = True
                 elif data[at : at + 1] == b"\n":
                     at += 1
-            event = self._line()
+            try:
+                event = self._line()
+            except FrameTooLarge:
+                raise FrameTooLarge(events) from None
             if event is not None:
                 events.append(event)
         rest = data[at:]
@@ -68,7 +75,7 @@ class Parser:
             self._parts.append(rest)
             self._size += len(rest)
         if self._size > self._limit:
-            raise FrameTooLarge
+            raise FrameTooLarge(events)
         return events
 
     def finish(self) -> list[Event]:
@@ -90,7 +97,7 @@ class Parser:
             return self._dispatch()
         self._size += len(line)
         if self._size > 2 * self._limit:
-            raise FrameTooLarge
+            raise FrameTooLarge([])
         name, colon, value = line.partition(b":")
         if not colon or name not in (b"data", b"event", b"id", b"retry"):
             return None

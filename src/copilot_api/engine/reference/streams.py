@@ -50,8 +50,8 @@ class _ChatStream:
             return b""
         try:
             events = self._parser.feed(data)
-        except sse.FrameTooLarge:
-            return self.finish("too_large")
+        except sse.FrameTooLarge as error:
+            return self._take(error.events) + self.finish("too_large")
         return self._take(events)
 
     def finish(self, end: StreamEnd, message: str = "") -> bytes:
@@ -90,8 +90,8 @@ class _ChatStream:
             return self._fail("upstream sent a frame that is not an object", None, {})
         error = frames.error_of(frame)
         if error is not None and not frames.choices_of(frame):
-            message = frames.text(error.get("message")) or "upstream reported an error"
-            return self._fail(message, frames.text(error.get("code")) or None, frame)
+            message = jsontext.well_formed(frames.text(error.get("message"))) or "upstream reported an error"
+            return self._fail(message, jsontext.well_formed(frames.text(error.get("code"))) or None, frame)
         self._events += 1
         return self._written(self._frame(event, frame))
 
@@ -132,9 +132,9 @@ class _ChatStream:
     def _facts(self, model: str, response_id: str, usage: Usage | None) -> StreamFacts:
         return StreamFacts(
             events=self._events,
-            model=model or None,
-            response_id=response_id or None,
-            finish_reason=self._reason() or None,
+            model=jsontext.well_formed(model) or None,
+            response_id=jsontext.well_formed(response_id) or None,
+            finish_reason=jsontext.well_formed(self._reason()) or None,
             usage=usage,
             error=self._error,
         )

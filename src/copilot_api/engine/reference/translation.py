@@ -51,8 +51,8 @@ class ReferenceTranslation:
             return TranslatedAnswer(body, frames.usage_of(value), None)
         answer, changed = normalise(value)
         usage = frames.usage_of(answer)
-        reason = frames.text(answer["choices"][0].get("finish_reason")) or None
-        model = frames.text(answer.get("model")) or None
+        reason = jsontext.well_formed(frames.text(answer["choices"][0].get("finish_reason"))) or None
+        model = jsontext.well_formed(frames.text(answer.get("model"))) or None
         if plan.dialect == "messages":
             message = encode_answer(answer, reasoning=plan.reasoning)
             body = jsontext.encode(jsontext.dumps(message))

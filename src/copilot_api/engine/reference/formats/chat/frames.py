@@ -14,9 +14,11 @@ def count(value: Any) -> int | None:
     """Return a token count as an int, None for everything that is not a number."""
     if isinstance(value, Number):
         try:
-            return int(float(value.text))
-        except (ValueError, OverflowError):
+            number = float(value.text)
+        except ValueError:
             return None
+        # Beyond, not every whole number is a double: such a number is no count.
+        return int(number) if abs(number) <= 2**53 else None
     return None
 
 
@@ -129,5 +131,5 @@ class Calls:
 
 def invented_id(call: Call, response_id: str) -> str:
     """Return an id for a call that came without one; the same for the same stream."""
-    tail = "".join(character for character in response_id if character.isalnum())[-20:]
+    tail = "".join(character for character in response_id if character.isascii() and character.isalnum())[-20:]
     return f"call_{tail}{call.key}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from copilot_api.engine.interfaces import Usage
+from copilot_api.engine.interfaces import InvalidRequest, Usage
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import (
     AnswerEvent,
@@ -46,11 +45,11 @@ class _Block:
 
 
 def _is_json_object(text: str) -> bool:
-    if not text.rstrip().endswith("}"):
+    if not text.rstrip(" \t\n\r").endswith("}"):
         return False
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        jsontext.loads(jsontext.encode(jsontext.well_formed(text)))
+    except InvalidRequest:
         return False
     return True
 

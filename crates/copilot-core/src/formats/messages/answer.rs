@@ -1,0 +1,28 @@
+//! What whole and streamed answers in Anthropic's format share: stop reasons and usage (compat.md 4.4).
+
+use std::fmt::Write as _;
+
+use crate::formats::chat::Usage;
+
+/// Anthropic's word; unknown ones end the turn (D-T21, architecture.md 8).
+pub(crate) fn stop_reason(finish_reason: &str) -> &'static str {
+    match finish_reason {
+        "length" => "max_tokens",
+        "tool_calls" | "function_call" => "tool_use",
+        "content_filter" => "refusal",
+        _ => "end_turn",
+    }
+}
+
+/// Appends the usage object: input excludes what was read from the cache (D-T25 for null).
+pub(crate) fn write_usage(out: &mut String, usage: Option<Usage>, output: Option<i64>) {
+    let usage = usage.unwrap_or_default();
+    let input = (usage.input - usage.cached.unwrap_or_default()).max(0);
+    let output = output.unwrap_or(usage.output);
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{{\"input_tokens\":{input},\"output_tokens\":{output}");
+    if let Some(cached) = usage.cached {
+        let _ = write!(out, ",\"cache_read_input_tokens\":{cached}");
+    }
+    out.push('}');
+}

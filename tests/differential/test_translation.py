@@ -1,0 +1,186 @@
+"""Reference and native write the same bytes for requests and whole answers, or refuse alike."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from copilot_api.engine.interfaces import (
+    AnswerPlan,
+    Dialect,
+    InvalidRequest,
+    Leg,
+    RequestPlan,
+    StreamPlan,
+    Translation,
+)
+from copilot_api.engine.reference.translation import ReferenceTranslation
+from copilot_api.engine.reference.validation import ReferenceValidation
+from tests.differential import strategies
+from tests.differential.comparing import examples, no_time_limit, outcome, recorded_bodies, same
+
+pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
+
+from copilot_api.engine.native import NativeTranslation
+
+REFERENCE: Translation = ReferenceTranslation()
+NATIVE: Translation = NativeTranslation()
+VALIDATION = ReferenceValidation()
+PAIRS: tuple[tuple[Dialect, Leg], ...] = (
+    ("chat", "chat"),
+    ("messages", "chat"),
+    ("embeddings", "embeddings"),
+)
+
+pytestmark = no_time_limit
+
+
+def accepted(body: bytes, dialect: Dialect) -> bool:
+    """Only such bodies reach a translation."""
+    try:
+        VALIDATION.inspect(body, dialect)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def compare_request(body: bytes, plan: RequestPlan, where: str = "request") -> None:
+    same(
+        outcome(REFERENCE.request, body, plan),
+        outcome(NATIVE.request, body, plan),
+        f"{where} ({plan})",
+        body,
+    )
+
+
+def compare_answer(body: bytes, plan: AnswerPlan, where: str = "answer") -> None:
+    same(outcome(REFERENCE.answer, body, plan), outcome(NATIVE.answer, body, plan), f"{where} ({plan})", body)
+
+
+def compare_whole_stream(body: bytes, plan: StreamPlan, where: str = "answer_as_stream") -> None:
+    same(
+        outcome(REFERENCE.answer_as_stream, body, plan),
+        outcome(NATIVE.answer_as_stream, body, plan),
+        f"{where} ({plan})",
+        body,
+    )
+
+
+cap_fields: st.SearchStrategy[Literal["max_tokens", "max_completion_tokens"]] = st.sampled_from(
+    ["max_tokens", "max_completion_tokens"]
+)
+
+
+def plans(dialect: Dialect, leg: Leg) -> st.SearchStrategy[RequestPlan]:
+    return st.builds(
+        RequestPlan,
+        st.just(dialect),
+        st.just(leg),
+        model=strategies.other_models,
+        output_cap=strategies.output_caps,
+        cap_field=cap_fields,
+    )
+
+
+@pytest.mark.parametrize(("dialect", "leg"), PAIRS)
+@examples(400)
+@given(data=st.data())
+def test_requests(dialect: Dialect, leg: Leg, data: st.DataObject) -> None:
+    body = data.draw(strategies.likely_bodies(dialect), label="body")
+    assume(accepted(body, dialect))
+    compare_request(body, data.draw(plans(dialect, leg), label="plan"))
+
+
+# The outermost object of a chat or embeddings request is edited as text: its spelling is what counts here.
+members = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *(
+                    '"max_tokens"',
+                    '"max\\u005ftokens"',
+                    '"max_completion_tokens"',
+                    '"model"',
+                    '"\\u006dodel"',
+                ),
+                *('"input"', '"inp\\u0075t"', '"x"', '"\\"max_tokens\\""', '"\\ud800"'),
+            ]
+        ),
+        st.sampled_from(
+            ["null", "5", "1E2", '"s"', '"\\""', "[1,{}]", '{"model":"m","max_tokens":null}', '"}"']
+        ),
+    ),
+    max_size=5,
+)
+whitespace = st.sampled_from(["", " ", "\n\t", "\r\n"])
+
+
+@pytest.mark.parametrize(("dialect", "leg"), PAIRS)
+@examples(250)
+@given(data=st.data())
+def test_edits_of_the_outermost_members(dialect: Dialect, leg: Leg, data: st.DataObject) -> None:
+    fixed = [] if dialect == "embeddings" else [('"model"', '"m"'), ('"messages"', "[]")]
+    listed = data.draw(st.permutations(data.draw(members) + fixed))
+    space = data.draw(whitespace)
+    inner = f"{space},{space}".join(f"{name}{space}:{space}{value}" for name, value in listed)
+    start = data.draw(st.sampled_from(["", "", "\ufeff"]))
+    body = f"{start}{space}{{{space}{inner}{space}}}{space}".encode()
+    assume(accepted(body, dialect))
+    compare_request(body, data.draw(plans(dialect, leg), label="plan"))
+
+
+@pytest.mark.parametrize(("dialect", "leg"), PAIRS)
+def test_recorded_requests(dialect: Dialect, leg: Leg) -> None:
+    compared = 0
+    for name, body in recorded_bodies():
+        if accepted(body, dialect):
+            compared += 1
+            compare_request(body, RequestPlan(dialect, leg), name)
+            plan = RequestPlan(dialect, leg, "gpt-4o", 4096, "max_completion_tokens")
+            compare_request(body, plan, name)
+    assert compared
+
+
+answer_plans = st.sampled_from(
+    [
+        AnswerPlan("chat", "chat"),
+        AnswerPlan("messages", "chat"),
+        AnswerPlan("messages", "chat", reasoning=True),
+        AnswerPlan("embeddings", "embeddings"),
+    ]
+)
+
+
+@examples(1200)
+@given(body=strategies.answers, plan=answer_plans)
+@example(b"", AnswerPlan("messages", "chat"))
+def test_answers(body: bytes, plan: AnswerPlan) -> None:
+    compare_answer(body, plan)
+
+
+stream_plans = st.builds(
+    StreamPlan,
+    st.sampled_from(["chat", "messages"]),
+    st.just("chat"),
+    input_tokens=st.sampled_from([0, 5]),
+    reasoning=st.booleans(),
+    frame_limit=st.sampled_from([16 * 1024 * 1024] * 5 + [150, 400]),
+)
+
+
+@examples(800)
+@given(body=strategies.answers, plan=stream_plans)
+def test_answers_as_streams(body: bytes, plan: StreamPlan) -> None:
+    compare_whole_stream(body, plan)
+
+
+def test_recorded_answers() -> None:
+    for name, body in recorded_bodies():
+        for dialect, leg in PAIRS:
+            compare_answer(body, AnswerPlan(dialect, leg), name)
+            compare_answer(body, AnswerPlan(dialect, leg, reasoning=True), name)
+            if dialect != "embeddings":
+                compare_whole_stream(body, StreamPlan(dialect, leg, 7, reasoning=True), name)
