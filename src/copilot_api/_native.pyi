@@ -7,10 +7,7 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 # The stub is the manual of the module, so it has the docstrings.
 # ruff: noqa: PYI021
 
-from typing import Literal, TypeAlias, TypedDict, final, type_check_only
-
-Usage: TypeAlias = tuple[int, int, int | None, int | None, int | None]
-Facts: TypeAlias = tuple[int, str | None, str | None, str | None, Usage | None, str | None]
+from typing import Literal, TypedDict, final, type_check_only
 
 __all__ = [
     "StreamTranslator",
@@ -84,7 +81,7 @@ def translate_request(
 
 def translate_answer(
     body: bytes, dialect: str, leg: str, reasoning: bool, /
-) -> tuple[bytes, Usage | None, str | None, str | None]:
+) -> tuple[bytes, tuple[int, int, int | None, int | None, int | None] | None, str | None, str | None]:
     """Return the body for the client, the usage, the finish reason and the model; see ``TranslatedAnswer``.
 
     Usage is input, output, cached and reasoning tokens, and the billed amount. Raises
@@ -108,7 +105,16 @@ class StreamTranslator:
     @property
     def refusal(self) -> tuple[str, bytes, int] | None: ...
     @property
-    def facts(self) -> Facts: ...
+    def facts(
+        self,
+    ) -> tuple[
+        int,
+        str | None,
+        str | None,
+        str | None,
+        tuple[int, int, int | None, int | None, int | None] | None,
+        str | None,
+    ]: ...
     def feed(self, data: bytes, /) -> bytes: ...
     def finish(self, end: str, message: str = "", /) -> bytes: ...
     def keep_alive(self) -> bytes: ...

@@ -26,7 +26,7 @@ from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
-from copilot_api.http.routes import account, generation
+from copilot_api.http.routes import account, generation, health
 from copilot_api.http.routes import models as model_routes
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
@@ -105,6 +105,7 @@ async def open_gateway(
         routes = (
             *generation.routes(pipeline),
             *model_routes.routes(catalog),
+            *health.routes(engine.reports, lambda: pipeline.in_flight),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
         yield OpenGateway(

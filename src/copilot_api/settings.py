@@ -99,7 +99,8 @@ class Settings:
     engine: EngineName = option("native", "Which engine runs: native or reference", metavar="NAME")
     native: tuple[str, ...] = option(
         (),
-        "One component: tokenizer=on or tokenizer=off; may be given more than once",
+        "One component: tokenizer=on, =off, =25% (share of requests) or =shadow (both run, differences are "
+        "logged); may be given more than once",
         metavar="COMPONENT=STATE",
     )
     error_style: ErrorStyle = option(

@@ -95,7 +95,7 @@ def test_d_b7_version(tmp_path: Path) -> None:
         (["--rate-limit", "soon"], "'soon' is not a number"),
         (["--account-type", "evil.example/"], "account type"),
         (["--engine", "steam"], "'steam' is none of native, reference"),
-        (["--native", "tokenizer=maybe"], "tokenizer=on or tokenizer=off"),
+        (["--native", "tokenizer=maybe"], "write tokenizer=on, tokenizer=off"),
         (["--native", "flux=on"], "no component 'flux'"),
         (["--connect-timeout", "-1"], "--connect-timeout"),
         (["--github-url", "ftp://x"], "not an http or https URL"),

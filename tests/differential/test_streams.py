@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import StreamEnd, StreamPlan, StreamTranslator, Translation
 from copilot_api.engine.reference.translation import ReferenceTranslation
-from tests.differential import strategies
+from tests.differential import answer_strategies
 from tests.differential.comparing import examples, no_time_limit, recorded_streams, same
 
 pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
@@ -90,11 +90,11 @@ messages = st.sampled_from(["", "", "gone away", 'quo"te \u2028 é'])
 @examples(450)
 @given(data=st.data())
 def test_streams(dialect: str, data: st.DataObject) -> None:
-    raw = data.draw(strategies.any_streams, label="raw")
+    raw = data.draw(answer_strategies.any_streams, label="raw")
     plan = data.draw(plans.filter(lambda plan: plan.dialect == dialect), label="plan")
     compare(
         plan,
-        data.draw(strategies.pieces(raw), label="pieces"),
+        data.draw(answer_strategies.pieces(raw), label="pieces"),
         data.draw(st.sampled_from(ENDS), label="end"),
         data.draw(messages, label="message"),
         pings=data.draw(st.sets(st.integers(0, 6), max_size=2), label="pings"),
@@ -114,10 +114,10 @@ def total(
 @examples(200)
 @given(data=st.data())
 def test_any_split_gives_the_same(translation: Translation, data: st.DataObject) -> None:
-    raw = data.draw(strategies.any_streams, label="raw")
+    raw = data.draw(answer_strategies.any_streams, label="raw")
     plan = data.draw(st.sampled_from(PLANS), label="plan")
     end = data.draw(st.sampled_from(ENDS), label="end")
-    pieces = data.draw(strategies.pieces(raw), label="pieces")
+    pieces = data.draw(answer_strategies.pieces(raw), label="pieces")
     whole, split = total(translation, plan, [raw], end), total(translation, plan, pieces, end)
     assert split == whole
 
@@ -126,7 +126,7 @@ def test_any_split_gives_the_same(translation: Translation, data: st.DataObject)
 @pytest.mark.parametrize(("name", "raw"), recorded_streams(), ids=[name for name, _ in recorded_streams()])
 def test_recorded_streams(name: str, raw: bytes, plan: StreamPlan) -> None:
     compare(plan, [raw], where=name)
-    compare(plan, strategies.each_byte(raw), where=name)
+    compare(plan, answer_strategies.each_byte(raw), where=name)
     # A stride that shares no factor with the length of the lines visits all kinds of places.
     for place in range(1, len(raw), 1 if len(raw) < 400 else len(raw) // 12 | 1):
         compare(plan, [raw[:place], raw[place:]], where=name)

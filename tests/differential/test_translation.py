@@ -19,7 +19,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.engine.reference.translation import ReferenceTranslation
 from copilot_api.engine.reference.validation import ReferenceValidation
-from tests.differential import strategies
+from tests.differential import answer_strategies, strategies
 from tests.differential.comparing import examples, no_time_limit, outcome, recorded_bodies, same
 
 pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
@@ -155,7 +155,7 @@ answer_plans = st.sampled_from(
 
 
 @examples(1200)
-@given(body=strategies.answers, plan=answer_plans)
+@given(body=answer_strategies.answers, plan=answer_plans)
 @example(b"", AnswerPlan("messages", "chat"))
 def test_answers(body: bytes, plan: AnswerPlan) -> None:
     compare_answer(body, plan)
@@ -172,7 +172,7 @@ stream_plans = st.builds(
 
 
 @examples(800)
-@given(body=strategies.answers, plan=stream_plans)
+@given(body=answer_strategies.answers, plan=stream_plans)
 def test_answers_as_streams(body: bytes, plan: StreamPlan) -> None:
     compare_whole_stream(body, plan)
 

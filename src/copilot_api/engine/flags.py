@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from typing import Literal
+import re
 
 from copilot_api.engine.interfaces import (
     Client,
     ClientOptions,
+    ComponentReport,
     ComponentState,
     Engine,
     Limiter,
     TokenFetch,
     Tokenizer,
     TokenManager,
+    Translation,
     Validation,
+)
+from copilot_api.engine.switch import (
+    Mode,
+    Switch,
+    SwitchedTokenizer,
+    SwitchedTranslation,
+    SwitchedValidation,
 )
 from copilot_api.settings import Settings
 
@@ -27,29 +36,34 @@ logger = logging.getLogger("copilot_api.engine")
 COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer", "validation")
-"""Those with a native implementation so far."""
+NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming")
+"""Those with a native implementation so far. All of them keep nothing between two requests."""
+
+_SHARE = re.compile(r"(\d{1,3})%")
 
 
 class UnknownComponent(ValueError):
-    """A `--native` flag names no component, or a state other than on and off."""
+    """A `--native` flag names no component, or a state that it cannot have."""
 
 
-def switches(settings: Settings) -> dict[str, bool]:
-    """Read the ``--native component=on|off`` flags; later ones win.
+def switches(settings: Settings) -> dict[str, str]:
+    """Read the ``--native component=STATE`` flags; later ones win. States: on, off, shadow, 1% to 100%.
 
     Raises :class:`UnknownComponent` with a text for the user.
     """
-    chosen: dict[str, bool] = {}
+    chosen: dict[str, str] = {}
     for flag in settings.native:
         name, _, state = flag.partition("=")
         if name not in COMPONENTS:
             raise UnknownComponent(
                 f"--native {flag}: no component {name!r}; there are {', '.join(COMPONENTS)}"
             )
-        if state not in ("on", "off"):
-            raise UnknownComponent(f"--native {flag}: write {name}=on or {name}=off")
-        chosen[name] = state == "on"
+        share = _SHARE.fullmatch(state)
+        if state not in ("on", "off", "shadow") and not (share and 1 <= int(share.group(1)) <= 100):
+            raise UnknownComponent(
+                f"--native {flag}: write {name}=on, {name}=off, {name}=shadow or {name}=25%"
+            )
+        chosen[name] = state
     return chosen
 
 
@@ -63,79 +77,94 @@ def native_available() -> bool:
 
 def describe(settings: Settings) -> tuple[ComponentState, ...]:
     """Return the state that :func:`build_engine` would give each component."""
-    return tuple(_state(name, settings) for name in COMPONENTS)
+    return tuple(_switch(name, settings).state for name in COMPONENTS)
 
 
 def build_engine(settings: Settings) -> Engine:
     """Make the engine. Imports only what the chosen implementations need."""
-    from copilot_api.engine.reference.translation import ReferenceTranslation
-
-    states = {state.name: state for state in describe(settings)}
-    tokenizer, state = _tokenizer(states["tokenizer"])
-    states["tokenizer"] = state
-    validation, state = _validation(states["validation"])
-    states["validation"] = state
+    made = {name: _switch(name, settings) for name in COMPONENTS}
+    if any(switch.mode != "reference" for switch in made.values()):
+        try:
+            from copilot_api.engine import native as _  # noqa: F401
+        except ImportError as error:
+            logger.warning(
+                "The native module cannot be loaded (%s); the reference engine runs instead", error
+            )
+            made = {name: Switch(name, "reference", f"native module broken: {error}") for name in COMPONENTS}
+    translation = _translation(made["translation"], made["streaming"])
     return Engine(
-        tokenizer=tokenizer,
-        validation=validation,
-        translation=ReferenceTranslation(),
-        make_client=_reference_client,
+        tokenizer=_tokenizer(made["tokenizer"]),
+        validation=_validation(made["validation"]),
+        translation=translation,
+        make_client=lambda options: _reference_client(options, translation),
         make_token_manager=_reference_token_manager,
         make_limiter=_reference_limiter,
-        states=lambda: tuple(states.values()),
+        states=lambda: tuple(switch.state for switch in made.values()),
+        reports=lambda: tuple(_report(switch) for switch in made.values()),
     )
 
 
-def _state(name: str, settings: Settings) -> ComponentState:
+def _report(switch: Switch) -> ComponentReport:
+    timings = {
+        name: (timing.calls, timing.seconds, timing.longest) for name, timing in switch.timings.items()
+    }
+    return ComponentReport(switch.state, switch.differences, switch.failures, timings)
+
+
+def _switch(name: str, settings: Settings) -> Switch:
     if name not in NATIVE_COMPONENTS:
-        return ComponentState(name, "reference", "no native implementation yet")
-    wanted: Literal["native", "reference"] = settings.engine
-    reason = "default" if wanted == "native" else "--engine reference"
+        return Switch(name, "reference", "no native implementation yet")
+    mode: Mode = settings.engine
+    reason = "default" if mode == "native" else "--engine reference"
+    share = 1.0
     flag = switches(settings).get(name)
     if flag is not None:
-        wanted, reason = ("native" if flag else "reference"), f"--native {name}={'on' if flag else 'off'}"
-    if wanted == "native" and not native_available():
-        return ComponentState(name, "reference", "native module missing")
-    return ComponentState(name, wanted, reason)
+        reason = f"--native {name}={flag}"
+        if found := _SHARE.fullmatch(flag):
+            mode, share = "share", int(found.group(1)) / 100
+        else:
+            modes: dict[str, Mode] = {"on": "native", "off": "reference", "shadow": "shadow"}
+            mode = modes[flag]
+    if mode != "reference" and not native_available():
+        return Switch(name, "reference", "native module missing")
+    return Switch(name, mode, reason, share)
 
 
-def _tokenizer(state: ComponentState) -> tuple[Tokenizer, ComponentState]:
-    if state.implementation == "native":
-        try:
-            from copilot_api.engine.native import NativeTokenizer
-
-            return NativeTokenizer(), state
-        except ImportError as error:
-            state = _broken(state, error)
+def _tokenizer(switch: Switch) -> Tokenizer:
+    # The reference's tables take memory: they are loaded when they are first asked for.
     from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 
-    return ReferenceTokenizer(), state
+    if switch.mode == "reference":
+        return ReferenceTokenizer()
+    from copilot_api.engine.native import NativeTokenizer
+
+    return SwitchedTokenizer(switch, NativeTokenizer(), ReferenceTokenizer())
 
 
-def _validation(state: ComponentState) -> tuple[Validation, ComponentState]:
-    if state.implementation == "native":
-        try:
-            from copilot_api.engine.native import NativeValidation
-
-            return NativeValidation(), state
-        except ImportError as error:
-            state = _broken(state, error)
+def _validation(switch: Switch) -> Validation:
     from copilot_api.engine.reference.validation import ReferenceValidation
 
-    return ReferenceValidation(), state
+    if switch.mode == "reference":
+        return ReferenceValidation()
+    from copilot_api.engine.native import NativeValidation
+
+    return SwitchedValidation(switch, NativeValidation(), ReferenceValidation())
 
 
-def _broken(state: ComponentState, error: ImportError) -> ComponentState:
-    logger.warning(
-        "The native %s cannot be loaded (%s); the reference engine runs instead", state.name, error
-    )
-    return ComponentState(state.name, "reference", f"native module broken: {error}")
+def _translation(switch: Switch, streaming: Switch) -> Translation:
+    from copilot_api.engine.reference.translation import ReferenceTranslation
+
+    if switch.mode == streaming.mode == "reference":
+        return ReferenceTranslation()
+    from copilot_api.engine.native import NativeTranslation
+
+    return SwitchedTranslation(switch, streaming, NativeTranslation(), ReferenceTranslation())
 
 
-def _reference_client(options: ClientOptions) -> Client:
+def _reference_client(options: ClientOptions, translation: Translation) -> Client:
     from copilot_api.engine.reference.client import ReferenceClient
 
-    return ReferenceClient(options)
+    return ReferenceClient(options, translate=translation.stream)
 
 
 def _reference_token_manager(fetch: TokenFetch) -> TokenManager:

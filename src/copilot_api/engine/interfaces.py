@@ -480,9 +480,23 @@ class ComponentState:
     """Which implementation of a component runs, and why."""
 
     name: str
-    implementation: Literal["native", "reference"]
+    implementation: Literal["native", "reference", "share", "shadow"]
+    """``share``: native for some requests; ``shadow``: both run, the reference answers."""
     reason: str
-    """``default``, ``flag``, ``module missing`` or ``rolled back: …``."""
+    """``default``, the flag, ``native module missing`` or ``rolled back: …``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentReport:
+    """What was seen of a component since the start."""
+
+    state: ComponentState
+    differences: int
+    """Calls or streams of the shadow mode in which the two implementations differed."""
+    failures: int
+    """Panics and broken contracts of the native implementation."""
+    timings: Mapping[str, tuple[int, float, float]]
+    """By implementation: calls, seconds in all, seconds of the longest call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +511,7 @@ class Engine:
     make_limiter: Callable[[float | None, bool], Limiter]
     """``(seconds between requests or None, wait instead of refusing)``."""
     states: Callable[[], tuple[ComponentState, ...]]
+    reports: Callable[[], tuple[ComponentReport, ...]]
 
 
 @dataclass(frozen=True, slots=True)

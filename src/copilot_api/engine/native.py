@@ -119,7 +119,8 @@ class NativeStreamTranslator:
     @property
     def facts(self) -> StreamFacts:
         """What was seen so far."""
-        return _facts(self._native.facts)
+        events, model, response_id, reason, usage, error = self._native.facts
+        return StreamFacts(events, model, response_id, reason, _usage(usage), error)
 
     def finish(self, end: StreamEnd, message: str = "") -> bytes:
         """Return what completes the client's stream."""
@@ -130,13 +131,8 @@ def _stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int]:
     return plan.dialect, plan.leg, plan.input_tokens, plan.reasoning, plan.frame_limit
 
 
-def _usage(usage: _native.Usage | None) -> Usage | None:
+def _usage(usage: tuple[int, int, int | None, int | None, int | None] | None) -> Usage | None:
     if usage is None:
         return None
     given, made, cached, reasoning, billed = usage
     return Usage(given, made, cached, None, reasoning, billed)
-
-
-def _facts(facts: _native.Facts) -> StreamFacts:
-    events, model, response_id, reason, usage, error = facts
-    return StreamFacts(events, model, response_id, reason, _usage(usage), error)

@@ -17,6 +17,7 @@ from copilot_api.engine.interfaces import (
     TranslatedRequest,
     Upstream,
 )
+from copilot_api.engine.switch import begin_request
 from copilot_api.gateway.admit import Admission, Gate
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
 from copilot_api.gateway.catalog import ModelCatalog
@@ -74,6 +75,7 @@ class Pipeline:
 
         Raises :class:`copilot_api.gateway.errors.GatewayError`.
         """
+        begin_request()
         facts = self._inspect(body, dialect)
         plan = self._plan(facts)
         request = self._translate(body, plan)
@@ -111,6 +113,7 @@ class Pipeline:
 
         Raises :class:`BadRequest`.
         """
+        begin_request()
         facts = self._inspect(body, "messages")
         plan = self._plan(facts)
         if plan.resolution.model is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from copilot_api.engine.interfaces import (
@@ -22,6 +22,7 @@ from copilot_api.engine.interfaces import (
     IdleTimeout,
     Relay,
     StreamPlan,
+    StreamTranslator,
     UpstreamCall,
     UpstreamError,
 )
@@ -39,9 +40,18 @@ IDLE_POOL_SECONDS = 20.0
 
 
 class ReferenceClient:
-    """Sends calls; see :class:`copilot_api.engine.interfaces.Client`."""
+    """Sends calls; see :class:`copilot_api.engine.interfaces.Client`.
 
-    def __init__(self, options: ClientOptions | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    `translate` makes the translators of the relays.
+    """
+
+    def __init__(
+        self,
+        options: ClientOptions | None = None,
+        environ: Mapping[str, str] = os.environ,
+        translate: Callable[[StreamPlan], StreamTranslator] | None = None,
+    ) -> None:
+        self._translate = translate or ReferenceTranslation().stream
         self._options = options or ClientOptions()
         self._environ = environ
         self._transports: dict[str | None, httpx2.AsyncHTTPTransport] = {}
@@ -79,7 +89,7 @@ class ReferenceClient:
             ) from None
         except httpx2.TransportError as error:
             raise progress.classify(error, request.url.host) from None
-        return ReferenceUpstream(response, call.timeouts.idle)
+        return ReferenceUpstream(response, call.timeouts.idle, self._translate)
 
     async def aclose(self) -> None:
         """Close all pools."""
@@ -136,7 +146,13 @@ class _Progress:
 class ReferenceUpstream:
     """A response whose body is still to be read; see :class:`copilot_api.engine.interfaces.Upstream`."""
 
-    def __init__(self, response: httpx2.Response, idle_timeout: float) -> None:
+    def __init__(
+        self,
+        response: httpx2.Response,
+        idle_timeout: float,
+        translate: Callable[[StreamPlan], StreamTranslator],
+    ) -> None:
+        self._translate = translate
         self._response = response
         self._idle_timeout = idle_timeout
 
@@ -172,7 +188,7 @@ class ReferenceUpstream:
 
     def relay(self, plan: StreamPlan) -> Relay:
         """Consume the body as a stream, translated as `plan` says."""
-        return ReferenceRelay(self._chunks(), self.aclose, ReferenceTranslation().stream(plan), plan)
+        return ReferenceRelay(self._chunks(), self.aclose, self._translate(plan), plan)
 
     async def aclose(self) -> None:
         """Close the response. Idempotent."""

@@ -59,7 +59,7 @@ class ReferenceRelay:
         self._summary: RelaySummary | None = None
         self._began = self._heard = self._content = self._told = clock()
         self._first_byte: float | None = None
-        self._bytes_in = self._bytes_out = 0
+        self._bytes_in = self._bytes_out = self._events = 0
 
     @property
     def summary(self) -> RelaySummary | None:
@@ -136,10 +136,11 @@ class ReferenceRelay:
         if self._first_byte is None:
             self._first_byte = self._heard
         self._bytes_in += len(chunk)
-        before = self._translator.facts.events
         out = self._translator.feed(chunk)
         self._bytes_out += len(out)
-        if self._translator.facts.events != before:
+        events = self._translator.facts.events
+        if events != self._events:
+            self._events = events
             self._content = self._heard
         if self._translator.done:
             failed = self._translator.facts.error is not None

@@ -86,7 +86,7 @@ impl Arguments {
         self.depth == 0
             && !self.in_string
             && self.text.trim_end_matches([' ', '\t', '\n', '\r']).ends_with('}')
-            && Document::of_text(&self.text).is_ok()
+            && Document::read(self.text.as_bytes()).is_ok()
     }
 }
 

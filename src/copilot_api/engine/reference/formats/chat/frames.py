@@ -131,5 +131,7 @@ class Calls:
 
 def invented_id(call: Call, response_id: str) -> str:
     """Return an id for a call that came without one; the same for the same stream."""
-    tail = "".join(character for character in response_id if character.isascii() and character.isalnum())[-20:]
+    tail = "".join(character for character in response_id if character.isascii() and character.isalnum())[
+        -20:
+    ]
     return f"call_{tail}{call.key}"
