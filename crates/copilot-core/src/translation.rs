@@ -1,5 +1,7 @@
 //! Requests and whole answers between a dialect and a leg.
 
+use std::borrow::Cow;
+
 use crate::{
     formats::{
         chat::{self, Usage, frames},
@@ -7,7 +9,7 @@ use crate::{
     },
     sse,
     streams::{StreamEnd, StreamPlan, StreamTranslator},
-    text::{Document, Kind, Tree, append, escape, members, remove, rename, replace_value},
+    text::{Document, Member, ReadError, Tree, append, escape, members, remove, rename, replace_value},
     validation::InvalidRequest,
 };
 
@@ -61,50 +63,59 @@ pub struct TranslatedRequest {
 ///
 /// [`InvalidRequest`] for what cannot be expressed upstream.
 pub fn request(body: &[u8], pair: Pair, plan: &RequestPlan<'_>) -> Result<TranslatedRequest, InvalidRequest> {
-    let document = Document::read(body)?;
-    match pair {
-        Pair::ChatToChat => Ok(chat_request(&document, plan)),
-        Pair::MessagesToChat => messages_request(&document, plan),
-        Pair::Embeddings => Ok(embeddings_request(&document, plan)),
+    if pair == Pair::MessagesToChat {
+        return messages_request(&Document::read(body)?, plan);
     }
+    let text = str::from_utf8(body).map_err(|error| ReadError::NotUtf8(error.valid_up_to()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Ok(if pair == Pair::ChatToChat { chat_request(text, plan) } else { embeddings_request(text, plan) })
 }
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", escape(text))
 }
 
-fn chat_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> TranslatedRequest {
-    let text = document.text();
+fn chat_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
     let mut rewrites = Vec::new();
-    let mut edited = match plan.model {
-        Some(model) => replace_value(text, "model", &quoted(model)),
-        None => text.to_owned(),
-    };
-    let listed = members(document);
+    let mut edited = Cow::Borrowed(text);
+    if let Some(model) = plan.model {
+        edited = Cow::Owned(replace_value(text, "model", &quoted(model)));
+    }
+    let listed = members(text);
     // Of equal names the last counts.
-    let cap = listed.iter().rev().find(|(name, _)| name == "max_tokens").map(|(_, value)| *value);
-    let mut rename_cap = |edited: String| {
+    let cap = listed.iter().rev().find(|member| member.name == "max_tokens").map(|member| member.value);
+    let mut rename_cap = |edited: Cow<'_, str>| {
         if plan.cap_field == "max_tokens" {
-            return edited;
+            return edited.into_owned();
         }
         rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
         rename(&edited, "max_tokens", plan.cap_field)
     };
     match (cap, plan.output_cap) {
-        (None, Some(cap)) if !listed.iter().any(|(name, _)| name == "max_completion_tokens") => {
-            edited = append(&edited, plan.cap_field, &cap.to_string());
+        (None, Some(cap)) if !listed.iter().any(|member| member.name == "max_completion_tokens") => {
+            edited = Cow::Owned(append(&edited, plan.cap_field, &cap.to_string()));
         }
         (None, _) => {}
         (Some("null"), None) => {
-            edited = remove(&edited, "max_tokens");
+            edited = Cow::Owned(remove(&edited, "max_tokens"));
             rewrites.push("dropped max_tokens, which was null".to_owned());
         }
         (Some("null"), Some(cap)) => {
-            edited = rename_cap(replace_value(&edited, "max_tokens", &cap.to_string()));
+            let capped = replace_value(&edited, "max_tokens", &cap.to_string());
+            edited = Cow::Owned(rename_cap(Cow::Owned(capped)));
         }
-        (Some(_), _) => edited = rename_cap(edited),
+        (Some(_), _) if plan.cap_field == "max_tokens" => {}
+        (Some(_), _) => edited = Cow::Owned(rename_cap(edited)),
     }
-    TranslatedRequest { body: (edited != text).then_some(edited), rewrites }
+    changed(edited, text, rewrites)
+}
+
+fn changed(edited: Cow<'_, str>, text: &str, rewrites: Vec<String>) -> TranslatedRequest {
+    let body = match edited {
+        Cow::Owned(edited) if edited != text => Some(edited),
+        _ => None,
+    };
+    TranslatedRequest { body, rewrites }
 }
 
 fn messages_request(
@@ -122,26 +133,18 @@ fn messages_request(
     Ok(TranslatedRequest { body: Some(out), rewrites })
 }
 
-fn embeddings_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> TranslatedRequest {
-    let (text, root) = (document.text(), document.root());
-    if root.kind() != Kind::Object {
-        return TranslatedRequest::default();
+fn embeddings_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
+    let mut edited = Cow::Borrowed(text);
+    if let Some(model) = plan.model {
+        edited = Cow::Owned(replace_value(text, "model", &quoted(model)));
     }
-    let mut edited = match plan.model {
-        Some(model) => replace_value(text, "model", &quoted(model)),
-        None => text.to_owned(),
-    };
     let mut rewrites = Vec::new();
-    let inputs = root.written_members().filter(|(name, _)| name.is("input"));
-    let input = inputs.map(|(_, value)| value).find(|value| value.kind() == Kind::String);
-    if let Some(input) = input {
-        edited = replace_value(&edited, "input", &format!("[{}]", input.raw()));
+    let is_text = |member: &&Member<'_>| member.name == "input" && member.value.starts_with('"');
+    if let Some(input) = members(text).iter().find(is_text) {
+        edited = Cow::Owned(replace_value(&edited, "input", &format!("[{}]", input.value)));
         rewrites.push("input put into a list".to_owned());
     }
-    if edited == text {
-        return TranslatedRequest::default();
-    }
-    TranslatedRequest { body: Some(edited), rewrites }
+    changed(edited, text, rewrites)
 }
 
 /// Upstream said 200 but its body is not an answer.

@@ -155,12 +155,6 @@ impl<'a> Node<'_, 'a> {
         self.document.span(self.token())
     }
 
-    /// Offsets of the value in the text: start and end.
-    pub(super) fn place(self) -> (usize, usize) {
-        let token = self.token();
-        (token.start as usize, token.end as usize)
-    }
-
     /// The inside of a string as it was spelled.
     fn inside(self) -> Option<&'a str> {
         let raw = self.raw();

@@ -1,34 +1,103 @@
 //! Changes to single members of the outermost object; every other byte stays.
+//!
+//! Works on text that a [`Document`](super::Document) accepted, without reading it again: only the outermost
+//! level is looked at, so that a request that is passed on costs little more than a copy. Other text gives
+//! some edit or none, but never a panic.
 
-use super::document::{Document, Node};
+use std::borrow::Cow;
 
-/// Where a member stands in the text.
-#[derive(Debug, Clone, Copy)]
-struct Place {
+use super::{
+    escape::unescape,
+    scan::{next_special, skip_spaces},
+};
+
+/// A member of the outermost object and where it stands in the text.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// The name
+    pub name: Cow<'a, str>,
+    /// The value as it was spelled
+    pub value: &'a str,
     start: usize,
     name_end: usize,
-    value: usize,
+    value_start: usize,
     end: usize,
 }
 
-fn place(name: Node<'_, '_>, value: Node<'_, '_>) -> Place {
-    let ((start, name_end), (value, end)) = (name.place(), value.place());
-    Place { start, name_end, value, end }
-}
-
-/// Names and values of the outermost object, as they were written.
+/// Lists the members of the outermost object, as they were written.
 #[must_use]
-pub fn members<'a>(document: &Document<'a>) -> Vec<(String, &'a str)> {
-    let members = document.root().written_members();
-    members.map(|(name, value)| (name.text().unwrap_or_default().into_owned(), value.raw())).collect()
+pub fn members(text: &str) -> Vec<Member<'_>> {
+    let bytes = text.as_bytes();
+    let mut listed = Vec::new();
+    let mut at = skip_spaces(bytes, 0);
+    if bytes.get(at) != Some(&b'{') {
+        return listed;
+    }
+    loop {
+        // After the brace or a comma.
+        let start = skip_spaces(bytes, at + 1);
+        if bytes.get(start) != Some(&b'"') {
+            return listed;
+        }
+        let name_end = string_end(bytes, start);
+        let colon = skip_spaces(bytes, name_end);
+        let value_start = skip_spaces(bytes, colon + 1);
+        let end = value_end(bytes, value_start);
+        let (Some(name), Some(value)) =
+            (text.get(start + 1..name_end.saturating_sub(1)), text.get(value_start..end))
+        else {
+            return listed;
+        };
+        listed.push(Member { name: unescape(name), value, start, name_end, value_start, end });
+        at = skip_spaces(bytes, end);
+        if bytes.get(at) != Some(&b',') {
+            return listed;
+        }
+    }
 }
 
-fn places(text: &str) -> Vec<(String, Place)> {
-    let Ok(document) = Document::of_text(text) else {
-        return Vec::new();
-    };
-    let members = document.root().written_members();
-    members.map(|(name, value)| (name.text().unwrap_or_default().into_owned(), place(name, value))).collect()
+/// The place after the string that begins at `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    at += 1;
+    loop {
+        at = next_special(bytes, at);
+        match bytes.get(at) {
+            None => return bytes.len(),
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// The place after the value that begins at `at`.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    loop {
+        match bytes.get(at) {
+            None => return bytes.len(),
+            Some(b'"') => {
+                at = string_end(bytes, at);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            Some(b'{' | b'[') => depth += 1,
+            Some(b'}' | b']') => {
+                let Some(outer) = depth.checked_sub(1) else {
+                    return at;
+                };
+                depth = outer;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            Some(b',' | b' ' | b'\t' | b'\n' | b'\r') if depth == 0 => return at,
+            Some(_) => {}
+        }
+        at += 1;
+    }
 }
 
 fn spliced(text: &str, start: usize, end: usize, replacement: &str) -> String {
@@ -40,8 +109,8 @@ fn spliced(text: &str, start: usize, end: usize, replacement: &str) -> String {
 #[must_use]
 pub fn replace_value(text: &str, name: &str, value: &str) -> String {
     let mut edited = text.to_owned();
-    for (_, place) in places(text).into_iter().rev().filter(|(key, _)| key == name) {
-        edited = spliced(&edited, place.value, place.end, value);
+    for member in members(text).into_iter().rev().filter(|member| member.name == name) {
+        edited = spliced(&edited, member.value_start, member.end, value);
     }
     edited
 }
@@ -50,8 +119,8 @@ pub fn replace_value(text: &str, name: &str, value: &str) -> String {
 #[must_use]
 pub fn rename(text: &str, name: &str, to: &str) -> String {
     let mut edited = text.to_owned();
-    for (_, place) in places(text).into_iter().rev().filter(|(key, _)| key == name) {
-        edited = spliced(&edited, place.start, place.name_end, &format!("\"{to}\""));
+    for member in members(text).into_iter().rev().filter(|member| member.name == name) {
+        edited = spliced(&edited, member.start, member.name_end, &format!("\"{to}\""));
     }
     edited
 }
@@ -61,19 +130,19 @@ pub fn rename(text: &str, name: &str, to: &str) -> String {
 pub fn remove(text: &str, name: &str) -> String {
     let mut edited = text.to_owned();
     loop {
-        let listed = places(&edited);
-        let Some(at) = listed.iter().position(|(key, _)| key == name) else {
+        let listed = members(&edited);
+        let Some(at) = listed.iter().position(|member| member.name == name) else {
             return edited;
         };
-        let Some((_, place)) = listed.get(at) else {
+        let Some(member) = listed.get(at) else {
             return edited;
         };
-        edited = if let Some((_, next)) = listed.get(at + 1) {
-            spliced(&edited, place.start, next.start, "")
-        } else if let Some((_, before)) = at.checked_sub(1).and_then(|at| listed.get(at)) {
-            spliced(&edited, before.end, place.end, "")
+        edited = if let Some(next) = listed.get(at + 1) {
+            spliced(&edited, member.start, next.start, "")
+        } else if let Some(before) = at.checked_sub(1).and_then(|at| listed.get(at)) {
+            spliced(&edited, before.end, member.end, "")
         } else {
-            spliced(&edited, place.start, place.end, "")
+            spliced(&edited, member.start, member.end, "")
         };
     }
 }
@@ -81,7 +150,7 @@ pub fn remove(text: &str, name: &str) -> String {
 /// Adds a member after the last one; `name` needs no escapes.
 #[must_use]
 pub fn append(text: &str, name: &str, value: &str) -> String {
-    if let Some((_, last)) = places(text).last() {
+    if let Some(last) = members(text).last() {
         return spliced(text, last.end, last.end, &format!(",\"{name}\":{value}"));
     }
     let at = text.find('{').map_or(text.len(), |at| at + 1);
