@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?= start
 ONLY ?=
+SECONDS ?= 60
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -33,7 +34,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-python test-clients lint lint-python lint-rust fmt build build-native \
-	bench lock docs clean
+	bench fuzz lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +95,9 @@ build-native: $(NATIVE) ## Build the native module into the virtual environment
 bench: $(NATIVE) ## Run the benchmarks: make bench PROFILE=release ONLY=tokenizer
 	$(PY) tools/run_benches.py $(ONLY)
 
+fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
+	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
+
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py
 
@@ -101,7 +105,7 @@ lock: ## Write constraints.txt and the npm lock anew from the newest allowed ver
 	$(PYTHON) tools/lock.py
 
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) tests/clients/node_modules src/copilot_api/_native*.so src/copilot_api/_native*.pyd
+	rm -rf target fuzz/target dist $(VENV) tests/clients/node_modules src/copilot_api/_native*.so src/copilot_api/_native*.pyd
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # ---------------------------------------------------------------------------------------- what they need

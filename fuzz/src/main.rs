@@ -1,0 +1,160 @@
+//! Fuzz targets; `FUZZ_TARGET` chooses one, `tools/fuzz.py` runs them all.
+//!
+//! A target fails by a panic in the core, or by its own assertion of a property that must hold for every input.
+
+#![no_main]
+
+use std::sync::OnceLock;
+
+use copilot_core::{
+    sse,
+    streams::{StreamEnd, StreamPlan, StreamTranslator},
+    text::{Document, Tree},
+    tokenizer::{Encoding, count_chat},
+    translation::{self, Pair, RequestPlan},
+    validation::{self, Dialect},
+};
+use libfuzzer_sys::fuzz_target;
+
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 8] = [
+    ("document", document),
+    ("sse", events),
+    ("validation", facts),
+    ("request", requests),
+    ("answer", answers),
+    ("stream_chat", |data| stream(data, false)),
+    ("stream_messages", |data| stream(data, true)),
+    ("tokenizer", tokens),
+];
+
+fuzz_target!(|data: &[u8]| {
+    static CHOSEN: OnceLock<Target> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
+        let found = TARGETS.iter().find(|(target, _)| *target == name);
+        found.unwrap_or_else(|| panic!("FUZZ_TARGET names no target: {name:?}")).1
+    })(data);
+});
+
+/// Splits off the first byte, which chooses among options.
+fn choice(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// What is written canonically reads as the same, and is written the same again.
+fn document(data: &[u8]) {
+    let Ok(document) = Document::read(data) else {
+        return;
+    };
+    let written = document.root().canonical().into_owned();
+    let again = Document::of_text(&written).expect("canonical text is JSON");
+    assert_eq!(again.root().canonical(), written);
+    assert_eq!(Tree::from(document.root()).to_json(), written);
+}
+
+fn parse<'d>(pieces: impl Iterator<Item = &'d [u8]>) -> Vec<sse::Event> {
+    let mut parser = sse::Parser::new(1 << 30);
+    let mut events = Vec::new();
+    for piece in pieces {
+        parser
+            .feed(piece, |event| {
+                events.push(event);
+                true
+            })
+            .expect("the limit is far away");
+    }
+    parser
+        .finish(|event| {
+            events.push(event);
+            true
+        })
+        .expect("the limit is far away");
+    events
+}
+
+fn events(data: &[u8]) {
+    let (size, data) = choice(data);
+    assert_eq!(parse(data.chunks(usize::from(size).max(1))), parse(std::iter::once(data)));
+}
+
+fn facts(data: &[u8]) {
+    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Embeddings] {
+        let _ = validation::inspect(data, dialect);
+    }
+}
+
+fn requests(data: &[u8]) {
+    let (options, data) = choice(data);
+    let plan = RequestPlan {
+        model: (options & 1 > 0).then_some("other \"model\""),
+        output_cap: (options & 2 > 0).then_some(7),
+        cap_field: if options & 4 > 0 { "max_completion_tokens" } else { "max_tokens" },
+    };
+    let pairs = [
+        (Dialect::Chat, Pair::ChatToChat),
+        (Dialect::Messages, Pair::MessagesToChat),
+        (Dialect::Embeddings, Pair::Embeddings),
+    ];
+    for (dialect, pair) in pairs {
+        let accepted = validation::inspect(data, dialect).is_ok();
+        let translated = translation::request(data, pair, &plan);
+        if accepted && let Ok(translated) = translated
+            && let Some(body) = translated.body
+        {
+            Document::of_text(&body).expect("what goes upstream is JSON");
+        }
+    }
+}
+
+fn answers(data: &[u8]) {
+    let (options, data) = choice(data);
+    for pair in [Pair::ChatToChat, Pair::MessagesToChat, Pair::Embeddings] {
+        if let Ok(answer) = translation::answer(data, pair, options & 1 > 0)
+            && let Some(body) = answer.body
+        {
+            Document::of_text(&body).expect("what the client gets is JSON");
+        }
+    }
+    let plan = StreamPlan { messages: options & 2 > 0, input_tokens: 3, reasoning: false, frame_limit: 1 << 20 };
+    let _ = translation::answer_as_stream(data, &plan);
+}
+
+fn translate<'d>(plan: &StreamPlan, pieces: impl Iterator<Item = &'d [u8]>) -> (Vec<u8>, StreamTranslator) {
+    let mut translator = StreamTranslator::new(plan);
+    let mut out = Vec::new();
+    for piece in pieces {
+        translator.feed(piece, &mut out);
+    }
+    translator.finish(StreamEnd::End, "", &mut out);
+    (out, translator)
+}
+
+/// Any split gives the same, every stream has one end, and each event of ours can be read.
+fn stream(data: &[u8], messages: bool) {
+    let (options, data) = choice(data);
+    let reasoning = options & 1 > 0;
+    let plan = StreamPlan { messages, input_tokens: 3, reasoning, frame_limit: 1 << 30 };
+    let (out, translator) = translate(&plan, std::iter::once(data));
+    let (pieces, other) = translate(&plan, data.chunks(usize::from(options >> 1).max(1)));
+    assert_eq!(out, pieces);
+    assert_eq!(translator.facts(), other.facts());
+    assert!(translator.done());
+    assert_eq!(translator.refusal().is_some(), out.is_empty());
+    for event in parse(std::iter::once(&*out)) {
+        let data = event.data.unwrap_or_default();
+        assert!(data == b"[DONE]" || Document::read(&data).is_ok());
+    }
+}
+
+fn tokens(data: &[u8]) {
+    let (options, data) = choice(data);
+    let names = ["o200k_base", "cl100k_base", "p50k_base", "r50k_base"];
+    let encoding = Encoding::named(names[usize::from(options) % names.len()]);
+    if let Ok(text) = str::from_utf8(data) {
+        let count = encoding.count(text);
+        assert!(count <= text.len());
+    }
+    let _ = count_chat(data, encoding, "gpt-4.1");
+}

@@ -1,0 +1,133 @@
+"""Fuzz the core: build the targets with coverage, on the stable toolchain, and run each for some time.
+
+Usage: ``fuzz.py [SECONDS] [TARGET...]``; 60 seconds a target without arguments. The committed corpus in
+``fuzz/corpus/`` is read, never written: what is found new goes to ``fuzz/found/``, inputs that fail to
+``fuzz/artifacts/``. ``fuzz.py seed`` writes the corpus anew from the fixtures and from what was found.
+Needs a C++ compiler, since libFuzzer is C++. Exits non-zero when a target failed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ = ROOT / "fuzz"
+TARGETS = (
+    "document",
+    "sse",
+    "validation",
+    "request",
+    "answer",
+    "stream_chat",
+    "stream_messages",
+    "tokenizer",
+)
+# What cargo-fuzz asks for, less the sanitizers, which need nightly: the core has no unsafe code to watch.
+COVERAGE = (
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+)
+LARGEST_SEED = 6_000
+"""Bytes; larger ones only slow the search down."""
+
+
+def build() -> Path:
+    """Compile the targets and return the program."""
+    facts = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    host = next(line.split(": ")[1] for line in facts.splitlines() if line.startswith("host: "))
+    subprocess.run(
+        ["cargo", "build", "--release", "--locked", "--target", host],
+        cwd=FUZZ,
+        check=True,
+        env={**os.environ, "RUSTFLAGS": " ".join(COVERAGE)},
+    )
+    return FUZZ / "target" / host / "release" / "fuzz"
+
+
+def run(program: Path, target: str, *arguments: str) -> int:
+    """Run one target. Return libFuzzer's exit status."""
+    (FUZZ / "artifacts").mkdir(exist_ok=True)
+    return subprocess.run(
+        [str(program), f"-artifact_prefix=artifacts/{target}-", "-print_final_stats=1", *arguments],
+        cwd=FUZZ,
+        env={**os.environ, "FUZZ_TARGET": target},
+        check=False,
+    ).returncode
+
+
+def fuzz(seconds: int, targets: list[str]) -> int:
+    """Run targets, each for some seconds. Return the exit status."""
+    program = build()
+    failed = []
+    for target in targets:
+        print(f"== {target}", flush=True)
+        found = FUZZ / "found" / target
+        found.mkdir(parents=True, exist_ok=True)
+        limits = [f"-max_total_time={seconds}", "-max_len=8192", "-timeout=10", "-rss_limit_mb=1024"]
+        if run(program, target, *limits, str(found), f"corpus/{target}"):
+            failed.append(target)
+    print(f"{len(targets) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return the fixtures that a target can start from; most targets take a byte of options first."""
+    folders = {
+        "sse": ("upstream/chat",),
+        "answer": ("upstream/chat",),
+        "stream_chat": ("upstream/chat",),
+        "stream_messages": ("upstream/chat",),
+    }.get(target, ("clients", "upstream"))
+    prefix = b"" if target in ("document", "validation") else b"\x00"
+    bodies = []
+    for folder in folders:
+        for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*")):
+            if path.is_file() and path.stat().st_size <= LARGEST_SEED:
+                bodies.append(prefix + path.read_bytes())
+    return bodies
+
+
+def seed() -> int:
+    """Write the corpus anew: the smallest set of inputs that reaches all that is reached."""
+    program = build()
+    for target in TARGETS:
+        source, corpus = FUZZ / "found" / f"{target}-seeds", FUZZ / "corpus" / target
+        shutil.rmtree(source, ignore_errors=True)
+        source.mkdir(parents=True)
+        for number, body in enumerate(seeds(target)):
+            (source / str(number)).write_bytes(body)
+        (FUZZ / "found" / target).mkdir(exist_ok=True)
+        merged = FUZZ / "found" / f"{target}-merged"
+        shutil.rmtree(merged, ignore_errors=True)
+        merged.mkdir()
+        corpus.mkdir(parents=True, exist_ok=True)
+        sources = [str(folder) for folder in (source, FUZZ / "found" / target, corpus)]
+        if run(program, target, "-merge=1", str(merged), *sources):
+            return 1
+        shutil.rmtree(corpus)
+        merged.rename(corpus)
+    return 0
+
+
+def main() -> int:
+    """Run what the command line says. Return the exit status."""
+    arguments = sys.argv[1:]
+    if arguments == ["seed"]:
+        return seed()
+    seconds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 60
+    unknown = [name for name in arguments if name not in TARGETS]
+    if unknown:
+        print(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}", file=sys.stderr)
+        return 2
+    return fuzz(seconds, arguments or list(TARGETS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
