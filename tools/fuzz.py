@@ -86,12 +86,10 @@ def seeds(target: str) -> list[bytes]:
         "stream_messages": ("upstream/chat",),
     }.get(target, ("clients", "upstream"))
     prefix = b"" if target in ("document", "validation") else b"\x00"
-    bodies = []
-    for folder in folders:
-        for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*")):
-            if path.is_file() and path.stat().st_size <= LARGEST_SEED:
-                bodies.append(prefix + path.read_bytes())
-    return bodies
+    paths = [path for folder in folders for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*"))]
+    return [
+        prefix + path.read_bytes() for path in paths if path.is_file() and path.stat().st_size <= LARGEST_SEED
+    ]
 
 
 def seed() -> int:

@@ -10,6 +10,8 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 from typing import Literal, TypedDict, final, type_check_only
 
 __all__ = [
+    "Admission",
+    "Limiter",
     "StreamTranslator",
     "answer_as_stream",
     "build_info",
@@ -118,3 +120,30 @@ class StreamTranslator:
     def feed(self, data: bytes, /) -> bytes: ...
     def finish(self, end: str, message: str = "", /) -> bytes: ...
     def keep_alive(self) -> bytes: ...
+
+@final
+class Admission:
+    """One request that a :class:`Limiter` admitted; opaque."""
+
+@final
+class Limiter:
+    """When requests may go; see :class:`copilot_api.engine.interfaces.Limiter`.
+
+    Times are monotonic seconds.
+    """
+
+    def __new__(cls, interval: float | None, wait: bool, /) -> Limiter: ...
+    def admit(self, now: float, /) -> tuple[Admission | None, int | None, int]:
+        """Return an admission, or the ticket of a waiter, or neither; and the seconds to wait."""
+
+    def delay(self, now: float, /) -> float | None:
+        """Return the seconds until :meth:`release` has something to do; None while nobody waits."""
+
+    def release(self, now: float, /) -> tuple[int, Admission] | None:
+        """Admit the first waiter if its time has come; return its ticket and the admission."""
+
+    def leave(self, ticket: int, /) -> bool:
+        """Take a waiter out; tell whether it was still waiting."""
+
+    def withdraw(self, admission: Admission, /) -> None:
+        """Give a slot back if nobody was admitted since."""

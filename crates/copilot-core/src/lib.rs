@@ -3,6 +3,7 @@
 //! - [`tokenizer`] counts BPE tokens of text and of chat requests;
 //! - [`json`] reads JSON as JavaScript does, and writes it so;
 //! - [`streams`] translates streams;
+//! - [`limiter`] spaces requests;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
 //! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
@@ -13,6 +14,7 @@
 pub mod canonical;
 pub mod formats;
 pub mod json;
+pub mod limiter;
 mod look;
 pub mod sse;
 pub mod streams;

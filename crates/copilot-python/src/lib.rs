@@ -5,6 +5,7 @@
 
 mod build_info;
 mod errors;
+mod limiter;
 mod streaming;
 mod tokenizer;
 mod translation;
@@ -15,6 +16,8 @@ mod validation;
 mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::limiter::{Admission, Limiter};
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
     #[pymodule_export]

@@ -36,8 +36,11 @@ logger = logging.getLogger("copilot_api.engine")
 COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming")
-"""Those with a native implementation so far. All of them keep nothing between two requests."""
+NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "limiter")
+"""Those with a native implementation so far."""
+
+STATELESS = ("tokenizer", "validation", "translation", "streaming")
+"""Those that keep nothing between two requests, and so can run for a share of them or in shadow."""
 
 _SHARE = re.compile(r"(\d{1,3})%")
 
@@ -59,7 +62,12 @@ def switches(settings: Settings) -> dict[str, str]:
                 f"--native {flag}: no component {name!r}; there are {', '.join(COMPONENTS)}"
             )
         share = _SHARE.fullmatch(state)
-        if state not in ("on", "off", "shadow") and not (share and 1 <= int(share.group(1)) <= 100):
+        partly = state == "shadow" or (share is not None and 1 <= int(share.group(1)) <= 100)
+        if partly and name not in STATELESS:
+            raise UnknownComponent(
+                f"--native {flag}: {name} keeps a state that two cannot share; write {name}=on or {name}=off"
+            )
+        if state not in ("on", "off") and not partly:
             raise UnknownComponent(
                 f"--native {flag}: write {name}=on, {name}=off, {name}=shadow or {name}=25%"
             )
@@ -98,7 +106,7 @@ def build_engine(settings: Settings) -> Engine:
         translation=translation,
         make_client=lambda options: _reference_client(options, translation),
         make_token_manager=_reference_token_manager,
-        make_limiter=_reference_limiter,
+        make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
     )
@@ -173,7 +181,11 @@ def _reference_token_manager(fetch: TokenFetch) -> TokenManager:
     return ReferenceTokenManager(fetch)
 
 
-def _reference_limiter(interval: float | None, wait: bool) -> Limiter:
+def _limiter(switch: Switch, interval: float | None, wait: bool) -> Limiter:
+    if switch.mode == "native":
+        from copilot_api.engine.native import NativeLimiter
+
+        return NativeLimiter(interval, wait)
     from copilot_api.engine.reference.limiter import ReferenceLimiter
 
     return ReferenceLimiter(interval, wait)

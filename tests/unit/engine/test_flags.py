@@ -62,7 +62,18 @@ def test_flags_say_what_runs_and_why() -> None:
     assert built.states() == flags.describe(replace(Settings(), native=("translation=25%",)))
 
 
-@pytest.mark.parametrize("flag", ["x=on", "tokenizer", "tokenizer=0%", "tokenizer=101%", "tokenizer=maybe"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "x=on",
+        "tokenizer",
+        "tokenizer=0%",
+        "tokenizer=101%",
+        "tokenizer=maybe",
+        "limiter=shadow",
+        "limiter=5%",
+    ],
+)
 def test_other_flags_are_refused(flag: str) -> None:
     with pytest.raises(flags.UnknownComponent):
         flags.switches(replace(Settings(), native=(flag,)))
@@ -171,7 +182,7 @@ def test_shadow_answers_by_the_reference_and_counts(caplog: pytest.LogCaptureFix
 
 def test_shadow_finds_no_difference_where_there_is_none() -> None:
     engine = flags.build_engine(
-        replace(Settings(), native=tuple(f"{name}=shadow" for name in flags.NATIVE_COMPONENTS))
+        replace(Settings(), native=tuple(f"{name}=shadow" for name in flags.STATELESS))
     )
     engine.validation.inspect(BODY, "chat")
     stream = engine.translation.stream(StreamPlan("messages", "chat"))

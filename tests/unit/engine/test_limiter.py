@@ -1,4 +1,4 @@
-"""The reference limiter against compat.md 3.9, with D-H19 cured."""
+"""Both limiters against compat.md 3.9, with D-H19 cured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import asyncio
 import pytest
 
 from copilot_api.engine.interfaces import RateLimited
+from copilot_api.engine.native import NativeLimiter
 from copilot_api.engine.reference.limiter import ReferenceLimiter
 from tests.support.virtual_time import now, run_virtual
 
+Subject = ReferenceLimiter | NativeLimiter
+_made: list[type[Subject]] = [ReferenceLimiter]
 
-def limiter(interval: float | None, *, wait: bool = False) -> ReferenceLimiter:
-    return ReferenceLimiter(interval, wait, clock=now)
+
+@pytest.fixture(params=[ReferenceLimiter, NativeLimiter], autouse=True)
+def _implementation(request: pytest.FixtureRequest) -> None:
+    _made[0] = request.param
+
+
+def limiter(interval: float | None, *, wait: bool = False) -> Subject:
+    return _made[0](interval, wait, clock=now)
 
 
 @pytest.mark.parametrize("interval", [None, 0, -1])
