@@ -13,6 +13,7 @@ __all__ = [
     "Admission",
     "Limiter",
     "StreamTranslator",
+    "TokenClock",
     "answer_as_stream",
     "build_info",
     "count_chat",
@@ -147,3 +148,29 @@ class Limiter:
 
     def withdraw(self, admission: Admission, /) -> None:
         """Give a slot back if nobody was admitted since."""
+
+@final
+class TokenClock:
+    """When a Copilot token is fresh and when it is renewed; times and jitter as in the token manager.
+
+    Times are seconds by the monotonic and by the wall clock.
+    """
+
+    def __new__(cls) -> TokenClock: ...
+    def is_fresh(self, monotonic: float, wall: float, /) -> bool:
+        """Tell whether there is a token that is believed to be valid."""
+
+    def holds(self) -> bool:
+        """Tell whether there is a token, fresh or not."""
+
+    def granted(self, refresh_in: float | None, monotonic: float, wall: float, jitter: float, /) -> float:
+        """Note a new token; return the seconds until it is to be renewed."""
+
+    def failed(self) -> None:
+        """Note an exchange that failed."""
+
+    def backoff(self, jitter: float, /) -> float:
+        """Return the seconds until the next attempt."""
+
+    def forget(self) -> None:
+        """Note that upstream refused the token."""

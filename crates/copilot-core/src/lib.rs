@@ -4,6 +4,7 @@
 //! - [`json`] reads JSON as JavaScript does, and writes it so;
 //! - [`streams`] translates streams;
 //! - [`limiter`] spaces requests;
+//! - [`token`] knows when a token is fresh and when it is renewed;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
 //! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
@@ -19,6 +20,7 @@ mod look;
 pub mod sse;
 pub mod streams;
 pub mod text;
+pub mod token;
 pub mod tokenizer;
 pub mod translation;
 pub mod validation;

@@ -7,6 +7,7 @@ mod build_info;
 mod errors;
 mod limiter;
 mod streaming;
+mod token;
 mod tokenizer;
 mod translation;
 mod validation;
@@ -20,6 +21,8 @@ mod _native {
     use super::limiter::{Admission, Limiter};
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
+    #[pymodule_export]
+    use super::token::TokenClock;
     #[pymodule_export]
     use super::tokenizer::{count_chat, count_text};
     #[pymodule_export]

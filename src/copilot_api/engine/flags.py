@@ -36,7 +36,7 @@ logger = logging.getLogger("copilot_api.engine")
 COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "limiter")
+NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "token", "limiter")
 """Those with a native implementation so far."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
@@ -105,7 +105,7 @@ def build_engine(settings: Settings) -> Engine:
         validation=_validation(made["validation"]),
         translation=translation,
         make_client=lambda options: _reference_client(options, translation),
-        make_token_manager=_reference_token_manager,
+        make_token_manager=lambda fetch: _token_manager(made["token"], fetch),
         make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -175,7 +175,11 @@ def _reference_client(options: ClientOptions, translation: Translation) -> Clien
     return ReferenceClient(options, translate=translation.stream)
 
 
-def _reference_token_manager(fetch: TokenFetch) -> TokenManager:
+def _token_manager(switch: Switch, fetch: TokenFetch) -> TokenManager:
+    if switch.mode == "native":
+        from copilot_api.engine.native import NativeTokenManager
+
+        return NativeTokenManager(fetch)
     from copilot_api.engine.reference.token import ReferenceTokenManager
 
     return ReferenceTokenManager(fetch)

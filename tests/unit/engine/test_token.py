@@ -1,4 +1,4 @@
-"""The reference token manager: D-R1 to D-R4, R-43 to R-47, in virtual time."""
+"""Both token managers: D-R1 to D-R4, R-43 to R-47, in virtual time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from copilot_api.engine.interfaces import ConnectFailed, TokenGrant, TokenRefused, TokenUnavailable
+from copilot_api.engine.native import NativeTokenManager
 from copilot_api.engine.reference.token import Clocks, ReferenceTokenManager, life_of
 from copilot_api.redaction import Secret
 from tests.support.virtual_time import now, run_virtual
@@ -33,12 +34,23 @@ class Exchange:
         return TokenGrant(Secret(f"t{number}"), self.refresh_in)
 
 
-def manager(exchange: Exchange, wall: Callable[[], float] | None = None) -> ReferenceTokenManager:
+Subject = ReferenceTokenManager | NativeTokenManager
+_native = [False]
+
+
+@pytest.fixture(params=["reference", "native"], autouse=True)
+def _implementation(request: pytest.FixtureRequest) -> None:
+    _native[0] = request.param == "native"
+
+
+def manager(exchange: Exchange, wall: Callable[[], float] | None = None) -> Subject:
+    if _native[0]:
+        return NativeTokenManager(exchange, now, wall or now, jitter=lambda: 1.0)
     clocks = Clocks(monotonic=now, wall=wall or now)
     return ReferenceTokenManager(exchange, clocks, jitter=lambda: 1.0)
 
 
-async def value(subject: ReferenceTokenManager) -> str:
+async def value(subject: Subject) -> str:
     return (await subject.get()).token.reveal()
 
 

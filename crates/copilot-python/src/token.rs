@@ -1,0 +1,51 @@
+//! The component "token": the state machine; the exchange and the waiting are Python's.
+
+use std::sync::{Mutex, PoisonError};
+
+use copilot_core::token::{self, Moment};
+use pyo3::prelude::*;
+
+/// The life of one token after another.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct TokenClock(Mutex<token::TokenClock>);
+
+impl TokenClock {
+    fn with<T>(&self, act: impl FnOnce(&mut token::TokenClock) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[pymethods]
+impl TokenClock {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    #[pyo3(signature = (monotonic, wall, /))]
+    fn is_fresh(&self, monotonic: f64, wall: f64) -> bool {
+        self.with(|clock| clock.is_fresh(Moment { monotonic, wall }))
+    }
+
+    fn holds(&self) -> bool {
+        self.with(|clock| clock.holds())
+    }
+
+    #[pyo3(signature = (refresh_in, monotonic, wall, jitter, /))]
+    fn granted(&self, refresh_in: Option<f64>, monotonic: f64, wall: f64, jitter: f64) -> f64 {
+        self.with(|clock| clock.granted(refresh_in, Moment { monotonic, wall }, jitter))
+    }
+
+    fn failed(&self) {
+        self.with(token::TokenClock::failed);
+    }
+
+    #[pyo3(signature = (jitter, /))]
+    fn backoff(&self, jitter: f64) -> f64 {
+        self.with(|clock| clock.backoff(jitter))
+    }
+
+    fn forget(&self) {
+        self.with(token::TokenClock::forget);
+    }
+}
