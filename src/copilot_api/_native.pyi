@@ -7,13 +7,22 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 # The stub is the manual of the module, so it has the docstrings.
 # ruff: noqa: PYI021
 
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
 from typing import Literal, TypedDict, final, type_check_only
+
+from copilot_api.engine.interfaces import Outcome
 
 __all__ = [
     "Admission",
+    "Client",
     "Limiter",
+    "Relay",
+    "Runtime",
+    "Stream",
     "StreamTranslator",
     "TokenClock",
+    "Upstream",
     "answer_as_stream",
     "build_info",
     "count_chat",
@@ -174,3 +183,151 @@ class TokenClock:
 
     def forget(self) -> None:
         """Note that upstream refused the token."""
+
+@final
+class Runtime:
+    """The threads that move bytes, and the inbox by which they reach one event loop.
+
+    Made on the loop's thread and used there only. The loop watches :meth:`fileno` and calls :meth:`drain`.
+    What waits is a pair: a ticket for :meth:`cancel`, and a future of the loop.
+    """
+
+    def __new__(cls, event_loop: AbstractEventLoop, workers: int, /) -> Runtime: ...
+    def fileno(self) -> int:
+        """Return the descriptor that is readable while there is something to drain."""
+
+    def drain(self) -> None:
+        """Complete the futures whose results have come."""
+
+    def cancel(self, ticket: int, /) -> None:
+        """Drop what was asked for, with the connection it holds. Late and unknown tickets are ignored."""
+
+    def close(self) -> None:
+        """Stop the threads, within a second. What waits is dropped. Idempotent."""
+
+@final
+class Client:
+    """Pooled HTTP; see :class:`copilot_api.engine.interfaces.Client`.
+
+    `environ` is asked for proxies and certificates; `header_limit` is in bytes.
+    """
+
+    def __new__(
+        cls, proxy_from_env: bool, max_connections: int, header_limit: int, environ: dict[str, str], /
+    ) -> Client: ...
+    def request(
+        self,
+        runtime: Runtime,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | None,
+        timeouts: tuple[float, float, float],
+        ahead: str,
+        patience: float,
+        /,
+    ) -> tuple[int, Future[Upstream]]:
+        """Send one call. `timeouts` are seconds: connect, first byte, idle.
+
+        The future raises an :class:`~copilot_api.engine.interfaces.UpstreamError`.
+        """
+
+@final
+class Upstream:
+    """The answer of one call; its body is taken once, by `whole`, `read`, `relay` or `stream`."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; repeated ones joined with a comma."""
+
+    def whole(self, limit: int, /) -> bytes | None:
+        """Return the body if all of it came ahead. Raises what reading it raised."""
+
+    def read(self, runtime: Runtime, limit: int, /) -> tuple[int, Future[bytes]]:
+        """Read the body, of `limit` bytes at most."""
+
+    def relay(
+        self,
+        runtime: Runtime,
+        dialect: str,
+        leg: str,
+        input_tokens: int,
+        reasoning: bool,
+        frame_limit: int,
+        limits: tuple[float, float, float],
+        /,
+    ) -> Relay:
+        """Return a relay. `limits` are seconds: keep-alive interval, idle, content; 0 is off."""
+
+    def stream(self, runtime: Runtime, /) -> Stream:
+        """Return the body as it comes."""
+
+    def close(self) -> None:
+        """Close the connection. Idempotent."""
+
+@final
+class Relay:
+    """One streamed answer on its way; see :class:`copilot_api.engine.interfaces.Relay`."""
+
+    def judge(self) -> tuple[int, Future[None]] | None:
+        """Judge the first frame: None when that is done, else what to wait for.
+
+        Both raise :class:`~copilot_api.engine.interfaces.StreamRefused`.
+        """
+
+    def take(self) -> bytes | None:
+        """Return bytes for the client, ``b""`` at the end, None when there are none yet."""
+
+    def wait(self) -> tuple[int, Future[None]]:
+        """Wait until :meth:`take` has something."""
+
+    @property
+    def summary(
+        self,
+    ) -> (
+        tuple[
+            Outcome,
+            tuple[
+                int,
+                str | None,
+                str | None,
+                str | None,
+                tuple[int, int, int | None, int | None, int | None] | None,
+                str | None,
+            ],
+            int,
+            int,
+            float | None,
+            float,
+            float,
+            int,
+            bool,
+        ]
+        | None
+    ):
+        """Return how it ended, None while it runs.
+
+        Outcome, facts, bytes in, bytes out, milliseconds to the first byte and in all, seconds in the
+        translator, chunks it took, whether it panicked.
+        """
+
+    def cancel(self, outcome: str, /) -> None:
+        """End the stream soon, as ``cancelled`` or ``shutdown``, with an in-band error."""
+
+    def close(self) -> None:
+        """Throw it away; the upstream connection closes. Idempotent."""
+
+@final
+class Stream:
+    """A body as it comes."""
+
+    def take(self) -> bytes | None:
+        """Return bytes, ``b""`` at the end, None when there are none yet. Raises an `UpstreamError`."""
+
+    def wait(self) -> tuple[int, Future[None]]:
+        """Wait until :meth:`take` has something."""
+
+    def close(self) -> None:
+        """Close the connection. Idempotent."""

@@ -1,7 +1,11 @@
 //! The parts of copilot-api that own sockets: no Python.
 //!
 //! - [`client`] sends calls to GitHub and Copilot.
+//! - [`relay`] moves and translates one streamed answer.
+//! - [`inbox`] is how their results reach an event loop.
 
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod inbox;
+pub mod relay;

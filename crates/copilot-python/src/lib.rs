@@ -4,8 +4,11 @@
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
 mod build_info;
+mod client;
 mod errors;
 mod limiter;
+mod relay;
+mod runtime;
 mod streaming;
 mod token;
 mod tokenizer;
@@ -18,7 +21,13 @@ mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
+    use super::client::{Client, Upstream};
+    #[pymodule_export]
     use super::limiter::{Admission, Limiter};
+    #[pymodule_export]
+    use super::relay::{Relay, Stream};
+    #[pymodule_export]
+    use super::runtime::Runtime;
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
     #[pymodule_export]

@@ -159,7 +159,7 @@ impl StreamTranslator {
     }
 }
 
-fn stream_end(end: &str) -> PyResult<StreamEnd> {
+pub(crate) fn stream_end(end: &str) -> PyResult<StreamEnd> {
     Ok(match end {
         "end" => StreamEnd::End,
         "cut" => StreamEnd::Cut,

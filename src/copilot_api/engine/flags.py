@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from copilot_api.engine.interfaces import (
     Client,
@@ -16,6 +17,8 @@ from copilot_api.engine.interfaces import (
     ComponentState,
     Engine,
     Limiter,
+    Relay,
+    StreamPlan,
     TokenFetch,
     Tokenizer,
     TokenManager,
@@ -25,6 +28,7 @@ from copilot_api.engine.interfaces import (
 from copilot_api.engine.switch import (
     Mode,
     Switch,
+    SwitchedClient,
     SwitchedTokenizer,
     SwitchedTranslation,
     SwitchedValidation,
@@ -36,8 +40,8 @@ logger = logging.getLogger("copilot_api.engine")
 COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "token", "limiter")
-"""Those with a native implementation so far."""
+NATIVE_COMPONENTS = COMPONENTS
+"""Those with a native implementation."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
 """Those that keep nothing between two requests, and so can run for a share of them or in shadow."""
@@ -104,7 +108,7 @@ def build_engine(settings: Settings) -> Engine:
         tokenizer=_tokenizer(made["tokenizer"]),
         validation=_validation(made["validation"]),
         translation=translation,
-        make_client=lambda options: _reference_client(options, translation),
+        make_client=lambda options: _client(made["client"], made["streaming"], options, translation),
         make_token_manager=lambda fetch: _token_manager(made["token"], fetch),
         make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
         states=lambda: tuple(switch.state for switch in made.values()),
@@ -169,10 +173,22 @@ def _translation(switch: Switch, streaming: Switch) -> Translation:
     return SwitchedTranslation(switch, streaming, NativeTranslation(), ReferenceTranslation())
 
 
-def _reference_client(options: ClientOptions, translation: Translation) -> Client:
-    from copilot_api.engine.reference.client import ReferenceClient
+def _client(switch: Switch, streaming: Switch, options: ClientOptions, translation: Translation) -> Client:
+    def reference() -> Client:
+        from copilot_api.engine.reference.client import ReferenceClient
 
-    return ReferenceClient(options, translate=translation.stream)
+        return ReferenceClient(options, translate=translation.stream)
+
+    def relay(chunks: AsyncIterator[bytes], close: Callable[[], Awaitable[None]], plan: StreamPlan) -> Relay:
+        from copilot_api.engine.reference.relay import ReferenceRelay
+
+        return ReferenceRelay(chunks, close, translation.stream(plan), plan)
+
+    if switch.mode == "reference":
+        return reference()
+    from copilot_api.engine.native import NativeClient
+
+    return SwitchedClient(switch, NativeClient(options, streaming, relay), reference)
 
 
 def _token_manager(switch: Switch, fetch: TokenFetch) -> TokenManager:

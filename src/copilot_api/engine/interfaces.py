@@ -350,6 +350,11 @@ class UpstreamCall:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
+    ahead: Literal["head", "first", "whole"] = "head"
+    """How much of the answer the call may wait for, so that its caller is woken once: the header section, a
+    stream's first bytes too, or the whole body. A hint: an implementation may return earlier."""
+    patience: float = 15.0
+    """Seconds that ``first`` waits at most; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,13 +373,18 @@ class Relay(Protocol):
     """Moves one streamed body to the client. Single use; dropping it closes the upstream connection."""
 
     @property
+    def native(self) -> object | None:
+        """What our own server takes over instead of iterating; None for a relay in Python."""
+
+    @property
     def summary(self) -> RelaySummary | None:
         """Set when the relay is over."""
 
     async def first(self) -> None:
         """Wait until the first frame is judged, one keep-alive interval at most.
 
-        Raises :class:`StreamRefused`, so that a failing stream becomes a status (R-27).
+        After that the client gets its status and a keep-alive frame: a later failure is in-band. Raises
+        :class:`StreamRefused`, so that a failing stream becomes a status (R-27).
         """
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ that met it is answered by the reference (architecture.md 5).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -17,7 +18,9 @@ from typing import Any, Literal, TypeVar
 
 from copilot_api.engine.interfaces import (
     AnswerPlan,
+    Client,
     ComponentState,
+    ConnectionLost,
     Dialect,
     EngineError,
     RequestFacts,
@@ -32,6 +35,8 @@ from copilot_api.engine.interfaces import (
     TranslatedAnswer,
     TranslatedRequest,
     Translation,
+    Upstream,
+    UpstreamCall,
     Validation,
 )
 
@@ -113,13 +118,27 @@ class Switch:
         """Fall back to the reference for good. Raises `error` again when it is none of the component's."""
         if not isinstance(error, Exception) and not _is_panic(error):
             raise error
+        self._roll_back("panic" if _is_panic(error) else type(error).__name__)
+
+    def _roll_back(self, reason: str) -> None:
         self.failures += 1
-        reason = "panic" if _is_panic(error) else type(error).__name__
         if self.mode != "reference":
             self.mode = "reference"
             self.reason = f"rolled back: {reason}"
             # Neither text nor trace: they may quote what was being worked on.
             logger.error("The native %s failed (%s); the reference runs from now on", self.name, reason)
+
+    def translated(self, calls: int, seconds: float, *, panicked: bool) -> None:
+        """Count the chunks of a native relay; after a panic no further stream gets one."""
+        timing = self.timings["native"]
+        timing.calls += calls
+        timing.seconds += seconds
+        if panicked:
+            self.panicked()
+
+    def panicked(self) -> None:
+        """Fall back to the reference for good: the native code contained a panic itself."""
+        self._roll_back("panic")
 
     def differs(self, what: str) -> None:
         """Count one difference of the shadow mode."""
@@ -193,6 +212,35 @@ class SwitchedValidation:
             lambda: self._native.inspect(body, dialect),
             lambda: self._reference.inspect(body, dialect),
         )
+
+
+class SwitchedClient:
+    """See :class:`copilot_api.engine.interfaces.Client`; `make_reference` is called when it is needed."""
+
+    def __init__(self, switch: Switch, native: Client, make_reference: Callable[[], Client]) -> None:
+        self._switch, self._native, self._make_reference = switch, native, make_reference
+        self._reference: Client | None = None
+
+    async def request(self, call: UpstreamCall) -> Upstream:
+        """Send one call."""
+        if self._switch.mode == "native":
+            try:
+                return await self._native.request(call)
+            except (EngineError, asyncio.CancelledError):
+                raise
+            except BaseException as error:
+                self._switch.failed(error)
+                # Whether it was sent is not known, so it is not repeated here (R-38).
+                raise ConnectionLost("internal error of the upstream client; try again") from None
+        if self._reference is None:
+            self._reference = self._make_reference()
+        return await self._reference.request(call)
+
+    async def aclose(self) -> None:
+        """Close both pools."""
+        await self._native.aclose()
+        if self._reference is not None:
+            await self._reference.aclose()
 
 
 class SwitchedTranslation:

@@ -179,6 +179,7 @@ class Pipeline:
             request.body,
             initiator=None if plan.leg == "embeddings" else facts.initiator,
             vision=facts.vision,
+            stream=facts.stream,
         )
 
     @asynccontextmanager

@@ -53,6 +53,7 @@ class Sender:
         *,
         initiator: Initiator | None = None,
         vision: bool = False,
+        stream: bool = False,
     ) -> Upstream:
         """Return the answer when its status is 2xx.
 
@@ -62,7 +63,7 @@ class Sender:
         renewed = False
         while True:
             grant = await self._token()
-            upstream = await self._call(method, path, body, grant, initiator, vision)
+            upstream = await self._call(method, path, body, grant, initiator, vision, stream)
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream)
@@ -95,6 +96,7 @@ class Sender:
         grant: TokenGrant,
         initiator: Initiator | None,
         vision: bool,
+        stream: bool,
     ) -> Upstream:
         call = UpstreamCall(
             method=method,
@@ -108,6 +110,8 @@ class Sender:
             ),
             body=body,
             timeouts=self._timeouts,
+            ahead="first" if stream else "whole",
+            patience=self._settings.keepalive_interval,
         )
         for attempt in (1, 2):
             try:

@@ -1,4 +1,4 @@
-"""The reference client over real sockets: what goes out, timeouts, and which failures may be repeated."""
+"""Both clients over real sockets: what goes out, timeouts, and which failures may be repeated."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import pytest
 
 from copilot_api.engine.interfaces import (
     AnswerTooLarge,
+    Client,
+    ClientOptions,
     ConnectFailed,
     ConnectionLost,
     FirstByteTimeout,
     IdleTimeout,
+    Relay,
     Timeouts,
     UpstreamCall,
 )
@@ -69,9 +72,28 @@ async def upstream(script: Script) -> AsyncIterator[Peer]:
         server.close()
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[ReferenceClient]:
-    made = ReferenceClient(environ={})
+class Translating:
+    """A streaming switch that is always on."""
+
+    def is_native(self) -> bool:
+        return True
+
+    def translated(self, calls: int, seconds: float, *, panicked: bool) -> None: ...
+
+
+def native_client() -> Client:
+    native = pytest.importorskip("copilot_api.engine.native")
+
+    def no_relay(*_: object) -> Relay:
+        raise AssertionError("the relay is native")
+
+    made: Client = native.NativeClient(ClientOptions(), Translating(), no_relay, environ={})
+    return made
+
+
+@pytest.fixture(params=["reference", "native"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    made = ReferenceClient(environ={}) if request.param == "reference" else native_client()
     yield made
     await made.aclose()
 
@@ -82,7 +104,7 @@ def call(peer: Peer, timeouts: Timeouts | None = None) -> UpstreamCall:
     )
 
 
-async def test_r11_only_the_calls_own_headers_go_out(client: ReferenceClient) -> None:
+async def test_r11_only_the_calls_own_headers_go_out(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _n: int) -> None:
         await peer.read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\nok")
@@ -101,7 +123,7 @@ async def test_r11_only_the_calls_own_headers_go_out(client: ReferenceClient) ->
     assert peer.connections == 1
 
 
-async def test_d_h13_connection_closed_while_idle_may_be_repeated(client: ReferenceClient) -> None:
+async def test_d_h13_connection_closed_while_idle_may_be_repeated(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await peer.read_request(reader)
         writer.write(OK)
@@ -117,7 +139,7 @@ async def test_d_h13_connection_closed_while_idle_may_be_repeated(client: Refere
         assert await (await client.request(call(peer))).read(10) == b"ok"
 
 
-async def test_r38_fresh_connection_that_dies_after_the_request_may_not(client: ReferenceClient) -> None:
+async def test_r38_fresh_connection_that_dies_after_the_request_may_not(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _n: int) -> None:
         await peer.read_request(reader)
 
@@ -127,14 +149,14 @@ async def test_r38_fresh_connection_that_dies_after_the_request_may_not(client: 
     assert caught.value.sent
 
 
-async def test_refused_connection(client: ReferenceClient) -> None:
+async def test_refused_connection(client: Client) -> None:
     async with upstream(lambda *_: asyncio.sleep(0)) as peer:
         pass
     with pytest.raises(ConnectFailed, match=r"cannot reach 127\.0\.0\.1"):
         await client.request(call(peer))
 
 
-async def test_r30_first_byte_timeout(client: ReferenceClient) -> None:
+async def test_r30_first_byte_timeout(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _n: int) -> None:
         await peer.read_request(reader)
         await reader.read()
@@ -146,7 +168,7 @@ async def test_r30_first_byte_timeout(client: ReferenceClient) -> None:
         await peer.closed.wait()
 
 
-async def test_silence_and_cut_inside_a_body(client: ReferenceClient) -> None:
+async def test_silence_and_cut_inside_a_body(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await peer.read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nok")
@@ -161,7 +183,7 @@ async def test_silence_and_cut_inside_a_body(client: ReferenceClient) -> None:
             await (await client.request(call(peer))).read(100)
 
 
-async def test_limit_of_a_body(client: ReferenceClient) -> None:
+async def test_limit_of_a_body(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _n: int) -> None:
         await peer.read_request(reader)
         writer.write(OK)
@@ -172,7 +194,7 @@ async def test_limit_of_a_body(client: ReferenceClient) -> None:
             await (await client.request(call(peer))).read(1)
 
 
-async def test_r35_gzip_is_decoded_though_not_asked_for(client: ReferenceClient) -> None:
+async def test_r35_gzip_is_decoded_though_not_asked_for(client: Client) -> None:
     packed = gzip.compress(b"hello")
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
@@ -187,7 +209,7 @@ async def test_r35_gzip_is_decoded_though_not_asked_for(client: ReferenceClient)
     assert b"accept-encoding: identity" in peer.heads[0].lower()
 
 
-async def test_r10_redirects_are_not_followed(client: ReferenceClient) -> None:
+async def test_r10_redirects_are_not_followed(client: Client) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _n: int) -> None:
         await peer.read_request(reader)
         writer.write(b"HTTP/1.1 302 Found\r\nlocation: /trap\r\ncontent-length: 0\r\n\r\n")
@@ -200,7 +222,7 @@ async def test_r10_redirects_are_not_followed(client: ReferenceClient) -> None:
     assert len(peer.heads) == 1
 
 
-async def test_cancelled_call_closes_the_connection(client: ReferenceClient) -> None:
+async def test_cancelled_call_closes_the_connection(client: Client) -> None:
     got = asyncio.Event()
 
     async def script(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _n: int) -> None:

@@ -56,6 +56,7 @@ class Echo:
         return f"<{end}>".encode()
 
     def keep_alive(self) -> bytes:
+        self.wrote = True
         return b":"
 
 
@@ -155,7 +156,14 @@ def test_r29_silence_ends_the_stream_at_the_limit() -> None:
 
 def test_r31_head_is_held_one_keep_alive_interval_at_most() -> None:
     pieces, _, _ = play(40.0, b"late.")
-    assert pieces == [(b":", 30.0), (b"late.", 40.0)]
+    assert pieces == [(b":", 15.0), (b":", 30.0), (b"late.", 40.0)]
+
+
+def test_r27_failure_after_the_head_went_out_is_in_band() -> None:
+    pieces, relay, _ = play(20.0, b"!")
+    assert pieces == [(b":", 15.0), (b"<error>", 20.0)]
+    assert relay.summary is not None
+    assert relay.summary.outcome == "upstream_failed"
 
 
 def test_r31_comments_alone_end_at_the_larger_limit() -> None:

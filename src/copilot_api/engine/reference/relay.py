@@ -61,6 +61,8 @@ class ReferenceRelay:
         self._first_byte: float | None = None
         self._bytes_in = self._bytes_out = self._events = 0
 
+    native = None
+
     @property
     def summary(self) -> RelaySummary | None:
         """Set when the relay is over."""
@@ -71,7 +73,6 @@ class ReferenceRelay:
         while not self._over and not self._ready:
             piece = await self._step(hold=True)
             if self._translator.refusal is not None:
-                await self._finish("upstream_failed")
                 raise self._translator.refusal
             if piece is None:
                 return
@@ -143,7 +144,7 @@ class ReferenceRelay:
             self._events = events
             self._content = self._heard
         if self._translator.done:
-            failed = self._translator.facts.error is not None
+            failed = self._translator.facts.error is not None or self._translator.refusal is not None
             await self._finish("upstream_failed" if failed else "completed")
         return out
 
@@ -155,10 +156,12 @@ class ReferenceRelay:
             return await self._end("idle", f"upstream sent no content for {plan.content_timeout:g} s")
         if plan.keepalive_interval and now - self._told >= plan.keepalive_interval:
             self._told = now
-            if hold:
-                return None
             frame = self._translator.keep_alive()
             self._bytes_out += len(frame)
+            if hold:
+                # The head goes out now, and this with it: what fails from here on fails in-band.
+                self._ready.append(frame)
+                return None
             return frame
         return b""
 
@@ -183,6 +186,8 @@ class ReferenceRelay:
         return out
 
     async def _finish(self, outcome: Outcome) -> None:
+        if self._over:
+            return
         self._over = True
         now = self._clock()
         first = self._first_byte

@@ -1,0 +1,234 @@
+//! The component "client".
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use copilot_net::{
+    client::{self, Answer, Call, CallError, ClientOptions, Timeouts},
+    relay::{Limits, Source},
+};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyBytes, PyDict},
+};
+
+use crate::{
+    errors,
+    relay::{Relay, Stream},
+    runtime::{Event, Runtime, Ticket, seconds},
+    streaming::stream_plan,
+};
+
+/// Bytes of a whole body that are read ahead at the most; embeddings of a full batch take about 30 MB.
+const LARGEST: usize = 256 * 1024 * 1024;
+
+/// How much of an answer is waited for before Python is woken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// The header section
+    Head,
+    /// The first bytes of a stream
+    First,
+    /// The whole body
+    Whole,
+}
+
+/// An answer on its way to Python.
+pub(crate) struct Arrived {
+    status: u16,
+    headers: Vec<(String, String)>,
+    content: Content,
+    idle: Duration,
+}
+
+enum Content {
+    Unread(Source),
+    Whole(Result<Bytes, CallError>),
+    Gone,
+}
+
+/// Pooled HTTP to upstream.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Client {
+    inner: client::Client,
+}
+
+/// What Python waits for: a ticket to cancel it by, and the future.
+type Waiting<'py> = (Ticket, Bound<'py, PyAny>);
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (proxy_from_env, max_connections, header_limit, environ, /))]
+    fn new(
+        proxy_from_env: bool,
+        max_connections: usize,
+        header_limit: usize,
+        environ: HashMap<String, String>,
+    ) -> Self {
+        let options = ClientOptions { proxy_from_env, max_connections, header_limit };
+        Self { inner: client::Client::new(options, environ) }
+    }
+
+    #[pyo3(signature = (runtime, method, url, headers, body, timeouts, ahead, patience, /))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call across the border, positional and checked by its stub"
+    )]
+    fn request<'py>(
+        &self,
+        py: Python<'py>,
+        runtime: &Bound<'py, Runtime>,
+        method: String,
+        url: String,
+        headers: Vec<(String, String)>,
+        body: Option<&[u8]>,
+        timeouts: (f64, f64, f64),
+        ahead: &str,
+        patience: f64,
+    ) -> PyResult<Waiting<'py>> {
+        let (connect, first_byte, idle) = timeouts;
+        let timeouts =
+            Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
+        let call = Call { method, url, headers, body: body.map(Bytes::copy_from_slice), timeouts };
+        let (ahead, patience) = (of_word(ahead)?, seconds(patience));
+        let (client, idle) = (self.inner.clone(), call.timeouts.idle);
+        runtime.get().run(py, None, |promise| async move {
+            let result = match client.request(call).await {
+                Ok(answer) => Ok(Box::new(arrive(answer, ahead, patience, idle).await)),
+                Err(error) => Err(error),
+            };
+            promise.keep(|ticket| Event::Answered { ticket, result });
+        })
+    }
+}
+
+fn of_word(word: &str) -> PyResult<Ahead> {
+    Ok(match word {
+        "head" => Ahead::Head,
+        "first" => Ahead::First,
+        "whole" => Ahead::Whole,
+        other => return Err(PyValueError::new_err(format!("nothing is read ahead by {other:?}"))),
+    })
+}
+
+async fn arrive(answer: Answer, ahead: Ahead, patience: Duration, idle: Duration) -> Arrived {
+    let Answer { status, headers, body } = answer;
+    let mut source = Source::new(body);
+    let content = match ahead {
+        Ahead::Head => Content::Unread(source),
+        Ahead::Whole => Content::Whole(source.read(LARGEST, idle).await),
+        Ahead::First => {
+            source.read_ahead(patience).await;
+            Content::Unread(source)
+        }
+    };
+    Arrived { status, headers, content, idle }
+}
+
+/// The answer of one call.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Upstream {
+    #[pyo3(get)]
+    status: u16,
+    #[pyo3(get)]
+    headers: Py<PyDict>,
+    content: Mutex<Content>,
+    idle: Duration,
+}
+
+impl Upstream {
+    pub(crate) fn of(py: Python<'_>, arrived: Arrived) -> PyResult<Self> {
+        let Arrived { status, headers, content, idle } = arrived;
+        let named = PyDict::new(py);
+        for (name, value) in headers {
+            named.set_item(name, value)?;
+        }
+        Ok(Self { status, headers: named.unbind(), content: Mutex::new(content), idle })
+    }
+
+    fn take(&self) -> Content {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *content, Content::Gone)
+    }
+
+    fn source(&self) -> PyResult<Source> {
+        match self.take() {
+            Content::Unread(source) => Ok(source),
+            Content::Whole(_) | Content::Gone => Err(PyValueError::new_err("the body was read already")),
+        }
+    }
+}
+
+#[pymethods]
+impl Upstream {
+    /// Returns the body when all of it came ahead; None when it is still to be read.
+    #[pyo3(signature = (limit, /))]
+    fn whole<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let content = self.take();
+        match content {
+            Content::Whole(Ok(body)) if body.len() <= limit => Ok(Some(PyBytes::new(py, &body))),
+            Content::Whole(Ok(_)) => {
+                let text = format!("the answer is larger than {limit} bytes");
+                Err(errors::call_error(&CallError::TooLarge(text)))
+            }
+            Content::Whole(Err(error)) => Err(errors::call_error(&error)),
+            Content::Gone => Err(PyValueError::new_err("the body was read already")),
+            unread @ Content::Unread(_) => {
+                *self.content.lock().unwrap_or_else(PoisonError::into_inner) = unread;
+                Ok(None)
+            }
+        }
+    }
+
+    #[pyo3(signature = (runtime, limit, /))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        runtime: &Bound<'py, Runtime>,
+        limit: usize,
+    ) -> PyResult<Waiting<'py>> {
+        let (source, idle) = (self.source()?, self.idle);
+        runtime.get().run(py, None, |promise| async move {
+            let result = source.read(limit, idle).await;
+            promise.keep(|ticket| Event::Read { ticket, result });
+        })
+    }
+
+    #[pyo3(signature = (runtime, dialect, leg, input_tokens, reasoning, frame_limit, limits, /))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call across the border, positional and checked by its stub"
+    )]
+    fn relay(
+        &self,
+        runtime: &Bound<'_, Runtime>,
+        dialect: &str,
+        leg: &str,
+        input_tokens: i64,
+        reasoning: bool,
+        frame_limit: usize,
+        limits: (f64, f64, f64),
+    ) -> PyResult<Relay> {
+        let plan = stream_plan(dialect, leg, input_tokens, reasoning, frame_limit)?;
+        let (keep_alive, idle, content) = limits;
+        let limits =
+            Limits { keep_alive: seconds(keep_alive), idle: seconds(idle), content: seconds(content) };
+        Ok(Relay::new(runtime.clone().unbind(), self.source()?, plan, limits))
+    }
+
+    /// Returns the body as it comes, for a relay in Python.
+    #[pyo3(signature = (runtime, /))]
+    fn stream(&self, runtime: &Bound<'_, Runtime>) -> PyResult<Stream> {
+        Ok(Stream::new(runtime.clone().unbind(), self.source()?))
+    }
+
+    fn close(&self) {
+        drop(self.take());
+    }
+}

@@ -1,0 +1,218 @@
+//! The component "relay": a stream that Python starts, watches and stops, and whose bytes it need not see.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use copilot_core::streams::{StreamEnd, StreamPlan};
+use copilot_net::relay::{self, Control, Limits, Pump, Source, Taken};
+use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyBytes};
+
+use crate::{
+    errors,
+    runtime::{Event, Runtime, Ticket},
+    streaming::{FactsTuple, facts_tuple, stream_end},
+};
+
+/// How a relay ended, as Python gets it: outcome, facts, bytes in and out, milliseconds to the first byte and
+/// in all, seconds in the translator, chunks, whether it panicked.
+type SummaryTuple = (&'static str, FactsTuple, u64, u64, Option<f64>, f64, f64, u64, bool);
+
+/// What Python waits for: a ticket to cancel it by, and the future.
+type Waiting<'py> = (Ticket, Bound<'py, PyAny>);
+
+enum State {
+    Whole(Box<relay::Relay>),
+    /// A tokio task waits for its first frame.
+    Away,
+    Pumped(Pump),
+    /// The server has it, or it was thrown away.
+    Gone,
+}
+
+/// One relay.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Relay {
+    state: Mutex<State>,
+    control: Arc<Control>,
+    runtime: Py<Runtime>,
+}
+
+impl Relay {
+    pub(crate) fn new(runtime: Py<Runtime>, source: Source, plan: StreamPlan, limits: Limits) -> Self {
+        let relay = relay::Relay::new(source, plan, limits);
+        Self { control: relay.control(), state: Mutex::new(State::Whole(Box::new(relay))), runtime }
+    }
+
+    pub(crate) fn put_back(&self, relay: Box<relay::Relay>) {
+        let mut state = self.lock();
+        // Closed meanwhile: then it is dropped here.
+        if matches!(*state, State::Away) {
+            *state = State::Whole(relay);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the relay out, for a server that polls it itself.
+    pub(crate) fn hand_over(&self) -> PyResult<Box<relay::Relay>> {
+        let mut state = self.lock();
+        match mem::replace(&mut *state, State::Gone) {
+            State::Whole(relay) => Ok(relay),
+            other => {
+                *state = other;
+                Err(PyRuntimeError::new_err("this relay was used already"))
+            }
+        }
+    }
+
+    pub(crate) fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+}
+
+#[pymethods]
+impl Relay {
+    /// Judges the first frame: None when that is done, else what to wait for. Raises `StreamRefused`.
+    fn judge<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Waiting<'py>>> {
+        let py = slf.py();
+        let this = slf.get();
+        let runtime = this.runtime.bind(py).get();
+        let mut relay = this.hand_over()?;
+        let polled = {
+            let _context = runtime.handle.enter();
+            relay.poll_first(&mut Context::from_waker(Waker::noop()))
+        };
+        if let Poll::Ready(judged) = polled {
+            *this.lock() = State::Whole(relay);
+            return judged.map(|()| None).map_err(|refusal| errors::refused(py, &refusal));
+        }
+        *this.lock() = State::Away;
+        let waiting = runtime.run(py, Some(slf.clone().unbind()), |promise| async move {
+            let judged = std::future::poll_fn(|cx| relay.poll_first(cx)).await;
+            promise.keep(|ticket| Event::Judged { ticket, relay, refusal: judged.err() });
+        });
+        waiting.map(Some)
+    }
+
+    /// Returns bytes for the client, `b""` at the end, None when there are none yet.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let mut state = self.lock();
+        if let State::Whole(_) = &*state
+            && let State::Whole(relay) = mem::replace(&mut *state, State::Gone)
+        {
+            *state = State::Pumped(Pump::of_relay(*relay, &self.runtime.bind(py).get().handle));
+        }
+        match &*state {
+            State::Pumped(pump) => taken(py, pump),
+            _ => Ok(Some(PyBytes::new(py, b""))),
+        }
+    }
+
+    /// Returns what to wait for until `take` has something.
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Waiting<'py>> {
+        match &*self.lock() {
+            State::Pumped(pump) => ready(py, self.runtime.bind(py).get(), pump),
+            _ => Err(PyRuntimeError::new_err("nothing is being read")),
+        }
+    }
+
+    #[getter]
+    fn summary(&self) -> Option<SummaryTuple> {
+        let summary = self.control.summary()?;
+        let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
+        Some((
+            summary.outcome.name(),
+            facts_tuple(summary.facts.clone()),
+            summary.bytes_in,
+            summary.bytes_out,
+            summary.first_byte.map(milliseconds),
+            milliseconds(summary.duration),
+            summary.translating.0.as_secs_f64(),
+            summary.translating.1,
+            summary.panicked,
+        ))
+    }
+
+    /// Ends the stream soon, with an in-band error.
+    #[pyo3(signature = (outcome, /))]
+    fn cancel(&self, outcome: &str) -> PyResult<()> {
+        let end = stream_end(outcome)?;
+        if !matches!(end, StreamEnd::Cancelled | StreamEnd::Shutdown) {
+            return Err(PyRuntimeError::new_err(format!("a relay is not stopped by {outcome:?}")));
+        }
+        self.control.stop(end);
+        Ok(())
+    }
+
+    /// Throws the relay away and closes the upstream connection.
+    fn close(&self) {
+        let state = mem::replace(&mut *self.lock(), State::Gone);
+        drop(state);
+    }
+}
+
+/// A body as it comes.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Stream {
+    source: Mutex<Option<Source>>,
+    pump: Mutex<Option<Pump>>,
+    runtime: Py<Runtime>,
+}
+
+impl Stream {
+    pub(crate) fn new(runtime: Py<Runtime>, source: Source) -> Self {
+        Self { source: Mutex::new(Some(source)), pump: Mutex::default(), runtime }
+    }
+
+    fn pump(&self) -> MutexGuard<'_, Option<Pump>> {
+        self.pump.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Stream {
+    /// Returns bytes, `b""` at the end, None when there are none yet. Raises an `UpstreamError`.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let mut pump = self.pump();
+        if let Some(source) = self.source.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            *pump = Some(Pump::of_source(source, &self.runtime.bind(py).get().handle));
+        }
+        pump.as_ref().map_or_else(|| Ok(Some(PyBytes::new(py, b""))), |pump| taken(py, pump))
+    }
+
+    /// Returns what to wait for until `take` has something.
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Waiting<'py>> {
+        match &*self.pump() {
+            Some(pump) => ready(py, self.runtime.bind(py).get(), pump),
+            None => Err(PyRuntimeError::new_err("nothing is being read")),
+        }
+    }
+
+    /// Closes the upstream connection.
+    fn close(&self) {
+        drop(self.source.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.pump().take());
+    }
+}
+
+fn taken<'py>(py: Python<'py>, pump: &Pump) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    Ok(match pump.take() {
+        Taken::Bytes(bytes) => Some(PyBytes::new(py, &bytes)),
+        Taken::Nothing => None,
+        Taken::Ended => Some(PyBytes::new(py, b"")),
+        Taken::Failed(error) => return Err(errors::call_error(&error)),
+    })
+}
+
+fn ready<'py>(py: Python<'py>, runtime: &Runtime, pump: &Pump) -> PyResult<Waiting<'py>> {
+    let inbox = runtime.inbox.clone();
+    runtime.wait(py, None, |ticket| {
+        pump.on_ready(move || inbox.push(Event::Ready { ticket }));
+        None
+    })
+}

@@ -1,0 +1,253 @@
+//! The tokio runtime and the inbox of one event loop.
+//!
+//! Tokio's threads never touch Python: they push [`Event`]s with tickets. The loop's thread, which holds the
+//! interpreter already, turns them into results of Python futures in [`Runtime::drain`].
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use copilot_core::streams::Refusal;
+use copilot_net::{client::CallError, inbox::Inbox, relay};
+use pyo3::{exceptions::PyRuntimeError, intern, prelude::*, types::PyBytes};
+use tokio::{runtime, task::AbortHandle};
+
+use crate::{
+    client::{Arrived, Upstream},
+    errors,
+    relay::Relay,
+};
+
+/// How long threads of tokio may take to stop.
+const STOPPING: Duration = Duration::from_secs(1);
+
+/// What tokio's threads tell the event loop.
+pub(crate) enum Event {
+    /// The answer of a call
+    Answered { ticket: Ticket, result: Result<Box<Arrived>, CallError> },
+    /// A whole body
+    Read { ticket: Ticket, result: Result<Bytes, CallError> },
+    /// The first frame of a stream was judged
+    Judged { ticket: Ticket, relay: Box<relay::Relay>, refusal: Option<Refusal> },
+    /// Something that is asked for anew is there
+    Ready { ticket: Ticket },
+    /// The task panicked
+    Lost { ticket: Ticket },
+}
+
+/// Sends one event for a ticket, whatever becomes of the task that holds it.
+pub(crate) struct Promise {
+    inbox: Arc<Inbox<Event>>,
+    ticket: Ticket,
+    kept: bool,
+}
+
+impl Promise {
+    pub(crate) fn keep(mut self, event: impl FnOnce(Ticket) -> Event) {
+        self.kept = true;
+        self.inbox.push(event(self.ticket));
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.inbox.push(Event::Lost { ticket: self.ticket });
+        }
+    }
+}
+
+/// The tickets of futures that wait: index and generation, so that a late event finds nobody.
+pub(crate) type Ticket = u64;
+
+/// A Python future that waits, and what its result needs.
+struct Slot {
+    future: Py<PyAny>,
+    task: Option<AbortHandle>,
+    judging: Option<Py<Relay>>,
+}
+
+#[derive(Default)]
+struct Slots {
+    entries: Vec<(u32, Option<Slot>)>,
+    free: Vec<u32>,
+}
+
+impl Slots {
+    fn insert(&mut self, slot: Slot) -> Ticket {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push((0, None));
+            u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
+        });
+        let mut generation = 0;
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            entry.0 = entry.0.wrapping_add(1);
+            entry.1 = Some(slot);
+            generation = entry.0;
+        }
+        Ticket::from(generation) << 32 | Ticket::from(index)
+    }
+
+    fn get(&mut self, ticket: Ticket) -> Option<&mut Option<Slot>> {
+        let (generation, index) = ((ticket >> 32) as u32, (ticket & u64::from(u32::MAX)) as usize);
+        let entry = self.entries.get_mut(index)?;
+        (entry.0 == generation).then_some(&mut entry.1)
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Slot> {
+        let slot = self.get(ticket)?.take()?;
+        self.free.push((ticket & u64::from(u32::MAX)) as u32);
+        Some(slot)
+    }
+}
+
+/// See the module. Made on the loop's thread, and used there only.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Runtime {
+    pub(crate) inbox: Arc<Inbox<Event>>,
+    pub(crate) handle: runtime::Handle,
+    tokio: Mutex<Option<runtime::Runtime>>,
+    slots: Mutex<Slots>,
+    create_future: Py<PyAny>,
+}
+
+#[pymethods]
+impl Runtime {
+    #[new]
+    #[pyo3(signature = (event_loop, workers, /))]
+    fn new(event_loop: &Bound<'_, PyAny>, workers: usize) -> PyResult<Self> {
+        let tokio = runtime::Builder::new_multi_thread()
+            .worker_threads(workers.max(1))
+            .max_blocking_threads(8)
+            .thread_name("copilot-net")
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            inbox: Arc::new(Inbox::new()?),
+            handle: tokio.handle().clone(),
+            tokio: Mutex::new(Some(tokio)),
+            slots: Mutex::default(),
+            create_future: event_loop.getattr(intern!(event_loop.py(), "create_future"))?.unbind(),
+        })
+    }
+
+    fn fileno(&self) -> i64 {
+        self.inbox.fileno()
+    }
+
+    fn drain(&self, py: Python<'_>) {
+        let mut events = Vec::new();
+        self.inbox.take(&mut events);
+        for event in events {
+            self.deliver(py, event);
+        }
+    }
+
+    #[pyo3(signature = (ticket, /))]
+    fn cancel(&self, ticket: Ticket) {
+        let slot = self.slots().remove(ticket);
+        if let Some(task) = slot.and_then(|slot| slot.task) {
+            task.abort();
+        }
+    }
+
+    fn close(&self, py: Python<'_>) {
+        let tokio = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let waiting = mem::take(&mut *self.slots());
+        drop(waiting);
+        if let Some(tokio) = tokio {
+            py.detach(|| tokio.shutdown_timeout(STOPPING));
+        }
+        // What came too late: its connections close here.
+        self.inbox.take(&mut Vec::new());
+    }
+}
+
+impl Runtime {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a future and spawns the task that completes it.
+    pub(crate) fn run<'py, F>(
+        &self,
+        py: Python<'py>,
+        judging: Option<Py<Relay>>,
+        work: impl FnOnce(Promise) -> F,
+    ) -> PyResult<(Ticket, Bound<'py, PyAny>)>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.wait(py, judging, |ticket| {
+            let promise = Promise { inbox: Arc::clone(&self.inbox), ticket, kept: false };
+            Some(self.handle.spawn(work(promise)).abort_handle())
+        })
+    }
+
+    /// Makes a future that waits for an event; `start` gives the task that sends it.
+    pub(crate) fn wait<'py>(
+        &self,
+        py: Python<'py>,
+        judging: Option<Py<Relay>>,
+        start: impl FnOnce(Ticket) -> Option<AbortHandle>,
+    ) -> PyResult<(Ticket, Bound<'py, PyAny>)> {
+        if self.tokio.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Err(PyRuntimeError::new_err("the runtime is closed"));
+        }
+        let future = self.create_future.bind(py).call0()?;
+        let ticket = self.slots().insert(Slot { future: future.clone().unbind(), task: None, judging });
+        // Its event comes by `drain`, which this thread runs later.
+        let task = start(ticket);
+        if let Some(Some(slot)) = self.slots().get(ticket) {
+            slot.task = task;
+        }
+        Ok((ticket, future))
+    }
+
+    fn deliver(&self, py: Python<'_>, event: Event) {
+        let (Event::Answered { ticket, .. }
+        | Event::Read { ticket, .. }
+        | Event::Judged { ticket, .. }
+        | Event::Ready { ticket }
+        | Event::Lost { ticket }) = event;
+        // Nobody waits any more: what came is dropped, and closes what it holds.
+        let Some(slot) = self.slots().remove(ticket) else { return };
+        let result = match event {
+            Event::Answered { result, .. } => match result {
+                Ok(arrived) => Upstream::of(py, *arrived).and_then(|upstream| object(py, upstream)),
+                Err(error) => Err(errors::call_error(&error)),
+            },
+            Event::Read { result, .. } => result
+                .map(|body| PyBytes::new(py, &body).into_any())
+                .map_err(|error| errors::call_error(&error)),
+            Event::Judged { relay, refusal, .. } => {
+                if let Some(judging) = &slot.judging {
+                    judging.get().put_back(relay);
+                }
+                refusal.map_or_else(|| Ok(py.None().into_bound(py)), |found| Err(errors::refused(py, &found)))
+            }
+            Event::Ready { .. } => Ok(py.None().into_bound(py)),
+            Event::Lost { .. } => Err(PyRuntimeError::new_err("a task of the native engine panicked")),
+        };
+        let future = slot.future.bind(py);
+        // A future that was cancelled meanwhile refuses its result, which nobody misses.
+        let _ = match result {
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),)),
+        };
+    }
+}
+
+fn object<'py>(py: Python<'py>, upstream: Upstream) -> PyResult<Bound<'py, PyAny>> {
+    Ok(Bound::new(py, upstream)?.into_any())
+}
+
+/// A duration of Python: seconds; what is no such number is none.
+pub(crate) fn seconds(given: f64) -> Duration {
+    // A year is as good as for ever, and no clock overflows.
+    const LONGEST: f64 = 31_536_000.0;
+    Duration::try_from_secs_f64(given.clamp(0.0, LONGEST)).unwrap_or_default()
+}

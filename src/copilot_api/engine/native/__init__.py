@@ -1,0 +1,23 @@
+"""Thin adapters over `copilot_api._native`, the Rust engine. Importing this raises ImportError without it."""
+
+from __future__ import annotations
+
+from copilot_api.engine.native.client import NativeClient
+from copilot_api.engine.native.limiter import NativeLimiter
+from copilot_api.engine.native.stateless import (
+    NativeStreamTranslator,
+    NativeTokenizer,
+    NativeTranslation,
+    NativeValidation,
+)
+from copilot_api.engine.native.token import NativeTokenManager
+
+__all__ = [
+    "NativeClient",
+    "NativeLimiter",
+    "NativeStreamTranslator",
+    "NativeTokenManager",
+    "NativeTokenizer",
+    "NativeTranslation",
+    "NativeValidation",
+]
