@@ -8,6 +8,8 @@ mod control;
 mod pump;
 mod source;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::{
     convert::Infallible,

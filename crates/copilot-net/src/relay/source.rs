@@ -16,13 +16,20 @@ pub struct Source {
     ahead: Option<Result<Bytes, CallError>>,
     /// None after the end.
     body: Option<Body>,
+    #[cfg(test)]
+    pub(super) script: Option<super::tests::Script>,
 }
 
 impl Source {
     /// Makes a source of a body nothing was read of.
     #[must_use]
     pub const fn new(body: Body) -> Self {
-        Self { ahead: None, body: Some(body) }
+        Self {
+            ahead: None,
+            body: Some(body),
+            #[cfg(test)]
+            script: None,
+        }
     }
 
     /// Reads the first chunk, or gives up after `patience`; zero waits without end.
@@ -42,6 +49,10 @@ impl Source {
         if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(ahead));
         }
+        #[cfg(test)]
+        if let Some(script) = &mut self.script {
+            return script.poll_chunk(cx);
+        }
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
@@ -56,6 +67,8 @@ impl Source {
     pub fn close(&mut self) {
         self.ahead = None;
         self.body = None;
+        #[cfg(test)]
+        drop(self.script.take());
     }
 
     /// Returns the whole body; see [`Body::read`].
