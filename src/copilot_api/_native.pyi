@@ -7,18 +7,20 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 # The stub is the manual of the module, so it has the docstrings.
 # ruff: noqa: PYI021
 
-from asyncio import AbstractEventLoop, Future
-from collections.abc import Sequence
-from typing import Literal, TypedDict, final, type_check_only
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, TypedDict, final, type_check_only
 
 from copilot_api.engine.interfaces import Outcome
 
 __all__ = [
     "Admission",
     "Client",
+    "Exchange",
     "Limiter",
     "Relay",
     "Runtime",
+    "Server",
     "Stream",
     "StreamTranslator",
     "TokenClock",
@@ -331,3 +333,64 @@ class Stream:
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
+
+@final
+class Exchange:
+    """One request and its response, as an ASGI app sees them."""
+
+    def receive(self) -> Awaitable[dict[str, Any]]:
+        """ASGI's `receive`: the whole body in one message, then ``http.disconnect`` when it comes to that."""
+
+    def send(self, message: dict[str, Any], /) -> Awaitable[None]:
+        """ASGI's `send`, and ``copilot_api.response.relay``, which waits until the relay is over.
+
+        Raises :class:`RuntimeError` for a message out of turn, :class:`ConnectionResetError` when the client
+        is gone.
+        """
+
+    @property
+    def started(self) -> bool:
+        """Whether the app has started its response."""
+
+    @property
+    def client_gone(self) -> bool:
+        """Whether the client went away before the response was whole."""
+
+    def finish(self) -> None:
+        """The app is done: what it has not sent whole the client sees as a 500, or cut."""
+
+@final
+class Server:
+    """Hosts an ASGI app; one for a :class:`Runtime`. Serves from the moment it is made.
+
+    `start` runs the app on a scope and an exchange and returns the task. The descriptors are owned by the
+    server from now on. `options` are those of :class:`copilot_api.engine.interfaces.ServerOptions` without
+    TLS, in order; `tls` is a PEM chain and a PEM key.
+    """
+
+    def __new__(
+        cls,
+        runtime: Runtime,
+        start: Callable[[dict[str, Any], Exchange], Task[None]],
+        descriptors: list[int],
+        options: tuple[int, float, int, int, float, float, float],
+        tls: tuple[bytes, bytes] | None,
+        asgi: dict[str, str],
+        extensions: dict[str, dict[str, Any]],
+        state: dict[str, Any] | None,
+        /,
+    ) -> Server: ...
+    def stop_accepting(self) -> None:
+        """Close the listeners and idle connections."""
+
+    def drained(self) -> tuple[int, Future[None]]:
+        """Wait until no connection is left."""
+
+    def close(self) -> None:
+        """Cut all connections. Idempotent."""
+
+    @property
+    def stats(self) -> tuple[int, int, int, int, int, int, int]:
+        """Return connections now, and since the start: connections, requests, requests that the server
+        answered itself, requests whose client went away, answers that the app broke off, pauses of accepting.
+        """

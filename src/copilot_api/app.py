@@ -29,7 +29,7 @@ from copilot_api.http.guard import Access
 from copilot_api.http.routes import account, generation, health
 from copilot_api.http.routes import models as model_routes
 from copilot_api.redaction import Secret
-from copilot_api.settings import Settings
+from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -50,6 +50,7 @@ class OpenGateway:
     app: Application
     models: tuple[Model, ...]
     components: tuple[ComponentState, ...]
+    server: ServerName
     cancel_streams: Callable[[], None]
 
 
@@ -112,6 +113,7 @@ async def open_gateway(
             app=Application(routes, access, settings, request_log),
             models=catalog.models,
             components=engine.states(),
+            server=engine.server,
             cancel_streams=pipeline.cancel_streams,
         )
 

@@ -16,7 +16,7 @@ from copilot_api.settings import PLAN_NAMES, Settings, option_fields
 ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
-_INTEGERS = ("port", "body_limit", "max_concurrency")
+_INTEGERS = ("port", "body_limit", "max_concurrency", "max_connections")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -28,7 +28,11 @@ _SECONDS = (
 _LISTS = ("api_key", "public_host", "cors_origin", "native")
 _SECRETS = ("github_token", "api_key")
 _URLS = ("github_url", "github_api_url", "copilot_url")
-_CHOICES = {"engine": ("native", "reference"), "error_style": ("compat", "dialect")}
+_CHOICES = {
+    "engine": ("native", "reference"),
+    "server": ("native", "uvicorn"),
+    "error_style": ("compat", "dialect"),
+}
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
 _INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
 
@@ -174,7 +178,7 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             f"{origins['account_type']}: the account type {settings.account_type!r} holds characters that "
             f"may not stand in a host name; it is one of {', '.join(PLAN_NAMES)}"
         )
-    for name in ("body_limit", "max_concurrency"):
+    for name in ("body_limit", "max_concurrency", "max_connections"):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
     for origin in settings.cors_origin:

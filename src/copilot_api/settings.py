@@ -13,6 +13,7 @@ from copilot_api.redaction import Secret
 
 EngineName = Literal["native", "reference"]
 ErrorStyle = Literal["compat", "dialect"]
+ServerName = Literal["native", "uvicorn"]
 
 EDITOR_VERSION = "1.104.3"
 """VS Code version told to GitHub; the fallback of 0.7.0 (compat.md 2.5), a setting, never looked up."""
@@ -94,6 +95,19 @@ class Settings:
     drain_timeout: float = option(30.0, "Seconds that running streams get at shutdown", metavar="SECONDS")
     body_limit: int = option(32 * 1024 * 1024, "Largest request body in bytes", metavar="BYTES")
     max_concurrency: int = option(64, "Requests in flight to Copilot; more get 503", metavar="N")
+
+    # Server
+    server: ServerName | None = option(
+        None, "Which server listens: native or uvicorn; default is the engine's", metavar="NAME"
+    )
+    unix_socket: str | None = option(
+        None, "Listen on this Unix socket, for this user only, in place of a port", metavar="PATH"
+    )
+    tls_certificate: str | None = option(
+        None, "PEM file with the certificate chain: serve HTTPS (native server)", metavar="FILE"
+    )
+    tls_key: str | None = option(None, "PEM file with the certificate's private key", metavar="FILE")
+    max_connections: int = option(1024, "Client connections; more are refused with 503", metavar="N")
 
     # Engine
     engine: EngineName = option("native", "Which engine runs: native or reference", metavar="NAME")

@@ -2,6 +2,7 @@
 //!
 //! - [`client`] sends calls to GitHub and Copilot.
 //! - [`relay`] moves and translates one streamed answer.
+//! - [`server`] listens and hosts a service.
 //! - [`inbox`] is how their results reach an event loop.
 
 #![forbid(unsafe_code)]
@@ -9,3 +10,4 @@
 pub mod client;
 pub mod inbox;
 pub mod relay;
+pub mod server;

@@ -1,5 +1,6 @@
 //! The Python module `copilot_api._native`: bindings only, described in `src/copilot_api/_native.pyi`.
 //!
+//! `runtime` is where tokio's threads and the event loop meet; `client`, `relay` and `server` live on it.
 //! Counting detaches from the interpreter, so that other Python threads run meanwhile. Errors of the core
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
@@ -9,15 +10,35 @@ mod errors;
 mod limiter;
 mod relay;
 mod runtime;
+mod server;
 mod streaming;
 mod token;
 mod tokenizer;
 mod translation;
 mod validation;
 
+/// Tells where native code panicked, and not what with: the message may quote a prompt.
+fn quiet_panics() {
+    use std::io::Write as _;
+
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        // Nobody is left to tell that stderr is closed.
+        let _ = writeln!(std::io::stderr(), "copilot-api: native code panicked at {place}");
+    }));
+}
+
 /// The native engine of copilot-api.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::quiet_panics();
+        Ok(())
+    }
+
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
@@ -28,6 +49,8 @@ mod _native {
     use super::relay::{Relay, Stream};
     #[pymodule_export]
     use super::runtime::Runtime;
+    #[pymodule_export]
+    use super::server::{Exchange, Server};
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
     #[pymodule_export]

@@ -19,6 +19,7 @@ use crate::{
     client::{Arrived, Upstream},
     errors,
     relay::Relay,
+    server::{Arriving, Server},
 };
 
 /// How long threads of tokio may take to stop.
@@ -36,6 +37,12 @@ pub(crate) enum Event {
     Ready { ticket: Ticket },
     /// The task panicked
     Lost { ticket: Ticket },
+    /// A request for the app
+    Requested(Box<Arriving>),
+    /// The client of a request went away
+    Gone { id: u64 },
+    /// The connection of a request takes more
+    Room { id: u64 },
 }
 
 /// Sends one event for a ticket, whatever becomes of the task that holds it.
@@ -111,6 +118,7 @@ pub(crate) struct Runtime {
     pub(crate) handle: runtime::Handle,
     tokio: Mutex<Option<runtime::Runtime>>,
     slots: Mutex<Slots>,
+    server: Mutex<Option<Py<Server>>>,
     create_future: Py<PyAny>,
 }
 
@@ -130,6 +138,7 @@ impl Runtime {
             handle: tokio.handle().clone(),
             tokio: Mutex::new(Some(tokio)),
             slots: Mutex::default(),
+            server: Mutex::default(),
             create_future: event_loop.getattr(intern!(event_loop.py(), "create_future"))?.unbind(),
         })
     }
@@ -207,12 +216,39 @@ impl Runtime {
         Ok((ticket, future))
     }
 
+    /// Makes a future that its maker completes.
+    pub(crate) fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.create_future.bind(py).call0()
+    }
+
+    pub(crate) fn host(&self, server: Py<Server>) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    pub(crate) fn unhost(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(server);
+    }
+
+    fn server<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Server>> {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server.as_ref().map(|server| server.bind(py).clone())
+    }
+
     fn deliver(&self, py: Python<'_>, event: Event) {
-        let (Event::Answered { ticket, .. }
-        | Event::Read { ticket, .. }
-        | Event::Judged { ticket, .. }
-        | Event::Ready { ticket }
-        | Event::Lost { ticket }) = event;
+        let ticket = match &event {
+            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } => {
+                if let Some(server) = self.server(py) {
+                    serve(&server, event);
+                }
+                return;
+            }
+            Event::Answered { ticket, .. }
+            | Event::Read { ticket, .. }
+            | Event::Judged { ticket, .. }
+            | Event::Ready { ticket }
+            | Event::Lost { ticket } => *ticket,
+        };
         // Nobody waits any more: what came is dropped, and closes what it holds.
         let Some(slot) = self.slots().remove(ticket) else { return };
         let result = match event {
@@ -231,6 +267,7 @@ impl Runtime {
             }
             Event::Ready { .. } => Ok(py.None().into_bound(py)),
             Event::Lost { .. } => Err(PyRuntimeError::new_err("a task of the native engine panicked")),
+            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } => return,
         };
         let future = slot.future.bind(py);
         // A future that was cancelled meanwhile refuses its result, which nobody misses.
@@ -238,6 +275,20 @@ impl Runtime {
             Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
             Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),)),
         };
+    }
+}
+
+fn serve(server: &Bound<'_, Server>, event: Event) {
+    let py = server.py();
+    match event {
+        Event::Requested(arriving) => {
+            if let Err(error) = Server::requested(server, *arriving) {
+                error.write_unraisable(py, Some(server.as_any()));
+            }
+        }
+        Event::Gone { id } => server.get().gone(py, id),
+        Event::Room { id } => server.get().room(py, id),
+        _ => {}
     }
 }
 

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from copilot_api.cli.console import Console
 from copilot_api.cli.main import Invocation
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.redaction import Secret
-from copilot_api.server import PortTaken, bind, serve
+from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run(invocation: Invocation) -> int:
     for warning in configuration.warnings:
         console.warn(warning)
     try:
-        sockets = bind(settings.host, settings.port)
+        sockets = _listen(settings)
     except PortTaken as error:
         console.error(str(error))
         return 1
@@ -70,8 +70,16 @@ def run(invocation: Invocation) -> int:
             listener.close()
 
 
+def _listen(settings: Settings) -> list[socket.socket]:
+    opened = activated()
+    if opened:
+        return opened
+    return bind_unix(settings.unix_socket) if settings.unix_socket else bind(settings.host, settings.port)
+
+
 def _check(configuration: Configuration) -> None:
     from copilot_api.app import client_keys
+    from copilot_api.engine.flags import server_name
     from copilot_api.http.guard import is_loopback
 
     settings = configuration.settings
@@ -81,6 +89,8 @@ def _check(configuration: Configuration) -> None:
             f"listening on {settings.host} lets others on the network in, so clients need a key:"
             " give one with --api-key or --api-key-file, or say --no-auth"
         )
+    if settings.tls_certificate and server_name(settings) == "uvicorn":
+        raise ConfigurationError("--tls-certificate needs the native server; put a TLS front before uvicorn")
     if settings.manual and not sys.stdin.isatty():
         raise ConfigurationError("--manual asks at the terminal before each request, and there is none")
     if settings.claude_code and not sys.stdin.isatty():
@@ -124,7 +134,8 @@ async def _serve(
     console = session.console
     listing = "\n".join(f"- {model.id}" for model in gateway.models)
     console.info(f"Available models: \n{listing}")
-    port = sockets[0].getsockname()[1]
+    address = sockets[0].getsockname()
+    port = address[1] if isinstance(address, tuple) else settings.port
     if settings.claude_code:
         from copilot_api.cli.claude_code import offer_command
 
@@ -137,7 +148,7 @@ async def _serve(
 
     def ready() -> None:
         if not os.environ.get("TEST"):
-            console.plain(_listening(settings, port))
+            console.plain(_listening(settings, address))
         if settings.simulate:
             console.info(
                 "The simulator answers; point a client at it, for example:\n"
@@ -152,23 +163,30 @@ async def _serve(
         drain_timeout=settings.drain_timeout,
         on_ready=ready,
         cancel_streams=gateway.cancel_streams,
+        server=gateway.server,
+        max_connections=settings.max_connections,
+        body_limit=settings.body_limit,
+        tls_certificate=settings.tls_certificate,
+        tls_key=settings.tls_key,
     )
     return 0
 
 
-def _listening(settings: Settings, port: int) -> str:
+def _listening(settings: Settings, address: Any) -> str:
     from copilot_api.http.guard import is_loopback
 
-    host = settings.host
+    if not isinstance(address, tuple):
+        return f"➜ Listening on: {address} (this user only)"
+    host, port, scheme = settings.host, address[1], "https" if settings.tls_certificate else "http"
     if host is None or host.lower() == "localhost":
-        return f"➜ Listening on: http://localhost:{port}/ (this machine only)"
+        return f"➜ Listening on: {scheme}://localhost:{port}/ (this machine only)"
     if host in ("0.0.0.0", "::"):
         who = "all interfaces" + (
             ", no key needed: anyone who reaches it spends your quota" * settings.no_auth
         )
-        return f"➜ Listening on: http://localhost:{port}/ ({who})"
+        return f"➜ Listening on: {scheme}://localhost:{port}/ ({who})"
     shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"➜ Listening on: http://{shown}:{port}/{' (this machine only)' if is_loopback(host) else ''}"
+    return f"➜ Listening on: {scheme}://{shown}:{port}/{' (this machine only)' if is_loopback(host) else ''}"
 
 
 @asynccontextmanager

@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from copilot_api.engine.interfaces import (
     Client,
@@ -18,6 +20,8 @@ from copilot_api.engine.interfaces import (
     Engine,
     Limiter,
     Relay,
+    Server,
+    ServerOptions,
     StreamPlan,
     TokenFetch,
     Tokenizer,
@@ -33,15 +37,12 @@ from copilot_api.engine.switch import (
     SwitchedTranslation,
     SwitchedValidation,
 )
-from copilot_api.settings import Settings
+from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.engine")
 
-COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
+COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter", "server")
 """All components, in the order that `debug` prints them."""
-
-NATIVE_COMPONENTS = COMPONENTS
-"""Those with a native implementation."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
 """Those that keep nothing between two requests, and so can run for a share of them or in shadow."""
@@ -111,6 +112,7 @@ def build_engine(settings: Settings) -> Engine:
         make_client=lambda options: _client(made["client"], made["streaming"], options, translation),
         make_token_manager=lambda fetch: _token_manager(made["token"], fetch),
         make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
+        server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
     )
@@ -123,12 +125,27 @@ def _report(switch: Switch) -> ComponentReport:
     return ComponentReport(switch.state, switch.differences, switch.failures, timings)
 
 
+def server_name(settings: Settings) -> ServerName:
+    """Return the server that :func:`build_engine` would choose."""
+    return "native" if _switch("server", settings).mode == "native" else "uvicorn"
+
+
+def open_server(
+    app: Any, sockets: list[socket.socket], options: ServerOptions, *, state: dict[str, Any] | None = None
+) -> Server:
+    """Serve `app` with our own server; `state` is copied into each scope. Needs the native module."""
+    from copilot_api.engine.native.server import NativeServer
+
+    return NativeServer(app, sockets, options, state)
+
+
 def _switch(name: str, settings: Settings) -> Switch:
-    if name not in NATIVE_COMPONENTS:
-        return Switch(name, "reference", "no native implementation yet")
     mode: Mode = settings.engine
     reason = "default" if mode == "native" else "--engine reference"
     share = 1.0
+    if name == "server" and settings.server is not None:
+        mode = "native" if settings.server == "native" else "reference"
+        reason = f"--server {settings.server}"
     flag = switches(settings).get(name)
     if flag is not None:
         reason = f"--native {name}={flag}"

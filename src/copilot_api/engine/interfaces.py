@@ -482,6 +482,45 @@ class Limiter(Protocol):
         """
 
 
+# -------------------------------------------------------------------------------------------- server
+
+RELAY_EXTENSION = "copilot_api.response.relay"
+"""ASGI extension of our own server, and the type of its message: ``{"type": …, "relay": native}`` once, after
+``http.response.start``, in place of all bodies. `send` returns when the relay is over."""
+
+CANCEL_EXTENSION = "copilot_api.cancel_on_disconnect"
+"""ASGI extension of our own server: it cancels the request's task when the client goes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Limits of our own server. Times are seconds, sizes bytes (reliability.md 2)."""
+
+    max_connections: int = 1024
+    header_timeout: float = 10.0
+    header_limit: int = 64 * 1024
+    body_limit: int = 32 * 1024 * 1024
+    body_stall: float = 30.0
+    keep_alive: float = 75.0
+    write_stall: float = 60.0
+    tls_certificate: str | None = None
+    """PEM file with the chain."""
+    tls_key: str | None = None
+
+
+class Server(Protocol):
+    """Serves an ASGI app on sockets from the moment it is made."""
+
+    def stop_accepting(self) -> None:
+        """Close the listeners and idle connections; requests in flight go on."""
+
+    async def drained(self) -> None:
+        """Wait until no connection is left."""
+
+    async def aclose(self) -> None:
+        """Cut what is left and stop."""
+
+
 # -------------------------------------------------------------------------------------------- engine
 
 
@@ -520,6 +559,8 @@ class Engine:
     make_token_manager: Callable[[TokenFetch], TokenManager]
     make_limiter: Callable[[float | None, bool], Limiter]
     """``(seconds between requests or None, wait instead of refusing)``."""
+    server: Literal["native", "uvicorn"]
+    """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]
     reports: Callable[[], tuple[ComponentReport, ...]]
 

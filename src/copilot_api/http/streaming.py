@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from copilot_api.engine.interfaces import Relay
+from copilot_api.engine.interfaces import RELAY_EXTENSION, Relay
 from copilot_api.http.asgi import Headers, Receive, Scope, Send, start
 
 
 class StreamResponse:
-    """A response whose body is a relay, under any ASGI server."""
+    """A response whose body is a relay, under any ASGI server.
+
+    Our own server takes a native relay over: then no piece of it passes through here.
+    """
 
     __slots__ = ("_headers", "_relay", "status")
 
@@ -16,9 +19,13 @@ class StreamResponse:
         self._relay = relay
         self._headers = tuple(headers)
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the head at once, then every piece as it comes."""
         await send(start(self.status, self._headers))
+        native = self._relay.native
+        if native is not None and RELAY_EXTENSION in scope.get("extensions", ()):
+            await send({"type": RELAY_EXTENSION, "relay": native})
+            return
         async for piece in self._relay:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -12,7 +12,7 @@ mod summary;
 mod tests;
 
 use std::{
-    convert::Infallible,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -300,12 +300,9 @@ impl Drop for Relay {
 
 impl http_body::Body for Relay {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.get_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
     }
 

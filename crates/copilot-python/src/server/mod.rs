@@ -1,0 +1,222 @@
+//! The component "server": hosts an ASGI app on the listener of `copilot-net`.
+//!
+//! A request reaches Python when all of it is there, as one event of the inbox; a relay is polled by its
+//! connection from then on.
+
+mod awaitable;
+mod exchange;
+mod listeners;
+mod scope;
+mod tls;
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use copilot_net::{
+    inbox::Inbox,
+    server::{self, Responder, ServerOptions, Service},
+};
+use pyo3::{
+    exceptions::{PyRuntimeError, PyValueError},
+    prelude::*,
+    types::PyDict,
+};
+
+pub(crate) use self::exchange::Exchange;
+use self::{awaitable::Nothing, scope::Shared};
+use crate::runtime::{Event, Runtime, Ticket, seconds};
+
+/// A request on its way to Python.
+pub(crate) struct Arriving {
+    id: u64,
+    request: server::Request,
+    responder: Responder,
+}
+
+/// Passes requests on; called on tokio's threads.
+struct Bridge {
+    inbox: Arc<Inbox<Event>>,
+    next: AtomicU64,
+}
+
+impl Service for Bridge {
+    fn request(&self, request: server::Request, responder: Responder) -> u64 {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.inbox.push(Event::Requested(Box::new(Arriving { id, request, responder })));
+        id
+    }
+
+    fn gone(&self, id: u64) {
+        self.inbox.push(Event::Gone { id });
+    }
+}
+
+/// Numbers of a server: connections now, and since its start connections, requests, refused, aborted, broken,
+/// pauses.
+type StatsTuple = (u64, u64, u64, u64, u64, u64, u64);
+
+/// See the module.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Server {
+    runtime: Py<Runtime>,
+    /// `start(scope, exchange) -> task` runs the app.
+    start: Py<PyAny>,
+    shared: Shared,
+    nothing: Py<Nothing>,
+    exchanges: Mutex<HashMap<u64, Py<Exchange>>>,
+    inner: Mutex<Option<Arc<server::Server>>>,
+}
+
+/// Seconds and sizes of `ServerOptions` in `engine/interfaces.py`, in its order.
+type Options = (usize, f64, usize, usize, f64, f64, f64);
+
+#[pymethods]
+impl Server {
+    /// Serves from now on. The server owns the descriptors from now on, also when this fails.
+    #[new]
+    #[pyo3(signature = (runtime, start, descriptors, options, tls, asgi, extensions, state, /))]
+    #[expect(clippy::too_many_arguments, reason = "one call at start-up, positional and checked by its stub")]
+    fn new(
+        py: Python<'_>,
+        runtime: &Bound<'_, Runtime>,
+        start: Py<PyAny>,
+        descriptors: Vec<i64>,
+        options: Options,
+        tls: Option<(Vec<u8>, Vec<u8>)>,
+        asgi: Py<PyDict>,
+        extensions: Py<PyDict>,
+        state: Option<Py<PyDict>>,
+    ) -> PyResult<Py<Self>> {
+        let listeners = listeners::adopt(&descriptors)?;
+        let (max_connections, header_timeout, header_limit, body_limit, body_stall, keep_alive, write_stall) =
+            options;
+        let tls = match tls {
+            None => None,
+            Some((chain, key)) => Some(tls::config(&chain, &key).map_err(PyValueError::new_err)?),
+        };
+        let options = ServerOptions {
+            max_connections,
+            header_timeout: seconds(header_timeout),
+            header_limit,
+            body_limit,
+            body_stall: seconds(body_stall),
+            keep_alive: seconds(keep_alive),
+            write_stall: seconds(write_stall),
+            tls,
+            h2c: true,
+        };
+        let server = Py::new(
+            py,
+            Self {
+                runtime: runtime.clone().unbind(),
+                start,
+                shared: Shared { asgi, extensions, state },
+                nothing: Py::new(py, Nothing)?,
+                exchanges: Mutex::default(),
+                inner: Mutex::default(),
+            },
+        )?;
+        let runtime = runtime.get();
+        runtime.host(server.clone_ref(py));
+        let bridge = Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0) });
+        let inner = server::Server::start(listeners, options, bridge, &runtime.handle)?;
+        *server.get().inner() = Some(Arc::new(inner));
+        Ok(server)
+    }
+
+    fn stop_accepting(&self) {
+        if let Some(inner) = &*self.inner() {
+            inner.stop_accepting();
+        }
+    }
+
+    /// Waits until no connection is left.
+    fn drained<'py>(&self, py: Python<'py>) -> PyResult<(Ticket, Bound<'py, PyAny>)> {
+        let Some(inner) = self.inner().clone() else {
+            return Err(PyRuntimeError::new_err("the server is closed"));
+        };
+        self.runtime(py).run(py, None, |promise| async move {
+            inner.drained().await;
+            promise.keep(|ticket| Event::Ready { ticket });
+        })
+    }
+
+    /// Cuts all connections and stops.
+    fn close(&self, py: Python<'_>) {
+        let inner = self.inner().take();
+        if let Some(inner) = inner {
+            inner.stop_accepting();
+            inner.abort();
+        }
+        self.runtime(py).unhost();
+        let left = mem::take(&mut *self.exchanges());
+        for exchange in left.into_values() {
+            exchange.get().gone(py);
+        }
+    }
+
+    #[getter]
+    fn stats(&self) -> StatsTuple {
+        self.inner().as_ref().map_or((0, 0, 0, 0, 0, 0, 0), |inner| {
+            let s = inner.stats();
+            (s.connections, s.accepted, s.requests, s.refused, s.aborted, s.broken, s.pauses)
+        })
+    }
+}
+
+impl Server {
+    fn inner(&self) -> MutexGuard<'_, Option<Arc<server::Server>>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exchanges(&self) -> MutexGuard<'_, HashMap<u64, Py<Exchange>>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runtime<'a>(&'a self, py: Python<'a>) -> &'a Runtime {
+        self.runtime.bind(py).get()
+    }
+
+    fn nothing<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.nothing.bind(py).clone().into_any()
+    }
+
+    fn forget(&self, id: u64) {
+        let exchange = self.exchanges().remove(&id);
+        drop(exchange);
+    }
+
+    /// Starts the app on a request.
+    pub(crate) fn requested(slf: &Bound<'_, Self>, arriving: Arriving) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let Arriving { id, request, responder } = arriving;
+        let server::Request { head, body, connection } = request;
+        let scope = scope::build(py, &head, &connection, &this.shared)?;
+        let exchange = Py::new(py, Exchange::new(id, responder, body, slf.clone().unbind()))?;
+        this.exchanges().insert(id, exchange.clone_ref(py));
+        let task =
+            this.start.bind(py).call1((scope, exchange.clone_ref(py))).inspect_err(|_| this.forget(id))?;
+        exchange.get().runs_as(task.unbind());
+        Ok(())
+    }
+
+    pub(crate) fn gone(&self, py: Python<'_>, id: u64) {
+        let exchange = self.exchanges().get(&id).map(|exchange| exchange.clone_ref(py));
+        if let Some(exchange) = exchange {
+            exchange.get().gone(py);
+        }
+    }
+
+    pub(crate) fn room(&self, py: Python<'_>, id: u64) {
+        let exchange = self.exchanges().get(&id).map(|exchange| exchange.clone_ref(py));
+        if let Some(exchange) = exchange {
+            exchange.get().room(py);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+"""Our own server: it reads requests and moves responses; the app runs in a task for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from pathlib import Path
+from typing import Any
+
+from copilot_api import _native
+from copilot_api.engine.interfaces import CANCEL_EXTENSION, RELAY_EXTENSION, ServerOptions
+from copilot_api.engine.native.runtime import attach, detach, wait
+
+logger = logging.getLogger("copilot_api.server")
+
+
+class NativeServer:
+    """Implements :class:`copilot_api.engine.interfaces.Server`; made inside a running loop.
+
+    `app` is any ASGI 3 app. Raises :class:`ValueError` for a certificate that cannot be used, and
+    :class:`OSError`.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        sockets: list[socket.socket],
+        options: ServerOptions,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        tls = None
+        if options.tls_certificate is not None:
+            key = options.tls_key or options.tls_certificate
+            tls = (Path(options.tls_certificate).read_bytes(), Path(key).read_bytes())
+        create_task = asyncio.get_running_loop().create_task
+
+        def start(scope: dict[str, Any], exchange: _native.Exchange) -> asyncio.Task[None]:
+            return create_task(_run(app, scope, exchange))
+
+        self._runtime = attach()
+        try:
+            self._native = _native.Server(
+                self._runtime,
+                start,
+                [listener.detach() for listener in sockets],
+                (
+                    options.max_connections,
+                    options.header_timeout,
+                    options.header_limit,
+                    options.body_limit,
+                    options.body_stall,
+                    options.keep_alive,
+                    options.write_stall,
+                ),
+                tls,
+                {"version": "3.0", "spec_version": "2.4"},
+                {RELAY_EXTENSION: {"version": 1}, CANCEL_EXTENSION: {}},
+                state,
+            )
+        except BaseException:
+            detach(self._runtime)
+            raise
+
+    def stop_accepting(self) -> None:
+        """Close the listeners and idle connections; requests in flight go on."""
+        self._native.stop_accepting()
+
+    async def drained(self) -> None:
+        """Wait until no connection is left."""
+        await wait(self._runtime, self._native.drained())
+
+    async def aclose(self) -> None:
+        """Cut what is left and stop. Idempotent."""
+        self._native.close()
+        detach(self._runtime)
+
+
+async def _run(app: Any, scope: dict[str, Any], exchange: _native.Exchange) -> None:
+    try:
+        await app(scope, exchange.receive, exchange.send)
+    except Exception as error:
+        # A client that went away is none of the app's faults. The text may quote a prompt: it is not logged.
+        if not (exchange.client_gone and isinstance(error, OSError)):
+            failed = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+            logger.error("Exception in the ASGI application: %s", type(error).__name__, exc_info=failed)
+    finally:
+        exchange.finish()

@@ -1,0 +1,56 @@
+"""Serving the app: sockets bound early, signals, drain; by our own server or by uvicorn."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from copilot_api.server.sockets import PortTaken, activated, bind, bind_unix
+from copilot_api.settings import ServerName
+
+__all__ = ["PortTaken", "activated", "bind", "bind_unix", "serve"]
+
+
+async def serve(
+    app: Any,
+    sockets: list[socket.socket],
+    *,
+    drain_timeout: float,
+    on_ready: Callable[[], None] | None = None,
+    cancel_streams: Callable[[], None] | None = None,
+    server: ServerName = "uvicorn",
+    lifespan: bool = False,
+    **options: Any,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then drain.
+
+    Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
+    and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
+    is told of the start and the end, as ASGI's lifespan protocol says. `options` are those of
+    :class:`copilot_api.engine.interfaces.ServerOptions`, for our own server.
+    """
+    if server == "uvicorn":
+        from copilot_api.server import under_uvicorn
+
+        await under_uvicorn.serve(
+            app,
+            sockets,
+            drain_timeout=drain_timeout,
+            on_ready=on_ready,
+            cancel_streams=cancel_streams,
+            lifespan=lifespan,
+        )
+        return
+    from copilot_api.engine.interfaces import ServerOptions
+    from copilot_api.server import under_native
+
+    await under_native.serve(
+        app,
+        sockets,
+        ServerOptions(**options),
+        drain_timeout=drain_timeout,
+        on_ready=on_ready,
+        cancel_streams=cancel_streams,
+        lifespan=lifespan,
+    )

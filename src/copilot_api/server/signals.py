@@ -1,0 +1,28 @@
+"""SIGINT and SIGTERM while a server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+
+@contextlib.contextmanager
+def stopping(loop: asyncio.AbstractEventLoop, stop: Callable[..., None]) -> Iterator[None]:
+    """Call `stop` on the loop's thread at each of the two signals."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in numbers}
+
+    def thread_safe(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+
+    for number in numbers:
+        signal.signal(number, thread_safe)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
