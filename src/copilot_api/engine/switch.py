@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from copilot_api.engine.interfaces import (
@@ -48,13 +47,15 @@ def begin_request() -> None:
     _DRAW.set(random.random())  # noqa: S311 - spreads requests only
 
 
-@dataclass(slots=True)
 class Timing:
     """Calls of one implementation; `seconds` and `longest` are wall time."""
 
-    calls: int = 0
-    seconds: float = 0.0
-    longest: float = 0.0
+    __slots__ = ("calls", "longest", "seconds")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+        self.longest = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one call."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from copilot_api.copilot.errors import passed_headers, read_fault
 from copilot_api.engine.interfaces import (
@@ -17,6 +16,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.plan import Plan
+from copilot_api.records import record
 
 ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a full batch take about 30 MB."""
@@ -29,7 +29,7 @@ EVENT_STREAM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Whole:
     """A complete body for the client."""
 
@@ -38,7 +38,7 @@ class Whole:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Streamed:
     """A stream for the client: status 200 and a relay whose first frame has been judged."""
 

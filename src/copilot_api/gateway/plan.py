@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from copilot_api.engine.interfaces import (
     AnswerPlan,
     Leg,
@@ -12,6 +10,7 @@ from copilot_api.engine.interfaces import (
     StreamPlan,
 )
 from copilot_api.gateway.resolver import Resolution
+from copilot_api.records import record
 from copilot_api.settings import Settings
 
 PATHS: dict[Leg, str] = {
@@ -22,7 +21,7 @@ PATHS: dict[Leg, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What will be sent where, and how the answer comes back."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from copilot_api.gateway.errors import BadRequest, NotAllowed
 from copilot_api.http.asgi import Request
+from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -20,7 +20,7 @@ _OPEN_PATHS = ("/",)
 """Answered without a key: they say that the server is up and nothing else (R-20)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access:
     """What the guard knows of a process: made once, in `app`."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 
 from copilot_api.engine.interfaces import Dialect
 from copilot_api.http.asgi import Request, Response
+from copilot_api.records import record
 
 Handler = Callable[[Request, bytes], AbstractAsyncContextManager[Response]]
 """Takes the request and its body; the block it gives lasts until the response is sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """One endpoint. `dialect` is the one its errors are written in."""
 
