@@ -94,7 +94,7 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        limiter = engine.make_limiter(settings.rate_limit, settings.wait)
+        limiter = engine.make_limiter(settings.rate_limit, settings.wait) if settings.rate_limit else None
         admission = Admission(limiter, approver if settings.manual else None)
         pipeline = Pipeline(settings, engine, catalog, sender, admission)
         stack.callback(pipeline.close)

@@ -512,6 +512,8 @@ class Engine:
     """``(seconds between requests or None, wait instead of refusing)``."""
     states: Callable[[], tuple[ComponentState, ...]]
     reports: Callable[[], tuple[ComponentReport, ...]]
+    shares: bool = False
+    """Some component runs for a share of the requests, so that each request has to draw."""
 
 
 @record

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from copilot_api.copilot.errors import passed_headers, read_fault
 from copilot_api.engine.interfaces import (
     Relay,
@@ -47,19 +45,16 @@ class Streamed:
 
 
 async def make_answer(
-    upstream: Upstream,
-    plan: Plan,
-    translation: Translation,
-    stream_plan: Callable[[], Awaitable[StreamPlan]],
+    upstream: Upstream, plan: Plan, translation: Translation, stream_plan: StreamPlan | None
 ) -> Whole | Streamed:
     """Answer by what upstream really sent, not by what was asked for (D-H6, D-H7, R-36).
 
-    Raises :class:`UpstreamFailed`.
+    `stream_plan` is given when a stream was asked for. Raises :class:`UpstreamFailed`.
     """
     content_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
     passed = passed_headers(upstream.headers)
-    if plan.facts.stream and content_type in ("text/event-stream", ""):
-        relay = upstream.relay(await stream_plan())
+    if stream_plan is not None and content_type in ("text/event-stream", ""):
+        relay = upstream.relay(stream_plan)
         try:
             await relay.first()
         except StreamRefused as refused:
@@ -77,8 +72,8 @@ async def make_answer(
             502, "Copilot sent a stream where one answer was asked for", code="upstream_unusable"
         )
     try:
-        if plan.facts.stream:
-            whole = translation.answer_as_stream(body, await stream_plan())
+        if stream_plan is not None:
+            whole = translation.answer_as_stream(body, stream_plan)
             return Whole(200, EVENT_STREAM + passed, whole)
         return Whole(200, JSON + passed, translation.answer(body, plan.answer).body)
     except UnusableAnswer as error:
