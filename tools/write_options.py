@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
+from copilot_api.records import REQUIRED, Field
 from copilot_api.settings import option_fields
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "options.md"
@@ -37,9 +37,9 @@ def shown_default(value: Any) -> str:
     return str(value)
 
 
-def row(field: Field[Any]) -> str:
+def row(field: Field) -> str:
     """Return one line of the table."""
-    assert field.default is not MISSING
+    assert field.default is not REQUIRED
     metadata = field.metadata
     flag = f"`--{field.name.replace('_', '-')}{' ' + metadata['metavar'] if metadata['metavar'] else ''}`"
     if metadata["alias"]:

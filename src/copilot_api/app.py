@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from copilot_api.engine import flags
@@ -28,6 +27,7 @@ from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
 from copilot_api.http.routes import account, generation, health
 from copilot_api.http.routes import models as model_routes
+from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings
 
@@ -43,7 +43,7 @@ TokenSeen = Callable[[TokenGrant, bool], None]
 """Called with each Copilot token; the flag says that it replaces an earlier one (``--show-token``)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenGateway:
     """A gateway that is signed in and knows its models."""
 
@@ -95,7 +95,7 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        limiter = engine.make_limiter(settings.rate_limit, settings.wait)
+        limiter = engine.make_limiter(settings.rate_limit, settings.wait) if settings.rate_limit else None
         admission = Admission(limiter, approver if settings.manual else None)
         pipeline = Pipeline(settings, engine, catalog, sender, admission)
         stack.callback(pipeline.close)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import Field, dataclass
 from pathlib import Path
 from typing import Any
 
 from copilot_api.engine.flags import UnknownComponent, switches
+from copilot_api.records import Field, record
 from copilot_api.redaction import Secret
 from copilot_api.settings import PLAN_NAMES, Settings, option_fields
 
@@ -41,7 +41,7 @@ class ConfigurationError(Exception):
     """An option cannot be used; the text names it, its origin and the fix, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Configuration:
     """The options and, for each, where its value came from."""
 
@@ -50,7 +50,7 @@ class Configuration:
     warnings: tuple[str, ...] = ()
 
 
-def is_boolean(option: Field[Any]) -> bool:
+def is_boolean(option: Field) -> bool:
     """Tell whether an option is a switch."""
     return isinstance(option.default, bool)
 
@@ -83,7 +83,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
 
 
 def _find(
-    option: Field[Any], flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
+    option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
 ) -> tuple[Any, str] | None:
     name = option.name
     dashed = name.replace("_", "-")
@@ -115,7 +115,7 @@ def _config_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def _convert(option: Field[Any], raw: Any, origin: str) -> Any:
+def _convert(option: Field, raw: Any, origin: str) -> Any:
     name = option.name
     if is_boolean(option):
         return _boolean(raw, origin)

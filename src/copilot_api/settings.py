@@ -6,9 +6,9 @@ found by `copilot_api.configuration`; this module only says which options there 
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal
 
+from copilot_api.records import Field, field, fields, record
 from copilot_api.redaction import Secret
 
 EngineName = Literal["native", "reference"]
@@ -34,7 +34,7 @@ def option(
     return field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """The options of one process, immutable. Seconds are floats, sizes are bytes."""
 
@@ -126,6 +126,6 @@ class Settings:
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
 
 
-def option_fields() -> tuple[Field[Any], ...]:
+def option_fields() -> tuple[Field, ...]:
     """Return the declared options in the order of the help page."""
     return fields(Settings)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from copilot_api.records import record
 
 _NEGATIVE = re.compile(r"-\d+(?:\.\d+)?")
 _FALSE = ("false",)
 _TRUE = ("true",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """One flag: its long name with dashes. `many`: each occurrence counts."""
 
@@ -26,13 +27,13 @@ class Flag:
         return self.name.replace("-", "_")
 
 
-@dataclass(slots=True)
 class Parsed:
     """What a command line said, by field name; the words that are no flags; what was not understood."""
 
-    values: dict[str, bool | str | list[str]] = field(default_factory=dict)
-    positionals: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.values: dict[str, bool | str | list[str]] = {}
+        self.positionals: list[str] = []
+        self.unknown: list[str] = []
 
 
 def parse(arguments: Sequence[str], flags: Sequence[Flag]) -> Parsed:

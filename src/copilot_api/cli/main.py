@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from copilot_api.cli import helptext
 from copilot_api.cli.arguments import Flag, Parsed, parse
 from copilot_api.cli.console import Console, install_logging
+from copilot_api.records import record
 from copilot_api.version import VERSION
 
 INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """A sub-command: `module` has ``run(invocation) -> exit code`` and is imported only when it runs."""
 
@@ -27,7 +27,7 @@ class Command:
     flags: Callable[[], tuple[Flag, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invocation:
     """What a command gets."""
 

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from copilot_api.cli.console import Console
 from copilot_api.cli.main import Invocation
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.records import record, replace
 from copilot_api.redaction import Secret
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
 from copilot_api.settings import Settings
@@ -38,7 +38,7 @@ ACCEPTABLE_USE = (
 _WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Session:
     settings: Settings
     console: Console

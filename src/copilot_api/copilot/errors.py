@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from copilot_api.records import record
 
 PASSED_HEADERS = (
     "retry-after",
@@ -24,7 +25,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LONGEST_TEXT = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpstreamFault:
     """One error answer, read tolerantly: JSON (nested or flat), text, or HTML."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import os
 
 from copilot_api.engine.interfaces import Initiator
+from copilot_api.records import field, record
 from copilot_api.redaction import Secret
+
+Headers = tuple[tuple[str, str], ...]
 
 EDITOR_PLUGIN_VERSION = "copilot-chat/0.26.7"
 USER_AGENT = "GitHubCopilotChat/0.26.7"
@@ -15,25 +18,33 @@ INTENT = "conversation-panel"
 
 
 def request_id() -> str:
-    """Return a random UUID v4, fresh for each call (`random`: it names a call, it guards nothing)."""
-    bits = random.getrandbits(128)
-    digits = f"{bits & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    """Return a random UUID v4, fresh for each call."""
+    drawn = os.urandom(16)
+    digits = drawn.hex()
+    variant = "89ab"[drawn[8] & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+@record
+class HeaderSet:
+    """The headers of all calls of one kind; only the request id is each call's own."""
+
+    before: Headers = field(repr=False)
+    after: Headers = field(repr=False)
+
+    def of_call(self, call_id: str) -> Headers:
+        """Return the headers of one call."""
+        return (*self.before, ("x-request-id", call_id), *self.after)
 
 
 def copilot_headers(
-    token: Secret,
-    *,
-    editor_version: str,
-    call_id: str,
-    initiator: Initiator | None = None,
-    vision: bool = False,
-) -> tuple[tuple[str, str], ...]:
+    token: Secret, *, editor_version: str, initiator: Initiator | None = None, vision: bool = False
+) -> HeaderSet:
     """Return header set C, with the initiator and vision headers where they apply.
 
     Nothing a client sent gets in here (R-11): every value is ours.
     """
-    headers = [
+    before = (
         ("Authorization", f"Bearer {token.reveal()}"),
         ("content-type", "application/json"),
         ("copilot-integration-id", INTEGRATION_ID),
@@ -42,11 +53,10 @@ def copilot_headers(
         ("user-agent", USER_AGENT),
         ("openai-intent", INTENT),
         ("x-github-api-version", API_VERSION),
-        ("x-request-id", call_id),
-        ("x-vscode-user-agent-library-version", "electron-fetch"),
-    ]
+    )
+    after = [("x-vscode-user-agent-library-version", "electron-fetch")]
     if initiator is not None:
-        headers.append(("X-Initiator", initiator))
+        after.append(("X-Initiator", initiator))
     if vision:
-        headers.append(("copilot-vision-request", "true"))
-    return tuple(headers)
+        after.append(("copilot-vision-request", "true"))
+    return HeaderSet(before, tuple(after))

@@ -50,6 +50,26 @@ STATELESS = ("tokenizer", "validation", "translation", "streaming")
 _SHARE = re.compile(r"(\d{1,3})%")
 
 
+class _OnFirstCall:
+    """Stands for a reference that is imported and made when one of its methods is first called.
+
+    Beside a native component the reference is only needed when that fails: it takes no memory until then.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if self._made is None:
+                self._made = self._make()
+            return getattr(self._made, name)(*arguments)
+
+        setattr(self, name, call)
+        return call
+
+
 class UnknownComponent(ValueError):
     """A `--native` flag names no component, or a state that it cannot have."""
 
@@ -115,6 +135,7 @@ def build_engine(settings: Settings) -> Engine:
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
+        shares=any(switch.mode == "share" for switch in made.values()),
     )
 
 
@@ -159,35 +180,46 @@ def _switch(name: str, settings: Settings) -> Switch:
     return Switch(name, mode, reason, share)
 
 
-def _tokenizer(switch: Switch) -> Tokenizer:
-    # The reference's tables take memory: they are loaded when they are first asked for.
+def _reference_tokenizer() -> Tokenizer:
     from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 
+    return ReferenceTokenizer()
+
+
+def _reference_validation() -> Validation:
+    from copilot_api.engine.reference.validation import ReferenceValidation
+
+    return ReferenceValidation()
+
+
+def _reference_translation() -> Translation:
+    from copilot_api.engine.reference.translation import ReferenceTranslation
+
+    return ReferenceTranslation()
+
+
+def _tokenizer(switch: Switch) -> Tokenizer:
     if switch.mode == "reference":
-        return ReferenceTokenizer()
+        return _reference_tokenizer()
     from copilot_api.engine.native import NativeTokenizer
 
-    return SwitchedTokenizer(switch, NativeTokenizer(), ReferenceTokenizer())
+    return SwitchedTokenizer(switch, NativeTokenizer(), _OnFirstCall(_reference_tokenizer))
 
 
 def _validation(switch: Switch) -> Validation:
-    from copilot_api.engine.reference.validation import ReferenceValidation
-
     if switch.mode == "reference":
-        return ReferenceValidation()
+        return _reference_validation()
     from copilot_api.engine.native import NativeValidation
 
-    return SwitchedValidation(switch, NativeValidation(), ReferenceValidation())
+    return SwitchedValidation(switch, NativeValidation(), _OnFirstCall(_reference_validation))
 
 
 def _translation(switch: Switch, streaming: Switch) -> Translation:
-    from copilot_api.engine.reference.translation import ReferenceTranslation
-
     if switch.mode == streaming.mode == "reference":
-        return ReferenceTranslation()
+        return _reference_translation()
     from copilot_api.engine.native import NativeTranslation
 
-    return SwitchedTranslation(switch, streaming, NativeTranslation(), ReferenceTranslation())
+    return SwitchedTranslation(switch, streaming, NativeTranslation(), _OnFirstCall(_reference_translation))
 
 
 def _client(switch: Switch, streaming: Switch, options: ClientOptions, translation: Translation) -> Client:

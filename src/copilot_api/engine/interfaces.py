@@ -13,9 +13,9 @@ Three rules hold for all components:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from copilot_api.records import field, record
 from copilot_api.redaction import Secret
 
 Dialect = Literal["chat", "messages", "responses", "gemini", "ollama", "embeddings"]
@@ -120,7 +120,7 @@ class RateLimited(EngineError):
 # ------------------------------------------------------------------------------------------- tokenizer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenCount:
     """Tokens of a chat request: `input` of all messages but the assistant's, `output` of those."""
 
@@ -149,7 +149,7 @@ class Tokenizer(Protocol):
 # ------------------------------------------------------------------------------------------ validation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestFacts:
     """What the gateway must know of a body to decide; read without keeping a tree of it."""
 
@@ -185,7 +185,7 @@ class Validation(Protocol):
 # ------------------------------------------------------------------------- translation and streaming
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Token usage of one answer, in the chat leg's sense: `input_tokens` includes the cached ones."""
 
@@ -198,7 +198,7 @@ class Usage:
     """The billed amount (``copilot_usage.total_nano_aiu``); None when upstream did not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestPlan:
     """How one request body is to be written for upstream."""
 
@@ -212,7 +212,7 @@ class RequestPlan:
     """The name upstream wants for the cap; a `max_tokens` of the client is renamed (D-H15)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TranslatedRequest:
     """A body for upstream and the list of changes made, each a short sentence. Never silent."""
 
@@ -220,7 +220,7 @@ class TranslatedRequest:
     rewrites: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnswerPlan:
     """How a whole answer is to be written for the client."""
 
@@ -230,7 +230,7 @@ class AnswerPlan:
     """Send upstream's reasoning as thinking blocks (D-T24, off by default)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TranslatedAnswer:
     """A body for the client, and what the ledger wants to know of it."""
 
@@ -240,7 +240,7 @@ class TranslatedAnswer:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamPlan:
     """How a streamed answer is to be written for the client. Made per request, compiled once."""
 
@@ -263,7 +263,7 @@ StreamEnd = Literal["end", "cut", "idle", "too_large", "shutdown", "cancelled"]
 """Why a stream is over: a clean end, or one of the failures."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamFacts:
     """What a translator has seen so far."""
 
@@ -332,7 +332,7 @@ class Translation(Protocol):
 # ---------------------------------------------------------------------------------- client and relay
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timeouts:
     """Seconds. `first_byte` counts from the written request to the response's header section."""
 
@@ -341,7 +341,7 @@ class Timeouts:
     idle: float = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpstreamCall:
     """One HTTP request to GitHub or Copilot."""
 
@@ -357,7 +357,7 @@ class UpstreamCall:
     """Seconds that ``first`` waits at most; 0 is no limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelaySummary:
     """The end of one relay: what the log, the ledger and the metrics get."""
 
@@ -431,7 +431,7 @@ class Client(Protocol):
 # --------------------------------------------------------------------------------- token and limiter
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenGrant:
     """One answer of the token exchange (upstream.md 1.3), times as GitHub sent them."""
 
@@ -492,7 +492,7 @@ CANCEL_EXTENSION = "copilot_api.cancel_on_disconnect"
 """ASGI extension of our own server: it cancels the request's task when the client goes away."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerOptions:
     """Limits of our own server. Times are seconds, sizes bytes (reliability.md 2)."""
 
@@ -524,7 +524,7 @@ class Server(Protocol):
 # -------------------------------------------------------------------------------------------- engine
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComponentState:
     """Which implementation of a component runs, and why."""
 
@@ -535,7 +535,7 @@ class ComponentState:
     """``default``, the flag, ``native module missing`` or ``rolled back: …``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComponentReport:
     """What was seen of a component since the start."""
 
@@ -548,7 +548,7 @@ class ComponentReport:
     """By implementation: calls, seconds in all, seconds of the longest call."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Engine:
     """The chosen implementations of the stateless components and the makers of the others."""
 
@@ -563,9 +563,11 @@ class Engine:
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]
     reports: Callable[[], tuple[ComponentReport, ...]]
+    shares: bool = False
+    """Some component runs for a share of the requests, so that each request has to draw."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientOptions:
     """Options of the upstream client."""
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Literal, TypeVar
 
 from copilot_api.engine.interfaces import (
@@ -49,23 +48,19 @@ _DRAW: ContextVar[float] = ContextVar("copilot_api_engine_draw")
 
 
 def begin_request() -> None:
-    """Draw once for the current request, so that all its components decide a share alike."""
+    """Draw for the current request, so that all its components decide alike; only shares need it."""
     _DRAW.set(random.random())  # noqa: S311 - spreads requests only
 
 
-@dataclass(slots=True)
 class Timing:
     """Calls of one implementation; `seconds` and `longest` are wall time."""
 
-    calls: int = 0
-    seconds: float = 0.0
-    longest: float = 0.0
+    __slots__ = ("calls", "longest", "seconds")
 
-    def add(self, seconds: float) -> None:
-        """Count one call."""
-        self.calls += 1
-        self.seconds += seconds
-        self.longest = max(self.longest, seconds)
+    def __init__(self) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+        self.longest = 0.0
 
 
 class Switch:
@@ -93,26 +88,31 @@ class Switch:
             return _DRAW.get(1.0) < self.share
         return self.mode == "native"
 
-    def run(self, native: Callable[[], T], reference: Callable[[], T]) -> T:
+    def run(self, native: Callable[..., T], reference: Callable[..., T], *arguments: Any) -> T:
         """Make one call of a stateless component."""
-        if self.mode == "shadow":
-            return self._run_both(native, reference)
-        if self.is_native():
+        if self.mode == "native" or self.is_native():
             try:
-                return self.timed("native", native)
+                return self.timed("native", native, *arguments)
             except EngineError:
                 raise
             except BaseException as error:
                 self.failed(error)
-        return self.timed("reference", reference)
+        elif self.mode == "shadow":
+            return self._run_both(native, reference, arguments)
+        return self.timed("reference", reference, *arguments)
 
-    def timed(self, implementation: str, call: Callable[[], T]) -> T:
+    def timed(self, implementation: str, call: Callable[..., T], *arguments: Any) -> T:
         """Make a call and count it."""
-        began = time.perf_counter()
+        began = perf_counter()
         try:
-            return call()
+            return call(*arguments)
         finally:
-            self.timings[implementation].add(time.perf_counter() - began)
+            took = perf_counter() - began
+            timing = self.timings[implementation]
+            timing.calls += 1
+            timing.seconds += took
+            if took > timing.longest:
+                timing.longest = took
 
     def failed(self, error: BaseException) -> None:
         """Fall back to the reference for good. Raises `error` again when it is none of the component's."""
@@ -145,10 +145,12 @@ class Switch:
         self.differences += 1
         logger.warning("shadow: the two implementations of %s differ in %s", self.name, what)
 
-    def _run_both(self, native: Callable[[], T], reference: Callable[[], T]) -> T:
-        expected = _outcome(lambda: self.timed("reference", reference))
+    def _run_both(
+        self, native: Callable[..., T], reference: Callable[..., T], arguments: tuple[Any, ...]
+    ) -> T:
+        expected = _outcome(lambda: self.timed("reference", reference, *arguments))
         try:
-            found = _outcome(lambda: self.timed("native", native))
+            found = _outcome(lambda: self.timed("native", native, *arguments))
         except BaseException as error:
             self.failed(error)
         else:
@@ -187,17 +189,11 @@ class SwitchedTokenizer:
 
     def count_text(self, text: str, encoding: str) -> int:
         """Return the number of tokens of `text`."""
-        return self._switch.run(
-            lambda: self._native.count_text(text, encoding),
-            lambda: self._reference.count_text(text, encoding),
-        )
+        return self._switch.run(self._native.count_text, self._reference.count_text, text, encoding)
 
     def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
         """Count a chat request."""
-        return self._switch.run(
-            lambda: self._native.count_chat(body, encoding, model),
-            lambda: self._reference.count_chat(body, encoding, model),
-        )
+        return self._switch.run(self._native.count_chat, self._reference.count_chat, body, encoding, model)
 
 
 class SwitchedValidation:
@@ -208,10 +204,7 @@ class SwitchedValidation:
 
     def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
         """Return the facts."""
-        return self._switch.run(
-            lambda: self._native.inspect(body, dialect),
-            lambda: self._reference.inspect(body, dialect),
-        )
+        return self._switch.run(self._native.inspect, self._reference.inspect, body, dialect)
 
 
 class SwitchedClient:
@@ -254,22 +247,15 @@ class SwitchedTranslation:
 
     def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
-        return self._switch.run(
-            lambda: self._native.request(body, plan), lambda: self._reference.request(body, plan)
-        )
+        return self._switch.run(self._native.request, self._reference.request, body, plan)
 
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
         """Return the body for the client."""
-        return self._switch.run(
-            lambda: self._native.answer(body, plan), lambda: self._reference.answer(body, plan)
-        )
+        return self._switch.run(self._native.answer, self._reference.answer, body, plan)
 
     def answer_as_stream(self, body: bytes, plan: StreamPlan) -> bytes:
         """Return a whole stream for a JSON answer."""
-        return self._switch.run(
-            lambda: self._native.answer_as_stream(body, plan),
-            lambda: self._reference.answer_as_stream(body, plan),
-        )
+        return self._switch.run(self._native.answer_as_stream, self._reference.answer_as_stream, body, plan)
 
     def stream(self, plan: StreamPlan) -> StreamTranslator:
         """Return a fresh translator."""

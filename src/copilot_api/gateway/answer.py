@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
 from copilot_api.copilot.errors import passed_headers, read_fault
 from copilot_api.engine.interfaces import (
     Relay,
@@ -17,6 +14,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.plan import Plan
+from copilot_api.records import record
 
 ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a full batch take about 30 MB."""
@@ -29,7 +27,7 @@ EVENT_STREAM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Whole:
     """A complete body for the client."""
 
@@ -38,7 +36,7 @@ class Whole:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Streamed:
     """A stream for the client: status 200 and a relay whose first frame has been judged."""
 
@@ -47,19 +45,16 @@ class Streamed:
 
 
 async def make_answer(
-    upstream: Upstream,
-    plan: Plan,
-    translation: Translation,
-    stream_plan: Callable[[], Awaitable[StreamPlan]],
+    upstream: Upstream, plan: Plan, translation: Translation, stream_plan: StreamPlan | None
 ) -> Whole | Streamed:
     """Answer by what upstream really sent, not by what was asked for (D-H6, D-H7, R-36).
 
-    Raises :class:`UpstreamFailed`.
+    `stream_plan` is given when a stream was asked for. Raises :class:`UpstreamFailed`.
     """
     content_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
     passed = passed_headers(upstream.headers)
-    if plan.facts.stream and content_type in ("text/event-stream", ""):
-        relay = upstream.relay(await stream_plan())
+    if stream_plan is not None and content_type in ("text/event-stream", ""):
+        relay = upstream.relay(stream_plan)
         try:
             await relay.first()
         except StreamRefused as refused:
@@ -77,8 +72,8 @@ async def make_answer(
             502, "Copilot sent a stream where one answer was asked for", code="upstream_unusable"
         )
     try:
-        if plan.facts.stream:
-            whole = translation.answer_as_stream(body, await stream_plan())
+        if stream_plan is not None:
+            whole = translation.answer_as_stream(body, stream_plan)
             return Whole(200, EVENT_STREAM + passed, whole)
         return Whole(200, JSON + passed, translation.answer(body, plan.answer).body)
     except UnusableAnswer as error:

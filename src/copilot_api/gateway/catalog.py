@@ -7,11 +7,11 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.gateway.errors import GatewayError
+from copilot_api.records import record
 
 logger = logging.getLogger("copilot_api.models")
 
@@ -21,7 +21,7 @@ RETRY_AFTER = 30.0
 """Seconds until a failed refresh is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """One entry of ``GET /models``; absent members are None (upstream.md 3.1)."""
 

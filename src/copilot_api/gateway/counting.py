@@ -1,21 +1,37 @@
-"""Token counts off the request path: the log line, ``count_tokens`` and the estimate (compat.md 5, D-H14)."""
+"""Token counts off the request path: the log line, ``count_tokens`` and the estimate (compat.md 5, D-H14).
+
+Counting a large prompt takes milliseconds. The log line and the estimate may take `SHARE` of one processor's
+time in the long run and `BURST` seconds of it saved up; beyond that a line is left out, and an estimate is
+made from the size. At the pace of people every request is counted.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeVar
 
-from copilot_api.engine.interfaces import EngineError, RequestFacts, Tokenizer
+from copilot_api.engine.interfaces import EngineError, RequestFacts, TokenCount, Tokenizer
 from copilot_api.gateway.plan import Plan
 
 logger = logging.getLogger("copilot_api.tokens")
 
+T = TypeVar("T")
+
 DEFAULT_ENCODING = "o200k_base"
+SHARE = 0.03
+BURST = 0.15
+HAND_OVER = 0.00005
+"""Seconds that a count costs outside its thread."""
 LONGEST_QUEUE = 32
-"""Counts that may wait for the thread; a log line beyond that is left out, an estimate is made by size."""
+"""Counts that may wait for the thread, before their cost is known."""
 PATIENCE = 0.1
 """Seconds an answer waits for its estimate; the native tokenizer needs a millisecond for 60 kB."""
 BYTES_PER_TOKEN = 4
@@ -37,74 +53,136 @@ def adjusted(total: int, facts: RequestFacts, beta: str) -> int:
     return math.floor(total * _FACTORS[family] + 0.5)
 
 
+class Allowance:
+    """Processor time that may be spent: `share` of the time that passes, and `burst` seconds saved up."""
+
+    def __init__(self, share: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = share
+        self._longest_debt = burst / share
+        self._clock = clock
+        self._paid_at = clock()
+        """When all that was spent will have been within the share."""
+
+    def is_left(self) -> bool:
+        """Tell whether something may be spent now."""
+        return self._paid_at - self._clock() <= self._longest_debt
+
+    def spend(self, seconds: float) -> None:
+        """Note what something took."""
+        self._paid_at = max(self._paid_at, self._clock()) + seconds / self._share
+
+
 class Counting:
     """Runs the tokenizer in one thread of its own, so that a large prompt delays nobody."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, allowance: Allowance | None = None) -> None:
         self._tokenizer = tokenizer
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
-        self._waiting = 0
+        self._allowance = allowance or Allowance(SHARE, BURST)
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._closed = False
 
     def close(self) -> None:
         """Drop what waits."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._jobs.put(None)
 
-    async def count(self, plan: Plan, chat_body: bytes, beta: str) -> int:
+    async def count(self, plan: Plan, facts: RequestFacts, chat_body: bytes, beta: str) -> int:
         """Return the number for ``count_tokens``. Raises :class:`EngineError`."""
-        count = await self._submit(self._count, plan, chat_body)
-        return adjusted(sum(count), plan.facts, beta)
+        counted = await self._submit(lambda: self._count(plan, chat_body))
+        return adjusted(counted.input + counted.output, facts, beta)
 
-    def start_estimate(self, plan: Plan, chat_body: bytes) -> asyncio.Future[int]:
-        """Begin to count the input of a request whose answer will need it (D-T20)."""
-        if self._waiting >= LONGEST_QUEUE:
-            done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            done.set_result(len(chat_body) // BYTES_PER_TOKEN)
-            return done
-        return asyncio.ensure_future(self._estimate(plan, chat_body))
+    def start_estimate(self, plan: Plan, facts: RequestFacts, chat_body: bytes) -> asyncio.Future[int] | None:
+        """Begin to count the input of a request whose answer will need it (D-T20), unless all is spent."""
+        if not self._may_begin():
+            return None
 
-    async def finish_estimate(self, estimate: asyncio.Future[int], size: int) -> int:
-        """Return the estimate, or one made from the size in bytes when counting takes too long."""
-        done, _ = await asyncio.wait({estimate}, timeout=PATIENCE)
-        return estimate.result() if done else size // BYTES_PER_TOKEN
+        def estimate() -> int:
+            try:
+                counted = self._count(plan, chat_body)
+            except EngineError:
+                return len(chat_body) // BYTES_PER_TOKEN
+            return adjusted(counted.input + counted.output, facts, "")
+
+        return self._submit(self._within_allowance(estimate))
+
+    async def finish_estimate(self, estimate: asyncio.Future[int] | None, size: int) -> int:
+        """Return the estimate, or one made from the size in bytes when there is none in time."""
+        if estimate is not None and not estimate.done():
+            await asyncio.wait({estimate}, timeout=PATIENCE)
+        return estimate.result() if estimate is not None and estimate.done() else size // BYTES_PER_TOKEN
 
     def log(self, plan: Plan, chat_body: bytes) -> None:
-        """Write the log line of compat.md 3.4, later."""
+        """Write the log line of compat.md 3.4, later and unless all is spent."""
         if plan.resolution.model is None:
             logger.warning("No model selected, skipping token count calculation")
             return
-        if self._waiting >= LONGEST_QUEUE or not logger.isEnabledFor(logging.INFO):
+        if not (self._may_begin() and logger.isEnabledFor(logging.INFO)):
             return
-        self._waiting += 1
-        self._thread.submit(self._count, plan, chat_body).add_done_callback(self._write)
 
-    def _write(self, done: Any) -> None:
-        self._waiting -= 1
-        if done.cancelled():
-            return
-        if done.exception() is not None:
-            logger.warning("Failed to calculate token count: %s", done.exception())
-        else:
-            given, made = done.result()
-            logger.info("Current token count: { input: %d, output: %d }", given, made)
+        def write() -> None:
+            try:
+                counted = self._count(plan, chat_body)
+            except Exception as error:
+                logger.warning("Failed to calculate token count: %s", error)
+            else:
+                logger.info("Current token count: { input: %d, output: %d }", counted.input, counted.output)
 
-    async def _estimate(self, plan: Plan, chat_body: bytes) -> int:
-        try:
-            return adjusted(sum(await self._submit(self._count, plan, chat_body)), plan.facts, "")
-        except EngineError:
-            return len(chat_body) // BYTES_PER_TOKEN
+        self._put(self._within_allowance(write))
 
-    async def _submit(self, work: Any, *args: Any) -> tuple[int, int]:
-        self._waiting += 1
-        try:
-            pair: tuple[int, int] = await asyncio.get_running_loop().run_in_executor(
-                self._thread, work, *args
-            )
-            return pair
-        finally:
-            self._waiting -= 1
+    def _may_begin(self) -> bool:
+        return self._allowance.is_left() and self._jobs.qsize() < LONGEST_QUEUE
 
-    def _count(self, plan: Plan, chat_body: bytes) -> tuple[int, int]:
+    def _within_allowance(self, work: Callable[[], T]) -> Callable[[], T]:
+        def counted() -> T:
+            began = time.thread_time()
+            try:
+                return work()
+            finally:
+                self._allowance.spend(time.thread_time() - began + HAND_OVER)
+
+        return counted
+
+    def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Run `work` in the thread; one whose future was cancelled meanwhile is not begun."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T | None, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+        def job() -> None:
+            if future.cancelled():
+                return
+            result, failure = None, None
+            try:
+                result = work()
+            except Exception as error:
+                failure = error
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(settle, result, failure)
+
+        self._put(job)
+        return future
+
+    def _put(self, job: Callable[[], None]) -> None:
+        # The request's context goes along: it has what was drawn for components that run for a share.
+        context = copy_context()
+        self._jobs.put(lambda: context.run(job))
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="tokens", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._closed:
+            job()
+
+    def _count(self, plan: Plan, chat_body: bytes) -> TokenCount:
         model = plan.resolution.model
         encoding = (model.tokenizer if model else None) or DEFAULT_ENCODING
-        count = self._tokenizer.count_chat(chat_body, encoding, plan.resolution.name)
-        return count.input, count.output
+        return self._tokenizer.count_chat(chat_body, encoding, plan.resolution.name)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 from copilot_api.engine.interfaces import (
     Dialect,
@@ -13,7 +12,6 @@ from copilot_api.engine.interfaces import (
     InvalidRequest,
     Relay,
     RequestFacts,
-    StreamPlan,
     TranslatedRequest,
     Upstream,
 )
@@ -23,8 +21,7 @@ from copilot_api.gateway.answer import Streamed, Whole, make_answer
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import Counting
 from copilot_api.gateway.errors import BadRequest, UpstreamRefused
-from copilot_api.gateway.plan import Plan, make_plan
-from copilot_api.gateway.resolver import resolve
+from copilot_api.gateway.plan import Plan, Planner
 from copilot_api.gateway.send import Sender
 from copilot_api.settings import Settings
 
@@ -32,6 +29,9 @@ logger = logging.getLogger("copilot_api.gateway")
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
+
+Deliver = Callable[[Whole | Streamed], Awaitable[None]]
+"""Sends an answer to the client; returns when it is sent, or raises."""
 
 
 class Pipeline:
@@ -47,13 +47,12 @@ class Pipeline:
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._catalog = catalog
+        self._planner = Planner(settings, catalog)
         self._sender = sender
         self._admission = admission
         self._gate = Gate(settings.max_concurrency)
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
-        self._completion_cap_models: set[str] = set()
 
     @property
     def in_flight(self) -> int:
@@ -69,57 +68,39 @@ class Pipeline:
         for relay in self._relays:
             relay.cancel("shutdown")
 
-    @asynccontextmanager
-    async def generate(self, dialect: Dialect, body: bytes) -> AsyncIterator[Whole | Streamed]:
-        """Run one request of a dialect; leaving the block frees all it holds, however it is left.
+    async def generate(self, dialect: Dialect, body: bytes, deliver: Deliver) -> None:
+        """Run one request of a dialect and hand its answer to `deliver`; all it holds is free at the end.
 
-        Raises :class:`copilot_api.gateway.errors.GatewayError`.
+        Raises :class:`copilot_api.gateway.errors.GatewayError`, and what `deliver` raises.
         """
-        begin_request()
+        if self._engine.shares:
+            begin_request()
         facts = self._inspect(body, dialect)
-        plan = self._plan(facts)
+        plan = self._planner.plan(facts)
         request = self._translate(body, plan)
-        with self._gate.enter():
-            async with self._admission.admit(facts):
-                if dialect == "chat":
-                    self._counting.log(plan, request.body)
-                estimate = (
-                    self._counting.start_estimate(plan, request.body)
-                    if dialect == "messages" and facts.stream
-                    else None
-                )
-                try:
-                    upstream = await self._send(body, request, plan)
-
-                    async def stream_plan() -> StreamPlan:
-                        tokens = 0
-                        if estimate is not None:
-                            tokens = await self._counting.finish_estimate(estimate, len(request.body))
-                        return plan.stream(self._settings, tokens)
-
-                    try:
-                        answer = await make_answer(upstream, plan, self._engine.translation, stream_plan)
-                    except BaseException:
-                        await upstream.aclose()
-                        raise
-                finally:
-                    if estimate is not None:
-                        estimate.cancel()
-                async with self._holding(answer, plan):
-                    yield answer
+        with self._gate:
+            await self._admission.admit(facts)
+            if dialect == "chat":
+                self._counting.log(plan, request.body)
+            answer = await self._ask(body, request, plan, facts)
+            if isinstance(answer, Streamed):
+                await self._deliver_stream(answer, plan, deliver)
+            else:
+                await deliver(answer)
 
     async def count_tokens(self, body: bytes, beta: str) -> int:
         """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
 
         Raises :class:`BadRequest`.
         """
-        begin_request()
+        if self._engine.shares:
+            begin_request()
         facts = self._inspect(body, "messages")
-        plan = self._plan(facts)
+        plan = self._planner.plan(facts)
         if plan.resolution.model is None:
             logger.warning("Model not found, returning default token count")
             return UNKNOWN_MODEL_TOKENS
-        total = await self._counting.count(plan, self._translate(body, plan).body, beta)
+        total = await self._counting.count(plan, facts, self._translate(body, plan).body, beta)
         logger.info("Token count: %d", total)
         return total
 
@@ -129,50 +110,66 @@ class Pipeline:
         except InvalidRequest as error:
             raise _bad_request(error) from error
 
-    def _plan(self, facts: RequestFacts) -> Plan:
-        resolution = resolve(facts.model, self._catalog, facts.dialect)
-        return make_plan(
-            facts,
-            resolution,
-            self._settings,
-            wants_completion_cap=resolution.name in self._completion_cap_models,
-        )
-
     def _translate(self, body: bytes, plan: Plan) -> TranslatedRequest:
         try:
             request = self._engine.translation.request(body, plan.request)
         except InvalidRequest as error:
             raise _bad_request(error) from error
-        for rewrite in plan.rewrites + request.rewrites:
-            # A tool that is missing changes what the model can do: the user should see it (D-T10).
-            level = logging.WARNING if rewrite.startswith("left out") else logging.DEBUG
-            logger.log(level, "rewrite: %s", rewrite)
+        if plan.rewrites or request.rewrites:
+            for rewrite in plan.rewrites + request.rewrites:
+                # A tool that is missing changes what the model can do: the user should see it (D-T10).
+                level = logging.WARNING if rewrite.startswith("left out") else logging.DEBUG
+                logger.log(level, "rewrite: %s", rewrite)
         return request
 
-    async def _send(self, body: bytes, request: TranslatedRequest, plan: Plan) -> Upstream:
+    async def _ask(
+        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts
+    ) -> Whole | Streamed:
+        estimate = None
+        if facts.stream and facts.dialect == "messages":
+            estimate = self._counting.start_estimate(plan, facts, request.body)
         try:
-            return await self._send_once(request, plan)
+            upstream = await self._send(body, request, plan, facts)
+            try:
+                stream_plan = None
+                if facts.stream:
+                    tokens = 0
+                    if facts.dialect == "messages":
+                        tokens = await self._counting.finish_estimate(estimate, len(request.body))
+                    stream_plan = plan.stream(self._settings, tokens)
+                return await make_answer(upstream, plan, self._engine.translation, stream_plan)
+            except BaseException:
+                await upstream.aclose()
+                raise
+        finally:
+            if estimate is not None:
+                estimate.cancel()
+
+    async def _send(
+        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts
+    ) -> Upstream:
+        try:
+            return await self._send_once(request, plan, facts)
         except UpstreamRefused as refusal:
             model = plan.resolution.name
-            if not refusal.renames_cap or model in self._completion_cap_models:
+            if not (refusal.renames_cap and self._planner.learn_completion_cap(model)):
                 raise
             # Refused before the model ran, so nothing was billed: the same request in the other spelling.
             logger.info("%s wants max_completion_tokens; remembered", model)
-            self._completion_cap_models.add(model)
-            plan = self._plan(plan.facts)
-            return await self._send_once(self._translate(body, plan), plan)
+            plan = self._planner.plan(facts)
+            return await self._send_once(self._translate(body, plan), plan, facts)
 
-    async def _send_once(self, request: TranslatedRequest, plan: Plan) -> Upstream:
-        facts = plan.facts
-        logger.debug(
-            "%s -> %s, model %s, stream %s, initiator %s (%s)",
-            facts.dialect,
-            plan.path,
-            plan.resolution.name,
-            facts.stream,
-            facts.initiator,
-            facts.initiator_reason,
-        )
+    async def _send_once(self, request: TranslatedRequest, plan: Plan, facts: RequestFacts) -> Upstream:
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s -> %s, model %s, stream %s, initiator %s (%s)",
+                facts.dialect,
+                plan.path,
+                plan.resolution.name,
+                facts.stream,
+                facts.initiator,
+                facts.initiator_reason,
+            )
         return await self._sender.send(
             "POST",
             plan.path,
@@ -182,19 +179,16 @@ class Pipeline:
             stream=facts.stream,
         )
 
-    @asynccontextmanager
-    async def _holding(self, answer: Whole | Streamed, plan: Plan) -> AsyncIterator[None]:
-        if isinstance(answer, Whole):
-            yield
-            return
+    async def _deliver_stream(self, answer: Streamed, plan: Plan, deliver: Deliver) -> None:
         relay = answer.relay
         self._relays.add(relay)
         try:
-            yield
+            await deliver(answer)
         finally:
             self._relays.discard(relay)
-            # shield: the connection is closed even while this task is being cancelled.
-            await asyncio.shield(asyncio.ensure_future(relay.aclose()))
+            if relay.summary is None:
+                # shield: the connection is closed even while this task is being cancelled.
+                await asyncio.shield(asyncio.ensure_future(relay.aclose()))
             _log_summary(relay, plan)
 
 
@@ -207,6 +201,8 @@ def _log_summary(relay: Relay, plan: Plan) -> None:
     if summary is None:
         return
     level = logging.WARNING if summary.outcome in ("upstream_failed", "deadline") else logging.DEBUG
+    if not logger.isEnabledFor(level):
+        return
     logger.log(
         level,
         "stream %s: model %s, %d events, %d bytes, %.0f ms%s",

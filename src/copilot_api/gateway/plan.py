@@ -1,8 +1,6 @@
-"""The decision for one request: plain data, loggable, testable."""
+"""The decision for a kind of request: plain data, loggable, testable, made once."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from copilot_api.engine.interfaces import (
     AnswerPlan,
@@ -11,7 +9,9 @@ from copilot_api.engine.interfaces import (
     RequestPlan,
     StreamPlan,
 )
-from copilot_api.gateway.resolver import Resolution
+from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.gateway.resolver import Resolution, resolve
+from copilot_api.records import record
 from copilot_api.settings import Settings
 
 PATHS: dict[Leg, str] = {
@@ -21,34 +21,85 @@ PATHS: dict[Leg, str] = {
     "embeddings": "/embeddings",
 }
 
+MOST_PLANS = 256
+"""Kinds of requests whose plans are kept; a client may send any model name, so there must be an end."""
+LONGEST_NAME = 200
+"""Characters of a model name whose plan is kept."""
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Plan:
-    """What will be sent where, and how the answer comes back."""
+    """What will be sent where, and how the answer comes back. It holds nothing of a single request."""
 
-    facts: RequestFacts
     leg: Leg
+    path: str
+    """The upstream path."""
     resolution: Resolution
     request: RequestPlan
     answer: AnswerPlan
     rewrites: tuple[str, ...]
 
-    @property
-    def path(self) -> str:
-        """The upstream path."""
-        return PATHS[self.leg]
-
     def stream(self, settings: Settings, input_tokens: int) -> StreamPlan:
         """Return the stream plan; `input_tokens` is the estimate for ``message_start`` (D-T20)."""
         return StreamPlan(
-            dialect=self.facts.dialect,
-            leg=self.leg,
-            input_tokens=input_tokens,
-            reasoning=settings.reasoning,
-            keepalive_interval=settings.keepalive_interval,
-            idle_timeout=settings.stream_idle_timeout,
-            content_timeout=2.5 * settings.stream_idle_timeout,
+            self.request.dialect,
+            self.leg,
+            input_tokens,
+            settings.reasoning,
+            settings.keepalive_interval,
+            settings.stream_idle_timeout,
+            2.5 * settings.stream_idle_timeout,
         )
+
+
+class Planner:
+    """Makes the plans, and keeps them until the catalogue changes."""
+
+    def __init__(self, settings: Settings, catalog: ModelCatalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._models: tuple[Model, ...] = ()
+        """The catalogue that the plans were made by."""
+        self._plans: dict[tuple[str, str, bool], Plan] = {}
+        self._completion_cap_models: set[str] = set()
+
+    def plan(self, facts: RequestFacts) -> Plan:
+        """Decide for one request."""
+        models = self._catalog.models
+        if models is not self._models:
+            self._models = models
+            self._plans.clear()
+        kind = (facts.dialect, facts.model, fills_cap(facts))
+        plan = self._plans.get(kind)
+        if plan is None:
+            plan = self._make(facts)
+            if len(facts.model) <= LONGEST_NAME:
+                if len(self._plans) >= MOST_PLANS:
+                    self._plans.clear()
+                self._plans[kind] = plan
+        return plan
+
+    def learn_completion_cap(self, model: str) -> bool:
+        """Remember that a model refuses ``max_tokens`` (D-H15); tell whether that is news."""
+        if model in self._completion_cap_models:
+            return False
+        self._completion_cap_models.add(model)
+        self._plans.clear()
+        return True
+
+    def _make(self, facts: RequestFacts) -> Plan:
+        resolution = resolve(facts.model, self._catalog, facts.dialect)
+        return make_plan(
+            facts,
+            resolution,
+            self._settings,
+            wants_completion_cap=resolution.name in self._completion_cap_models,
+        )
+
+
+def fills_cap(facts: RequestFacts) -> bool:
+    """Tell whether the model's limit becomes the request's output cap (compat.md 3.4)."""
+    return facts.dialect == "chat" and facts.output_cap != "set" and not facts.has_max_completion_tokens
 
 
 def make_plan(
@@ -58,7 +109,7 @@ def make_plan(
     *,
     wants_completion_cap: bool = False,
 ) -> Plan:
-    """Decide for one request.
+    """Decide for requests with these facts: their dialect, their model, whether they have an output cap.
 
     `wants_completion_cap`: the model is known to refuse ``max_tokens`` (D-H15).
     """
@@ -67,14 +118,12 @@ def make_plan(
     rewrites: tuple[str, ...] = (
         (f"model {facts.model} -> {resolution.name}: {resolution.reason}",) if model else ()
     )
-    cap = None
-    if facts.dialect == "chat" and facts.output_cap != "set" and not facts.has_max_completion_tokens:
-        cap = resolution.model.max_output_tokens if resolution.model else None
-        if cap is not None:
-            rewrites += (f"output cap set to the model's limit of {cap}",)
+    cap = resolution.model.max_output_tokens if resolution.model and fills_cap(facts) else None
+    if cap is not None:
+        rewrites += (f"output cap set to the model's limit of {cap}",)
     return Plan(
-        facts=facts,
         leg=leg,
+        path=PATHS[leg],
         resolution=resolution,
         request=RequestPlan(
             dialect=facts.dialect,

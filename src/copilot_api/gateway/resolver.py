@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from copilot_api.engine.interfaces import Dialect
 from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.records import record
 
 _DATE = re.compile(r"(?:-\d{8}|-\d{4}-\d{2}-\d{2}|@\d{8}|-latest)$")
 _DASHED_VERSION = re.compile(r"^(claude-[a-z]+-\d+)-(\d{1,2})(?=$|-)")
@@ -14,7 +14,7 @@ _LEGACY = ("claude-sonnet-4", "claude-opus-4")
 _VARIANT = "[1m]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolution:
     """The name to send upstream, and the listed model behind it, if there is one."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 from copilot_api.copilot import hosts
 from copilot_api.copilot.errors import UpstreamFault, passed_headers, read_fault
-from copilot_api.copilot.headers import copilot_headers, request_id
+from copilot_api.copilot.headers import HeaderSet, copilot_headers, request_id
 from copilot_api.engine.interfaces import (
     Client,
     ConnectFailed,
@@ -28,6 +29,25 @@ FAULT_LIMIT = 1024 * 1024
 """Bytes of an error body that are read."""
 
 
+class _Account:
+    """What all calls with one token have in common, made once a token."""
+
+    def __init__(self, grant: TokenGrant, settings: Settings) -> None:
+        self.grant = grant
+        self.url = hosts.base_url(settings, grant.api_url)
+        self._editor_version = settings.editor_version
+        self._headers: dict[tuple[Initiator | None, bool], HeaderSet] = {}
+
+    def headers(self, initiator: Initiator | None, vision: bool) -> HeaderSet:
+        """Return the headers of one kind of call."""
+        made = self._headers.get((initiator, vision))
+        if made is None:
+            made = self._headers[initiator, vision] = copilot_headers(
+                self.grant.token, editor_version=self._editor_version, initiator=initiator, vision=vision
+            )
+        return made
+
+
 class Sender:
     """Calls Copilot with the account's token.
 
@@ -39,6 +59,8 @@ class Sender:
         self._client = client
         self._tokens = tokens
         self._settings = settings
+        self._account: _Account | None = None
+        self._patience = settings.keepalive_interval
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,
             first_byte=settings.first_byte_timeout,
@@ -63,7 +85,15 @@ class Sender:
         renewed = False
         while True:
             grant = await self._token()
-            upstream = await self._call(method, path, body, grant, initiator, vision, stream)
+            account = self._account
+            if account is None or account.grant is not grant:
+                account = self._account = _Account(grant, self._settings)
+            headers = account.headers(initiator, vision).of_call(request_id())
+            ahead: Literal["first", "whole"] = "first" if stream else "whole"
+            call = UpstreamCall(
+                method, account.url + path, headers, body, self._timeouts, ahead, self._patience
+            )
+            upstream = await self._request(call)
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream)
@@ -88,38 +118,14 @@ class Sender:
                 headers=(("retry-after", str(seconds)),),
             ) from error
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        grant: TokenGrant,
-        initiator: Initiator | None,
-        vision: bool,
-        stream: bool,
-    ) -> Upstream:
-        call = UpstreamCall(
-            method=method,
-            url=hosts.base_url(self._settings, grant.api_url) + path,
-            headers=copilot_headers(
-                grant.token,
-                editor_version=self._settings.editor_version,
-                call_id=request_id(),
-                initiator=initiator,
-                vision=vision,
-            ),
-            body=body,
-            timeouts=self._timeouts,
-            ahead="first" if stream else "whole",
-            patience=self._settings.keepalive_interval,
-        )
+    async def _request(self, call: UpstreamCall) -> Upstream:
         for attempt in (1, 2):
             try:
                 return await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
                     raise UpstreamFailed(error.status, str(error), code="upstream_unreachable") from error
-                logger.info("Trying %s once more: %s", path, error)
+                logger.info("Trying %s once more: %s", call.url, error)
             except UpstreamError as error:
                 raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
         raise AssertionError("unreachable")

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from copilot_api.engine.interfaces import Client, EngineError
 from copilot_api.github.calls import GitHubRefused, call_json
 from copilot_api.github.headers import CLIENT_ID, SCOPE, STANDARD
+from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -31,7 +31,7 @@ class SignInFailed(EngineError):
     """The flow ended without a token; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceCode:
     """What the user must enter where; times in seconds."""
 

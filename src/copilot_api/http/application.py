@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Protocol
 
 from copilot_api.engine.interfaces import Dialect
@@ -19,6 +20,7 @@ from copilot_api.http.asgi import (
     PlainResponse,
     Receive,
     Request,
+    Response,
     Scope,
     Send,
     text,
@@ -60,44 +62,40 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope of ASGI."""
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            await self._http(Request(scope, receive), receive, send)
+        elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
         else:
             raise NotImplementedError(f"no {scope['type']} here")
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        reply = _Reply(request, send, self._cors_headers(request), self._log)
-        if self._log is not None:
-            self._log.arrived(request.method, request.target)
-        dialect = self._router.dialect_of(request.path)
+    async def _http(self, request: Request, receive: Receive, send: Send) -> None:
+        reply = Reply(request, receive, send, self._access, self._log)
         try:
             guard.check(request, self._access)
             if request.method == "OPTIONS":
-                await _preflight(request)(scope, receive, reply)
+                await reply.respond(_preflight(request))
                 return
             route = self._router.find(request.method, request.path)
             if route is None:
-                await text(404, "404 Not Found")(scope, receive, reply)
+                await reply.respond(text(404, "404 Not Found"))
                 return
             body = await self._body(request) if request.method == "POST" else b""
         except ClientDisconnected:
             return
         except GatewayError as error:
-            await self._refuse(error, dialect, scope, receive, reply)
+            await self._refuse(error, self._router.dialect_of(request.path), reply)
             return
-        await _until_gone(self._run(route, request, body, scope, receive, reply), receive)
+        if request.own_server:
+            await self._run(route, request, body, reply)
+        else:
+            await _until_gone(self._run(route, request, body, reply), receive)
 
-    async def _run(
-        self, route: Route, request: Request, body: bytes, scope: Scope, receive: Receive, reply: _Reply
-    ) -> None:
+    async def _run(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
         try:
-            async with route.handler(request, body) as response:
-                await response(scope, receive, reply)
+            await route.handler(request, body, reply.respond)
         except GatewayError as error:
-            await self._refuse(error, route.dialect, scope, receive, reply)
+            await self._refuse(error, route.dialect, reply)
         except Exception as error:
             # One request's failure is its own (R-55). Its text is not logged: it may quote a prompt.
             failed = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
@@ -105,7 +103,7 @@ class Application:
             if reply.started:
                 raise
             failure = GatewayError(500, "internal error of the gateway; its log says where", code="internal")
-            await self._refuse(failure, route.dialect, scope, receive, reply)
+            await self._refuse(failure, route.dialect, reply)
 
     async def _body(self, request: Request) -> bytes:
         guard.check_json(request)
@@ -116,13 +114,12 @@ class Application:
         except BodyTooSlow:
             raise BadRequest(408, "the request body did not arrive in time", code="timeout") from None
 
-    async def _refuse(
-        self, error: GatewayError, dialect: Dialect, scope: Scope, receive: Receive, reply: _Reply
-    ) -> None:
+    async def _refuse(self, error: GatewayError, dialect: Dialect, reply: Reply) -> None:
         if reply.started:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
-        logger.log(level, "%s %s: %d %s", scope["method"], scope["path"], error.status, error.message)
+        request = reply.request
+        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
         response = render(error, dialect, self._settings.error_style)
         if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
             # The body was not read: the connection cannot be used again (R-12).
@@ -131,38 +128,44 @@ class Application:
                 response.content,
                 (("content-type", "application/json"), ("connection", "close"), *error.headers),
             )
-        await response(scope, receive, reply)
-
-    def _cors_headers(self, request: Request) -> tuple[tuple[str, str], ...]:
-        origin = guard.allowed_origin(request, self._access)
-        if origin is None:
-            return ()
-        return (("access-control-allow-origin", origin), ("vary", "Origin"))
+        await reply.respond(response)
 
 
-class _Reply:
-    """`send` that adds the CORS headers, writes the log line, and knows whether the response began."""
+class Reply:
+    """One request's answer on its way: adds the CORS headers, writes the log lines, knows if it began."""
 
-    __slots__ = ("_began", "_headers", "_log", "_request", "_send", "started")
+    __slots__ = ("_began", "_headers", "_log", "_receive", "_send", "request", "started")
 
     def __init__(
-        self, request: Request, send: Send, headers: tuple[tuple[str, str], ...], log: RequestLog | None
+        self, request: Request, receive: Receive, send: Send, access: guard.Access, log: RequestLog | None
     ) -> None:
-        self._request = request
+        self.request = request
+        self.started = False
+        self._receive = receive
         self._send = send
-        self._headers = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         self._log = log
         self._began = time.monotonic()
-        self.started = False
+        if log is not None:
+            log.arrived(request.method, request.target)
+        origin = guard.allowed_origin(request, access)
+        self._headers = [] if origin is None else [*_cors(origin)]
 
-    async def __call__(self, message: Message) -> None:
+    def respond(self, response: Response) -> Awaitable[None]:
+        """Send the response."""
+        return response(self.request.scope, self._receive, self._pass)
+
+    def _pass(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*message["headers"], *self._headers]
+            message["headers"] += self._headers
             if self._log is not None:
                 seconds = time.monotonic() - self._began
-                self._log.answered(self._request.method, self._request.target, message["status"], seconds)
-        await self._send(message)
+                self._log.answered(self.request.method, self.request.target, message["status"], seconds)
+        return self._send(message)
+
+
+def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin"))
 
 
 def _preflight(request: Request) -> PlainResponse:
@@ -176,25 +179,29 @@ def _preflight(request: Request) -> PlainResponse:
 
 
 async def _until_gone(work: Coroutine[None, None, None], receive: Receive) -> None:
-    """Run `work`; cancel it when the client goes away (D-H8, R-32)."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        if not task.done():
+    """Run `work` under a server that only tells when the client has gone, and cancel it then (D-H8, R-32)."""
+    task = asyncio.current_task()
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        with contextlib.suppress(Exception):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        gone = True
+        if task is not None:
             task.cancel()
-        results = await asyncio.gather(task, gone, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        raise results[0]
 
-
-async def _disconnected(receive: Receive) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
+    watcher = asyncio.create_task(watch())
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+    finally:
+        watcher.cancel()
+    if gone and task is not None and task.uncancel():
+        raise asyncio.CancelledError  # somebody else wants the task to end too
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

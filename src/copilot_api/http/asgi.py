@@ -21,6 +21,10 @@ Headers = Iterable[tuple[str, str]]
 BODY_SILENCE = 30.0
 """Seconds without a piece of the body until the request is given up (R-15)."""
 
+OWN_SERVER = "copilot_api.cancel_on_disconnect"
+"""The ASGI extension of our own server. It cancels the task of a request whose client has gone away, and has
+read the body, within its own time limit, before the app is called."""
+
 
 class ClientDisconnected(Exception):
     """The client closed the connection before its request was whole."""
@@ -41,36 +45,41 @@ class BodyTooLarge(Exception):
 class Request:
     """One HTTP request; the body is read on demand."""
 
-    __slots__ = ("_receive", "scope")
+    __slots__ = ("_first_values", "_headers", "_receive", "method", "own_server", "path", "scope", "target")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
-
-    @property
-    def method(self) -> str:
+        self.method: str = scope["method"]
         """In upper case."""
-        return str(self.scope["method"])
-
-    @property
-    def path(self) -> str:
+        self.path: str = scope["path"]
         """Decoded, as the server gave it."""
-        return str(self.scope["path"])
-
-    @property
-    def target(self) -> str:
+        query = scope.get("query_string", b"")
+        self.target = f"{self.path}?{query.decode('latin-1')}" if query else self.path
         """Path and query as they came, for the request log."""
-        query = self.scope.get("query_string", b"").decode("latin-1")
-        return f"{self.path}?{query}" if query else self.path
+        self.own_server = OWN_SERVER in (scope.get("extensions") or ())
+        """Our own server runs the app, see `OWN_SERVER`."""
+        self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
+        # Backwards, so that the first of several values stays.
+        self._first_values = dict(reversed(self._headers))
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header; `name` is in lower case."""
-        return next(iter(self.headers(name)), None)
+        value = self._first_values.get(name.encode())
+        return None if value is None else value.decode("latin-1").strip()
 
     def headers(self, name: str) -> list[str]:
         """Return all values of a header; `name` is in lower case."""
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1").strip() for key, value in self.scope["headers"] if key == wanted]
+        if len(self._first_values) == len(self._headers):
+            value = self.header(name)
+            return [] if value is None else [value]
+        wanted = name.encode()
+        return [value.decode("latin-1").strip() for key, value in self._headers if key == wanted]
+
+    def has_header_like(self, prefix: str) -> bool:
+        """Tell whether the name of some header begins with `prefix`."""
+        wanted = prefix.encode()
+        return any(name.startswith(wanted) for name in self._first_values)
 
     async def body(self, limit: int) -> bytes:
         """Return the whole body.
@@ -84,11 +93,7 @@ class Request:
         parts: list[bytes] = []
         size = 0
         while True:
-            try:
-                async with asyncio.timeout(BODY_SILENCE):
-                    message = await self._receive()
-            except TimeoutError:
-                raise BodyTooSlow from None
+            message = await self._receive() if self.own_server else await self._receive_soon()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected
             part = message.get("body", b"")
@@ -98,6 +103,13 @@ class Request:
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
+
+    async def _receive_soon(self) -> Message:
+        try:
+            async with asyncio.timeout(BODY_SILENCE):
+                return await self._receive()
+        except TimeoutError:
+            raise BodyTooSlow from None
 
 
 class Response(Protocol):
@@ -121,10 +133,10 @@ class PlainResponse:
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send head and body; a HEAD request gets the head alone."""
-        headers = [*self._headers]
+        message = start(self.status, self._headers)
         if self.status != 204:
-            headers.append(("content-length", str(len(self.content))))
-        await send(start(self.status, headers))
+            message["headers"].append((b"content-length", b"%d" % len(self.content)))
+        await send(message)
         content = b"" if scope["method"] == "HEAD" else self.content
         await send({"type": "http.response.body", "body": content, "more_body": False})
 

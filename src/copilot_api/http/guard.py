@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from copilot_api.gateway.errors import BadRequest, NotAllowed
 from copilot_api.http.asgi import Request
+from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -16,11 +16,12 @@ VIEWER_ORIGIN = "https://ericc-ch.github.io"
 """The usage viewer of 0.7.0, a page that reads ``GET /usage`` from another origin (compat.md 2.7)."""
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+MOST_SEEN = 64
 _OPEN_PATHS = ("/",)
 """Answered without a key: they say that the server is up and nothing else (R-20)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access:
     """What the guard knows of a process: made once, in `app`."""
 
@@ -29,6 +30,8 @@ class Access:
     origins: tuple[str, ...]
     beyond_loopback: bool
     """Some socket listens on an address that is not loopback."""
+    seen: set[tuple[str, int | None]]
+    """Host headers that passed, each with the port it came in by; at most `MOST_SEEN`."""
 
     @classmethod
     def of(cls, settings: Settings, keys: tuple[Secret, ...]) -> Access:
@@ -38,6 +41,7 @@ class Access:
             public_hosts=tuple(name.lower() for name in settings.public_host),
             origins=settings.cors_origin,
             beyond_loopback=settings.host is not None and not is_loopback(settings.host),
+            seen=set(),
         )
 
 
@@ -70,9 +74,7 @@ def check_json(request: Request) -> None:
     declared = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if declared == "application/json":
         return
-    browser = request.header("origin") is not None or any(
-        name.startswith(b"sec-fetch-") for name, _ in request.scope["headers"]
-    )
+    browser = request.header("origin") is not None or request.has_header_like("sec-fetch-")
     if declared == "application/x-www-form-urlencoded" and not browser:
         return
     raise BadRequest(
@@ -124,13 +126,21 @@ def _check_host(request: Request, access: Access) -> None:
     values = request.headers("host")
     if len(values) != 1 or not values[0]:
         raise BadRequest(400, "one Host header is needed", code="bad_host")
-    host = values[0].lower()
-    name, port = _split_port(host)
     server = request.scope.get("server")
+    seen = (values[0], server[1] if server else None)
+    if seen in access.seen:
+        return
+    _check_name(values[0].lower(), seen[1], access)
+    if len(access.seen) < MOST_SEEN:
+        access.seen.add(seen)
+
+
+def _check_name(host: str, own_port: int | None, access: Access) -> None:
+    name, port = _split_port(host)
     if access.beyond_loopback:
         if name in _LOOPBACK_NAMES or _is_address(name):
             return
-    elif name in _LOOPBACK_NAMES and (port is None or server is None or port == str(server[1])):
+    elif name in _LOOPBACK_NAMES and (port is None or own_port is None or port == str(own_port)):
         return
     if name in access.public_hosts or host in access.public_hosts:
         return
@@ -157,15 +167,14 @@ def _is_address(name: str) -> bool:
 
 
 def _check_origin(request: Request, access: Access) -> None:
-    if allowed_origin(request, access) is not None:
-        return
     if request.header("origin") is not None:
-        raise NotAllowed(
-            403,
-            "web pages of this origin may not call the gateway; allow it with --cors-origin",
-            code="bad_origin",
-        )
-    if request.header("sec-fetch-site") in ("cross-site", "same-site"):
+        if allowed_origin(request, access) is None:
+            raise NotAllowed(
+                403,
+                "web pages of this origin may not call the gateway; allow it with --cors-origin",
+                code="bad_origin",
+            )
+    elif request.header("sec-fetch-site") in ("cross-site", "same-site"):
         raise NotAllowed(403, "requests made by other web pages are refused", code="bad_origin")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 from copilot_api.engine.interfaces import Dialect
 from copilot_api.http.asgi import Request, Response
+from copilot_api.records import record
 
-Handler = Callable[[Request, bytes], AbstractAsyncContextManager[Response]]
-"""Takes the request and its body; the block it gives lasts until the response is sent."""
+Respond = Callable[[Response], Awaitable[None]]
+"""Sends a response; returns when it is sent."""
+
+Handler = Callable[[Request, bytes, Respond], Awaitable[None]]
+"""Takes the request and its body and responds; what it holds, it frees when it returns."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """One endpoint. `dialect` is the one its errors are written in."""
 
@@ -44,8 +46,7 @@ class Router:
 def simple(handler: Callable[[Request, bytes], Awaitable[Response]]) -> Handler:
     """Make a handler of a coroutine function that holds nothing while its response is sent."""
 
-    @asynccontextmanager
-    async def block(request: Request, body: bytes) -> AsyncIterator[Response]:
-        yield await handler(request, body)
+    async def handle(request: Request, body: bytes, respond: Respond) -> None:
+        await respond(await handler(request, body))
 
-    return block
+    return handle

@@ -60,7 +60,7 @@ def test_request_ids_are_version_4_uuids() -> None:
 
 
 def test_header_set_c() -> None:
-    plain = dict(copilot_headers(Secret("tid=1"), editor_version="1.104.3", call_id="i"))
+    plain = dict(copilot_headers(Secret("tid=1"), editor_version="1.104.3").of_call("i"))
     assert plain == {
         "Authorization": "Bearer tid=1",
         "content-type": "application/json",
@@ -73,6 +73,7 @@ def test_header_set_c() -> None:
         "x-request-id": "i",
         "x-vscode-user-agent-library-version": "electron-fetch",
     }
-    rich = dict(copilot_headers(Secret("t"), editor_version="1", call_id="i", initiator="agent", vision=True))
+    rich_set = copilot_headers(Secret("t"), editor_version="1", initiator="agent", vision=True)
+    rich = dict(rich_set.of_call("i"))
     assert rich["X-Initiator"] == "agent"
     assert rich["copilot-vision-request"] == "true"

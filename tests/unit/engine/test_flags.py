@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from copilot_api.engine.interfaces import InvalidRequest, StreamPlan
 from copilot_api.engine.native import NativeTranslation
 from copilot_api.engine.reference.translation import ReferenceTranslation
 from copilot_api.engine.reference.validation import ReferenceValidation
+from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 BODY = b'{"model":"gpt-4.1","messages":[{"role":"user","content":"a secret prompt"}]}'

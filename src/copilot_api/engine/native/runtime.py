@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,10 +16,10 @@ WORKERS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """Threads that move bytes. One core is left to Python, and a relay costs so little that four are plenty."""
 
 
-@dataclass(slots=True)
 class _Attached:
-    runtime: _native.Runtime
-    users: int = 0
+    def __init__(self, runtime: _native.Runtime) -> None:
+        self.runtime = runtime
+        self.users = 0
 
 
 # A loop has one inbox, as it has one selector: this belongs to the loop, as its attribute would.

@@ -50,19 +50,20 @@ class NativeValidation:
         model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp = (
             _native.inspect_request(body, dialect)
         )
+        # By place, not by name: made for each request, and names cost more than the values.
         return RequestFacts(
-            dialect=dialect,
-            size=len(body),
-            model=model,
-            stream=stream,
-            vision=vision,
-            initiator="agent" if agent else "user",
-            initiator_reason=reason,
-            messages=messages,
-            tools=tools,
-            output_cap=cap,
-            has_max_completion_tokens=completion_cap,
-            has_mcp_tool=mcp,
+            dialect,
+            len(body),
+            model,
+            stream,
+            vision,
+            "agent" if agent else "user",
+            reason,
+            messages,
+            tools,
+            cap,
+            completion_cap,
+            mcp,
         )
 
 

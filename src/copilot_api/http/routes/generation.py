@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 
 from copilot_api.engine.interfaces import Dialect
-from copilot_api.gateway.answer import Streamed
+from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
-from copilot_api.http.routing import Handler, Route, simple
+from copilot_api.http.routing import Handler, Respond, Route, simple
 from copilot_api.http.streaming import StreamResponse
 
 
@@ -24,15 +23,16 @@ def routes(pipeline: Pipeline) -> tuple[Route, ...]:
 
 
 def _generate(pipeline: Pipeline, dialect: Dialect) -> Handler:
-    @asynccontextmanager
-    async def handle(_request: Request, body: bytes) -> AsyncIterator[Response]:
-        async with pipeline.generate(dialect, body) as answer:
-            if isinstance(answer, Streamed):
-                yield StreamResponse(answer.relay, answer.headers)
-            else:
-                yield PlainResponse(answer.status, answer.body, answer.headers)
+    def handle(_request: Request, body: bytes, respond: Respond) -> Awaitable[None]:
+        return pipeline.generate(dialect, body, lambda answer: respond(_response(answer)))
 
     return handle
+
+
+def _response(answer: Whole | Streamed) -> Response:
+    if isinstance(answer, Streamed):
+        return StreamResponse(answer.relay, answer.headers)
+    return PlainResponse(answer.status, answer.body, answer.headers)
 
 
 def _count_tokens(pipeline: Pipeline) -> Handler:
