@@ -370,17 +370,17 @@ fn head(py: Python<'_>, message: &Bound<'_, PyDict>) -> PyResult<response::Parts
 
 fn add(head: &mut response::Parts, pair: &Bound<'_, PyAny>) -> PyResult<()> {
     let wrong = || PyValueError::new_err("a header is no pair of legal bytes");
-    let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>() {
-        if pair.len() != 2 {
-            return Err(wrong());
-        }
-        (pair.get_item(0)?, pair.get_item(1)?)
+    let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>()
+        && pair.len() == 2
+    {
+        (pair.get_borrowed_item(0)?.to_owned(), pair.get_borrowed_item(1)?.to_owned())
     } else {
         (pair.get_item(0)?, pair.get_item(1)?)
     };
-    let (name, value) = (bytes_of(&name)?, bytes_of(&value)?);
-    let name = HeaderName::from_bytes(&name).map_err(|_| wrong())?;
-    let value = HeaderValue::from_maybe_shared(value).map_err(|_| wrong())?;
+    let name = name.cast::<PyBytes>().map_err(|_| wrong())?;
+    let value = value.cast::<PyBytes>().map_err(|_| wrong())?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+    let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong())?;
     head.headers.append(name, value);
     Ok(())
 }
