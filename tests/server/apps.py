@@ -1,7 +1,7 @@
 """The apps that the servers host in these tests. `app` finds one by the first segment of the path.
 
 Apps tell the test what happened to them by lines on standard output (:func:`tell`), each with the `tag` that the
-test put into the query; what a test wants to happen later waits for a gate that it opens with ``GET /open``.
+test put into the query; what a test wants to happen later waits for a gate that it opens (`ServedApp.open`).
 """
 
 from __future__ import annotations
@@ -47,10 +47,7 @@ class App:
         name = scope["path"].strip("/").partition("/")[0] or "scope"
         asked = parse_qs(scope["query_string"].decode("latin-1"))
         tag = asked.get("tag", [""])[0]
-        if name == "open":
-            self.gates[tag].set()
-            await answer(send, {})
-        elif name == "play":
+        if name == "play":
             steps = json.loads(asked["steps"][0])
             await Player(self, tag, scope, receive, send).play(steps)
         elif name == "digest":

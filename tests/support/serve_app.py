@@ -1,8 +1,9 @@
 """A program that serves a named ASGI app with a chosen server until SIGTERM: the door to both servers under test.
 
 ``python -m tests.support.serve_app MODULE:APP --server uvicorn|native``. It writes one JSON object a line on standard
-output: ``ready`` with port, ``cancel_streams`` when the drain time is over, ``stopped`` at the end. Exit code 3:
-it never became ready.
+output: ``ready`` with port, ``cancel_streams`` when the drain time is over, ``stopped`` at the end. Each line on
+standard input opens the app's gate of that name, also while nobody can connect any more. Exit code 3: it never
+became ready.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import logging
 import socket
 import sys
+import threading
 from typing import Any
 
 from copilot_api import server as serving
@@ -69,6 +71,7 @@ async def _run(app: Any, sockets: list[socket.socket], asked: argparse.Namespace
         was_ready = True
         say("ready", port=0 if asked.unix else sockets[0].getsockname()[1])
 
+    _listen_to_the_test(app, asyncio.get_running_loop())
     await serving.serve(
         app,
         sockets,
@@ -79,6 +82,18 @@ async def _run(app: Any, sockets: list[socket.socket], asked: argparse.Namespace
     )
     say("stopped")
     return 0 if was_ready else NEVER_READY
+
+
+def _listen_to_the_test(app: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def read() -> None:
+        for line in sys.stdin:
+            try:
+                loop.call_soon_threadsafe(app.gates[line.rstrip("\n")].set)
+            except RuntimeError:
+                return  # the loop is closed
+
+    if hasattr(app, "gates"):
+        threading.Thread(target=read, daemon=True).start()
 
 
 def _choice(asked: argparse.Namespace) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class ServedApp:
             self.command,
             cwd=ROOT,
             env=clean_environment(Path.home(), {"PYTHONPATH": str(ROOT)}),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -76,7 +76,9 @@ class ServedApp:
 
     def open(self, gate: str) -> None:
         """Let the apps go on that wait for a gate."""
-        assert self.ask(f"/open?tag={gate}").status == 200
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{gate}\n".encode())
+        self.process.stdin.flush()
 
     def event(self, event: str, tag: str = "", **more: Any) -> dict[str, Any]:
         """Wait until an app tells this and return all that it told."""
@@ -123,7 +125,7 @@ class ServedApp:
     def _join(self) -> None:
         for thread in self._threads:
             thread.join(5)
-        for stream in (self.process.stdout, self.process.stderr):
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
 
