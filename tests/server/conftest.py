@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.scripted_upstream import ScriptedUpstream
 from tests.support.served_app import ServedApp
 from tests.support.servers import SERVERS, need
 
@@ -23,3 +24,10 @@ def served(server: str) -> Iterator[ServedApp]:
     """`tests.server.apps` under that server, on 127.0.0.1 and ::1; one process for all tests."""
     with ServedApp(server) as process:
         yield process
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedUpstream]:
+    """A fresh scripted upstream."""
+    with ScriptedUpstream() as upstream:
+        yield upstream
