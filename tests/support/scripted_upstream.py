@@ -195,10 +195,12 @@ class ScriptedUpstream:
         with self._changed:
             self._at_accept.extend(what)
 
-    def forget_plans(self) -> None:
+    def forget(self) -> None:
+        """Forget plans and attempts, so that the next test counts from zero; connections stay."""
         with self._changed:
             self._routes.clear()
             self._at_accept.clear()
+            self._attempts.clear()
 
     def close_idle(self) -> None:
         """Send a FIN on every connection on which no request is running, as a server does that is bored."""
