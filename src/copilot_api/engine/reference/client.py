@@ -174,7 +174,9 @@ class ReferenceUpstream:
         try:
             while True:
                 try:
-                    part = await asyncio.wait_for(anext(chunks, None), self._idle_timeout or None)
+                    # Not wait_for: before Python 3.12 it loses a cancellation that comes together with a part.
+                    async with asyncio.timeout(self._idle_timeout or None):
+                        part = await anext(chunks, None)
                 except TimeoutError:
                     raise IdleTimeout(f"upstream was silent for {self._idle_timeout:g} s") from None
                 if part is None:

@@ -1,0 +1,93 @@
+"""The real program with three test hooks; run as ``python -m tests.support.instrumented_cli start …`` (Linux).
+
+- SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``; SIGUSR2 does
+  the same and holds the GIL meanwhile, so that no Python runs in any thread.
+- SIGRTMIN writes ``wakes N``: how often the event loop's thread has been woken from its sleep.
+- A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the answer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+
+
+def say(words: str) -> None:
+    os.write(2, f"test hook: {words}\n".encode())
+
+
+def install_block(fifo: str) -> None:
+    # For reading and writing, or opening would wait for the other side.
+    descriptor = os.open(fifo, os.O_RDWR)
+    # PyDLL calls without letting the GIL go.
+    library = ctypes.PyDLL(None)
+    buffer = ctypes.create_string_buffer(1)
+
+    def block(_number: int, _frame: object) -> None:
+        say("blocked")
+        os.read(descriptor, 1)
+        say("released")
+
+    def block_holding_the_gil(_number: int, _frame: object) -> None:
+        say("blocked")
+        library.read(descriptor, buffer, 1)
+        say("released")
+
+    signal.signal(signal.SIGUSR1, block)
+    signal.signal(signal.SIGUSR2, block_holding_the_gil)
+
+
+def install_wake_counter() -> None:
+    wakes = 0
+    plain = selectors.DefaultSelector.select
+
+    def select(self: Any, timeout: float | None = None) -> Any:
+        nonlocal wakes
+        found = plain(self, timeout)
+        if timeout is None or timeout > 0:
+            wakes += 1
+        return found
+
+    def tell(_number: int, _frame: object) -> None:
+        say(f"wakes {wakes}")
+
+    selectors.DefaultSelector.select = select  # type: ignore[method-assign, assignment]
+    signal.signal(signal.SIGRTMIN, tell)
+
+
+def install_raiser() -> None:
+    from copilot_api.http.application import Application
+
+    plain = Application.__call__
+
+    async def call(
+        self: Any,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        where = dict(scope.get("headers", ())).get(b"x-test-raise")
+        if where == b"body":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        if where is not None:
+            raise RuntimeError("raised by the test hook")
+        await plain(self, scope, receive, send)
+
+    Application.__call__ = call  # type: ignore[method-assign, assignment]
+
+
+if __name__ == "__main__":
+    install_block(os.environ["COPILOT_TEST_FIFO"])
+    install_wake_counter()
+    install_raiser()
+    from copilot_api.cli.main import run
+
+    run(sys.argv[1:])
