@@ -4,7 +4,7 @@ use std::io;
 
 use copilot_net::server::Listener;
 
-/// Takes the descriptors over. Each must be one that its Python socket has given up (`socket.detach()`).
+/// Takes the descriptors over. Each must be one that nobody else owns, as `os.dup` gives it.
 #[cfg(unix)]
 pub(super) fn adopt(descriptors: &[i64]) -> io::Result<Vec<Listener>> {
     use std::os::{
@@ -18,7 +18,7 @@ pub(super) fn adopt(descriptors: &[i64]) -> io::Result<Vec<Listener>> {
             .ok()
             .filter(|descriptor| *descriptor >= 0)
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        // SAFETY: the caller gave the descriptor up, so nobody else closes or uses it.
+        // SAFETY: the caller made the descriptor for us, so nobody else closes or uses it.
         owned.push(unsafe { OwnedFd::from_raw_fd(descriptor) });
     }
     owned
@@ -36,7 +36,7 @@ pub(super) fn adopt(descriptors: &[i64]) -> io::Result<Vec<Listener>> {
         .collect()
 }
 
-/// Takes the sockets over. Each must be one that its Python socket has given up (`socket.detach()`).
+/// Takes the sockets over. Each must be one that nobody else owns, as `os.dup` gives it.
 #[cfg(windows)]
 pub(super) fn adopt(descriptors: &[i64]) -> io::Result<Vec<Listener>> {
     use std::os::windows::io::FromRawSocket as _;
@@ -45,7 +45,7 @@ pub(super) fn adopt(descriptors: &[i64]) -> io::Result<Vec<Listener>> {
         .iter()
         .map(|socket| {
             let socket = u64::try_from(*socket).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            // SAFETY: the caller gave the socket up, so nobody else closes or uses it.
+            // SAFETY: the caller made the socket for us, so nobody else closes or uses it.
             Ok(Listener::Tcp(unsafe { std::net::TcpListener::from_raw_socket(socket) }))
         })
         .collect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,13 @@ class NativeServer:
         def start(scope: dict[str, Any], exchange: _native.Exchange) -> asyncio.Task[None]:
             return create_task(_run(app, scope, exchange))
 
+        self._sockets = sockets
         self._runtime = attach()
         try:
             self._native = _native.Server(
                 self._runtime,
                 start,
-                [listener.detach() for listener in sockets],
+                [os.dup(listener.fileno()) for listener in sockets],
                 (
                     options.max_connections,
                     options.header_timeout,
@@ -65,6 +67,9 @@ class NativeServer:
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections; requests in flight go on."""
         self._native.stop_accepting()
+        # The server listens on duplicates: a port is closed when all of them are.
+        for listener in self._sockets:
+            listener.close()
 
     async def drained(self) -> None:
         """Wait until no connection is left."""
@@ -79,7 +84,10 @@ class NativeServer:
 async def _run(app: Any, scope: dict[str, Any], exchange: _native.Exchange) -> None:
     try:
         await app(scope, exchange.receive, exchange.send)
-    except Exception as error:
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        # SystemExit too: one request's failure is its own (R-55), and asyncio would end the loop by it.
         # A client that went away is none of the app's faults. The text may quote a prompt: it is not logged.
         if not (exchange.client_gone and isinstance(error, OSError)):
             failed = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
