@@ -373,7 +373,7 @@ class Server:
         runtime: Runtime,
         start: Callable[[dict[str, Any], Exchange], Task[None]],
         descriptors: list[int],
-        options: tuple[int, float, int, int, float, float, float],
+        options: tuple[int, float, int, int, float, float, float, bool],
         tls: tuple[bytes, bytes] | None,
         asgi: dict[str, str],
         extensions: dict[str, dict[str, Any]],

@@ -166,6 +166,7 @@ async def _serve(
         server=gateway.server,
         max_connections=settings.max_connections,
         body_limit=settings.body_limit,
+        cancel_on_disconnect=True,
         tls_certificate=settings.tls_certificate,
         tls_key=settings.tls_key,
     )

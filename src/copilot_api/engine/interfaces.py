@@ -503,6 +503,8 @@ class ServerOptions:
     body_stall: float = 30.0
     keep_alive: float = 75.0
     write_stall: float = 60.0
+    cancel_on_disconnect: bool = False
+    """Cancel a request's task when its client goes away, and say so by :data:`CANCEL_EXTENSION`."""
     tls_certificate: str | None = None
     """PEM file with the chain."""
     tls_key: str | None = None

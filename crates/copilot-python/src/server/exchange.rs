@@ -1,6 +1,7 @@
 //! One request and its response, as an ASGI app sees them: `receive` and `send`.
 
 use std::{
+    cmp::Ordering,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Wake, Waker},
@@ -11,7 +12,7 @@ use copilot_net::{
     inbox::Inbox,
     server::{self, BodySender, Responder, ResponseBody, TrySendError},
 };
-use http::{HeaderName, HeaderValue, StatusCode, response};
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_LENGTH, response};
 use pyo3::{
     exceptions::{PyConnectionResetError, PyRuntimeError, PyTypeError, PyValueError},
     intern,
@@ -85,13 +86,14 @@ impl Exchange {
         }
     }
 
-    /// The client is gone: tells a waiting `receive`, and cancels the app's task.
+    /// The client is gone: tells a waiting `receive`, and cancels the app's task if the server is told to.
     pub(super) fn gone(&self, py: Python<'_>) {
         let mut state = self.lock();
         state.gone = true;
         let (receiving, task) = (state.receiving.take(), state.task.take());
         // A relay that the client left is over: its task goes on by itself, with the summary.
-        let goes_on = matches!(state.answer, Answer::Relayed | Answer::Complete);
+        let goes_on =
+            matches!(state.answer, Answer::Relayed | Answer::Complete) || !self.host.bind(py).get().cancels;
         drop(state);
         if let Some(receiving) = receiving {
             complete(py, &receiving, disconnect(py));
@@ -109,8 +111,12 @@ impl Exchange {
         };
         let Held { piece, more, sending } = held;
         match self.pass(py, &mut state, sender, piece, more) {
-            Ok(None) => {
+            Ok(None) if more => {
                 drop(state);
+                complete(py, &sending, Ok(py.None()));
+            }
+            Ok(None) => {
+                self.end_receiving(py, state);
                 complete(py, &sending, Ok(py.None()));
             }
             Ok(Some(piece)) => {
@@ -153,6 +159,16 @@ impl Exchange {
         };
         state.answer = Answer::Streaming(sender, None);
         Ok(held)
+    }
+
+    /// The response is whole: what still waits in `receive` waits for nothing else.
+    #[expect(clippy::unused_self, reason = "the guard is of this exchange")]
+    fn end_receiving(&self, py: Python<'_>, mut state: MutexGuard<'_, State>) {
+        let receiving = state.receiving.take();
+        drop(state);
+        if let Some(receiving) = receiving {
+            complete(py, &receiving, disconnect(py));
+        }
     }
 
     fn done<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -276,8 +292,13 @@ impl Exchange {
         }
         let sender = match mem::replace(&mut state.answer, Answer::Complete) {
             Answer::Started(responder, head) if !more => {
+                if let Some(text) = wrong_length(&head, piece.len()) {
+                    state.answer = Answer::Started(responder, head);
+                    return Err(PyRuntimeError::new_err(text));
+                }
                 let body = if piece.is_empty() { ResponseBody::Empty } else { ResponseBody::Whole(piece) };
                 responder.respond(*head, body);
+                self.end_receiving(py, state);
                 return Ok(self.done(py));
             }
             Answer::Started(responder, head) => {
@@ -297,6 +318,9 @@ impl Exchange {
             }
         };
         let Some(piece) = self.pass(py, &mut state, sender, piece, more)? else {
+            if !more {
+                self.end_receiving(py, state);
+            }
             return Ok(self.done(py));
         };
         let sending = self.host.bind(py).get().runtime(py).future(py)?;
@@ -326,6 +350,16 @@ impl Exchange {
             responder.respond(*head, ResponseBody::Stream(Box::pin(*moved)));
         }
         Ok(over)
+    }
+}
+
+/// What is wrong with the length that an app declared for a body of `size` bytes. An empty one may answer HEAD.
+fn wrong_length(head: &response::Parts, size: usize) -> Option<&'static str> {
+    let declared: usize = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    match declared.cmp(&size) {
+        Ordering::Less => Some("the body is longer than its Content-Length"),
+        Ordering::Greater if size > 0 => Some("the body is shorter than its Content-Length"),
+        Ordering::Equal | Ordering::Greater => None,
     }
 }
 

@@ -69,12 +69,14 @@ pub(crate) struct Server {
     start: Py<PyAny>,
     shared: Shared,
     nothing: Py<Nothing>,
+    /// A client that goes away takes the task of its request along.
+    cancels: bool,
     exchanges: Mutex<HashMap<u64, Py<Exchange>>>,
     inner: Mutex<Option<Arc<server::Server>>>,
 }
 
 /// Seconds and sizes of `ServerOptions` in `engine/interfaces.py`, in its order.
-type Options = (usize, f64, usize, usize, f64, f64, f64);
+type Options = (usize, f64, usize, usize, f64, f64, f64, bool);
 
 #[pymethods]
 impl Server {
@@ -94,8 +96,16 @@ impl Server {
         state: Option<Py<PyDict>>,
     ) -> PyResult<Py<Self>> {
         let listeners = listeners::adopt(&descriptors)?;
-        let (max_connections, header_timeout, header_limit, body_limit, body_stall, keep_alive, write_stall) =
-            options;
+        let (
+            max_connections,
+            header_timeout,
+            header_limit,
+            body_limit,
+            body_stall,
+            keep_alive,
+            write_stall,
+            cancels,
+        ) = options;
         let tls = match tls {
             None => None,
             Some((chain, key)) => Some(tls::config(&chain, &key).map_err(PyValueError::new_err)?),
@@ -118,6 +128,7 @@ impl Server {
                 start,
                 shared: Shared { asgi, extensions, state },
                 nothing: Py::new(py, Nothing)?,
+                cancels,
                 exchanges: Mutex::default(),
                 inner: Mutex::default(),
             },

@@ -25,7 +25,7 @@ pub(super) fn build<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let scope = PyDict::new(py);
     scope.set_item(intern!(py, "type"), intern!(py, "http"))?;
-    scope.set_item(intern!(py, "asgi"), &shared.asgi)?;
+    scope.set_item(intern!(py, "asgi"), shared.asgi.bind(py).copy()?)?;
     scope.set_item(intern!(py, "http_version"), version(py, head.version))?;
     scope.set_item(intern!(py, "method"), method(py, head))?;
     let scheme = if connection.tls { intern!(py, "https") } else { intern!(py, "http") };
@@ -47,7 +47,7 @@ pub(super) fn build<'py>(
             scope.set_item(intern!(py, "server"), (path.to_string_lossy(), py.None()))?;
         }
     }
-    scope.set_item(intern!(py, "extensions"), &shared.extensions)?;
+    scope.set_item(intern!(py, "extensions"), shared.extensions.bind(py).copy()?)?;
     if let Some(state) = &shared.state {
         scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
     }
@@ -56,16 +56,8 @@ pub(super) fn build<'py>(
 
 fn set_target(py: Python<'_>, scope: &Bound<'_, PyDict>, head: &Parts) -> PyResult<()> {
     let uri = &head.uri;
-    // An absolute target names another host than Host may: it is shown whole, and no route has that path.
-    let absolute = head.version < Version::HTTP_2 && uri.authority().is_some() && head.method != "CONNECT";
-    let (path, whole);
-    let path = if absolute {
-        whole = uri.to_string();
-        whole.split('?').next().unwrap_or_default()
-    } else {
-        path = uri.path();
-        path
-    };
+    // An absolute target names the host that Host names: the server has seen to that.
+    let path = uri.path();
     let raw = PyBytes::new(py, path.as_bytes());
     if path.contains('%') {
         let decoded = percent_decode(path.as_bytes()).decode_utf8_lossy();

@@ -39,6 +39,9 @@ class NativeServer:
         def start(scope: dict[str, Any], exchange: _native.Exchange) -> asyncio.Task[None]:
             return create_task(_run(app, scope, exchange))
 
+        extensions: dict[str, dict[str, Any]] = {RELAY_EXTENSION: {"version": 1}}
+        if options.cancel_on_disconnect:
+            extensions[CANCEL_EXTENSION] = {}
         self._sockets = sockets
         self._runtime = attach()
         try:
@@ -54,10 +57,11 @@ class NativeServer:
                     options.body_stall,
                     options.keep_alive,
                     options.write_stall,
+                    options.cancel_on_disconnect,
                 ),
                 tls,
                 {"version": "3.0", "spec_version": "2.4"},
-                {RELAY_EXTENSION: {"version": 1}, CANCEL_EXTENSION: {}},
+                extensions,
                 state,
             )
         except BaseException:
