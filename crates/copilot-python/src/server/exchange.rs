@@ -267,6 +267,9 @@ impl Exchange {
     fn start<'py>(&self, py: Python<'py>, message: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
         let head = head(py, message)?;
         let mut state = self.lock();
+        if state.gone {
+            return Err(PyConnectionResetError::new_err(GONE));
+        }
         match mem::replace(&mut state.answer, Answer::Complete) {
             Answer::Unstarted(responder) => state.answer = Answer::Started(responder, Box::new(head)),
             other => {
