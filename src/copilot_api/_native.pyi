@@ -17,6 +17,7 @@ __all__ = [
     "Admission",
     "Client",
     "Exchange",
+    "Headers",
     "Limiter",
     "Relay",
     "Runtime",
@@ -208,6 +209,15 @@ class Runtime:
         """Stop the threads, within a second. What waits is dropped. Idempotent."""
 
 @final
+class Headers:
+    """Header fields that many calls have in common.
+
+    Raises :class:`~copilot_api.engine.interfaces.ConnectFailed` for what HTTP cannot express.
+    """
+
+    def __new__(cls, fields: Sequence[tuple[str, str]], /) -> Headers: ...
+
+@final
 class Client:
     """Pooled HTTP; see :class:`copilot_api.engine.interfaces.Client`.
 
@@ -222,7 +232,8 @@ class Client:
         runtime: Runtime,
         method: str,
         url: str,
-        headers: Sequence[tuple[str, str]],
+        headers: Headers,
+        own: Sequence[tuple[str, str]],
         body: bytes | None,
         timeouts: tuple[float, float, float],
         ahead: str,

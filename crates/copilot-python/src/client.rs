@@ -14,6 +14,7 @@ use copilot_net::{
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
+    pybacked::PyBackedStr,
     types::{PyBytes, PyDict},
 };
 
@@ -52,6 +53,21 @@ enum Content {
     Gone,
 }
 
+/// Header fields that many calls have in common, read once.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Headers(client::Headers);
+
+#[pymethods]
+impl Headers {
+    #[new]
+    #[pyo3(signature = (fields, /))]
+    fn new(fields: Vec<(String, String)>) -> PyResult<Self> {
+        let headers =
+            fields.iter().map(|(name, value)| client::header(name, value)).collect::<Result<_, _>>();
+        headers.map(Self).map_err(|error| errors::call_error(&error))
+    }
+}
+
 /// Pooled HTTP to upstream.
 #[pyclass(frozen, module = "copilot_api._native")]
 pub(crate) struct Client {
@@ -75,7 +91,7 @@ impl Client {
         Self { inner: client::Client::new(options, environ) }
     }
 
-    #[pyo3(signature = (runtime, method, url, headers, body, timeouts, ahead, patience, /))]
+    #[pyo3(signature = (runtime, method, url, headers, own, body, timeouts, ahead, patience, /))]
     #[expect(
         clippy::too_many_arguments,
         reason = "one call across the border, positional and checked by its stub"
@@ -84,9 +100,10 @@ impl Client {
         &self,
         py: Python<'py>,
         runtime: &Bound<'py, Runtime>,
-        method: String,
-        url: String,
-        headers: Vec<(String, String)>,
+        method: &str,
+        url: &str,
+        headers: &Bound<'py, Headers>,
+        own: Vec<(PyBackedStr, PyBackedStr)>,
         body: Option<&[u8]>,
         timeouts: (f64, f64, f64),
         ahead: &str,
@@ -95,7 +112,10 @@ impl Client {
         let (connect, first_byte, idle) = timeouts;
         let timeouts =
             Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
-        let call = Call { method, url, headers, body: body.map(Bytes::copy_from_slice), timeouts };
+        let own = own.iter().map(|(name, value)| (&**name, &**value));
+        let mut call = Call::new(method, url, own, body.map(Bytes::copy_from_slice), timeouts)
+            .map_err(|error| errors::call_error(&error))?;
+        call.headers.extend_from_slice(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
         let (client, idle) = (self.inner.clone(), call.timeouts.idle);
         runtime.get().run(py, None, |promise| async move {

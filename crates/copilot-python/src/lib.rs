@@ -8,6 +8,7 @@ mod build_info;
 mod client;
 mod errors;
 mod limiter;
+mod lock;
 mod relay;
 mod runtime;
 mod server;
@@ -42,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
-    use super::client::{Client, Upstream};
+    use super::client::{Client, Headers, Upstream};
     #[pymodule_export]
     use super::limiter::{Admission, Limiter};
     #[pymodule_export]

@@ -9,7 +9,7 @@ use copilot_core::{
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
-use crate::{errors::UnusableAnswer, translation::pair};
+use crate::{errors::UnusableAnswer, lock::unlocked, translation::pair};
 
 /// Usage as Python gets it: input, output, cached, reasoning, billed amount.
 pub(crate) type UsageTuple = (i64, i64, Option<i64>, Option<i64>, Option<i64>);
@@ -52,8 +52,7 @@ pub(crate) fn translate_answer<'py>(
 ) -> PyResult<Answer<'py>> {
     let pair = pair(dialect, leg)?;
     let bytes = body.as_bytes();
-    let answer = py
-        .detach(|| translation::answer(bytes, pair, reasoning))
+    let answer = unlocked(py, bytes.len(), || translation::answer(bytes, pair, reasoning))
         .map_err(|error| UnusableAnswer::new_err(error.to_string()))?;
     let out = answer.body.map_or_else(|| body.clone(), |text| PyBytes::new(py, text.as_bytes()));
     Ok((out, answer.usage.map(usage_tuple), given(answer.finish_reason), given(answer.model)))
@@ -87,8 +86,7 @@ pub(crate) fn answer_as_stream<'py>(
     frame_limit: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let plan = stream_plan(dialect, leg, input_tokens, reasoning, frame_limit)?;
-    let stream = py
-        .detach(|| translation::answer_as_stream(body, &plan))
+    let stream = unlocked(py, body.len(), || translation::answer_as_stream(body, &plan))
         .map_err(|error| UnusableAnswer::new_err(error.to_string()))?;
     Ok(PyBytes::new(py, &stream))
 }

@@ -3,7 +3,7 @@
 use copilot_core::translation::{self, Pair, RequestPlan};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
-use crate::errors::invalid_request;
+use crate::{errors::invalid_request, lock::unlocked};
 
 /// The pair of these names.
 pub(crate) fn pair(dialect: &str, leg: &str) -> PyResult<Pair> {
@@ -25,8 +25,8 @@ pub(crate) fn translate_request<'py>(
     let pair = pair(dialect, leg)?;
     let plan = RequestPlan { model, output_cap, cap_field };
     let bytes = body.as_bytes();
-    let translated =
-        py.detach(|| translation::request(bytes, pair, &plan)).map_err(|error| invalid_request(&error))?;
+    let translated = unlocked(py, bytes.len(), || translation::request(bytes, pair, &plan))
+        .map_err(|error| invalid_request(&error))?;
     let out = translated.body.map_or_else(|| body.clone(), |text| PyBytes::new(py, text.as_bytes()));
     Ok((out, translated.rewrites))
 }

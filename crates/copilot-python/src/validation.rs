@@ -3,7 +3,7 @@
 use copilot_core::validation::{self, Cap, Dialect};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use crate::errors::invalid_request;
+use crate::{errors::invalid_request, lock::unlocked};
 
 /// What `inspect_request` returns, in the order of the stub.
 type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool);
@@ -18,7 +18,8 @@ pub(crate) fn inspect_request(py: Python<'_>, body: &[u8], dialect: &str) -> PyR
         "embeddings" => Dialect::Embeddings,
         other => return Err(PyValueError::new_err(format!("no dialect {other:?}"))),
     };
-    let facts = py.detach(|| validation::inspect(body, dialect)).map_err(|error| invalid_request(&error))?;
+    let facts = unlocked(py, body.len(), || validation::inspect(body, dialect))
+        .map_err(|error| invalid_request(&error))?;
     let cap = match facts.output_cap {
         Cap::Absent => "absent",
         Cap::Null => "null",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from copilot_api.engine.interfaces import Initiator
-from copilot_api.records import field, record
 from copilot_api.redaction import Secret
 
 Headers = tuple[tuple[str, str], ...]
@@ -25,26 +24,14 @@ def request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-@record
-class HeaderSet:
-    """The headers of all calls of one kind; only the request id is each call's own."""
-
-    before: Headers = field(repr=False)
-    after: Headers = field(repr=False)
-
-    def of_call(self, call_id: str) -> Headers:
-        """Return the headers of one call."""
-        return (*self.before, ("x-request-id", call_id), *self.after)
-
-
 def copilot_headers(
     token: Secret, *, editor_version: str, initiator: Initiator | None = None, vision: bool = False
-) -> HeaderSet:
-    """Return header set C, with the initiator and vision headers where they apply.
+) -> Headers:
+    """Return header set C without the request id, with the initiator and vision headers where they apply.
 
-    Nothing a client sent gets in here (R-11): every value is ours.
+    They are the same for all calls of one kind. Nothing a client sent gets in here (R-11).
     """
-    before = (
+    headers = [
         ("Authorization", f"Bearer {token.reveal()}"),
         ("content-type", "application/json"),
         ("copilot-integration-id", INTEGRATION_ID),
@@ -53,10 +40,10 @@ def copilot_headers(
         ("user-agent", USER_AGENT),
         ("openai-intent", INTENT),
         ("x-github-api-version", API_VERSION),
-    )
-    after = [("x-vscode-user-agent-library-version", "electron-fetch")]
+        ("x-vscode-user-agent-library-version", "electron-fetch"),
+    ]
     if initiator is not None:
-        after.append(("X-Initiator", initiator))
+        headers.append(("X-Initiator", initiator))
     if vision:
-        after.append(("copilot-vision-request", "true"))
-    return HeaderSet(before, tuple(after))
+        headers.append(("copilot-vision-request", "true"))
+    return tuple(headers)

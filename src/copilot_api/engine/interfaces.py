@@ -355,6 +355,9 @@ class UpstreamCall:
     stream's first bytes too, or the whole body. A hint: an implementation may return earlier."""
     patience: float = 15.0
     """Seconds that ``first`` waits at most; 0 is no limit."""
+    own: tuple[tuple[str, str], ...] = ()
+    """Headers of this call alone. `headers` may be one object for many calls: what an implementation makes of
+    it can be kept."""
 
 
 @record

@@ -7,7 +7,7 @@ from typing import Literal
 
 from copilot_api.copilot import hosts
 from copilot_api.copilot.errors import UpstreamFault, passed_headers, read_fault
-from copilot_api.copilot.headers import HeaderSet, copilot_headers, request_id
+from copilot_api.copilot.headers import Headers, copilot_headers, request_id
 from copilot_api.engine.interfaces import (
     Client,
     ConnectFailed,
@@ -36,9 +36,9 @@ class _Account:
         self.grant = grant
         self.url = hosts.base_url(settings, grant.api_url)
         self._editor_version = settings.editor_version
-        self._headers: dict[tuple[Initiator | None, bool], HeaderSet] = {}
+        self._headers: dict[tuple[Initiator | None, bool], Headers] = {}
 
-    def headers(self, initiator: Initiator | None, vision: bool) -> HeaderSet:
+    def headers(self, initiator: Initiator | None, vision: bool) -> Headers:
         """Return the headers of one kind of call."""
         made = self._headers.get((initiator, vision))
         if made is None:
@@ -88,12 +88,19 @@ class Sender:
             account = self._account
             if account is None or account.grant is not grant:
                 account = self._account = _Account(grant, self._settings)
-            headers = account.headers(initiator, vision).of_call(request_id())
             ahead: Literal["first", "whole"] = "first" if stream else "whole"
-            call = UpstreamCall(
-                method, account.url + path, headers, body, self._timeouts, ahead, self._patience
+            upstream = await self._request(
+                UpstreamCall(
+                    method,
+                    account.url + path,
+                    account.headers(initiator, vision),
+                    body,
+                    self._timeouts,
+                    ahead,
+                    self._patience,
+                    (("x-request-id", request_id()),),
+                )
             )
-            upstream = await self._request(call)
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream)

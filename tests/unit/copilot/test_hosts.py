@@ -60,7 +60,7 @@ def test_request_ids_are_version_4_uuids() -> None:
 
 
 def test_header_set_c() -> None:
-    plain = dict(copilot_headers(Secret("tid=1"), editor_version="1.104.3").of_call("i"))
+    plain = dict(copilot_headers(Secret("tid=1"), editor_version="1.104.3"))
     assert plain == {
         "Authorization": "Bearer tid=1",
         "content-type": "application/json",
@@ -70,10 +70,9 @@ def test_header_set_c() -> None:
         "user-agent": "GitHubCopilotChat/0.26.7",
         "openai-intent": "conversation-panel",
         "x-github-api-version": "2025-04-01",
-        "x-request-id": "i",
         "x-vscode-user-agent-library-version": "electron-fetch",
     }
     rich_set = copilot_headers(Secret("t"), editor_version="1", initiator="agent", vision=True)
-    rich = dict(rich_set.of_call("i"))
+    rich = dict(rich_set)
     assert rich["X-Initiator"] == "agent"
     assert rich["copilot-vision-request"] == "true"

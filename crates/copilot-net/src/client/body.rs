@@ -3,40 +3,42 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body as _, Incoming};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     decoding::Decoder,
-    errors::{CallError, reason},
+    errors::{CallError, broken},
+    http1::Link,
+    http2::Incoming,
+    pool::Host,
 };
 
 /// A body that is still to be read. Dropping it closes its connection, or resets its stream.
 pub struct Body {
     source: Source,
-    decoder: Option<Decoder>,
+    decoder: Option<Box<Decoder>>,
     /// Counts against the client's connections until the end.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-enum Source {
-    Wire(Incoming),
+pub(super) enum Source {
+    Link(Box<Link>, Arc<Host>),
+    Stream(Box<Incoming>),
     Given(VecDeque<Result<Bytes, CallError>>),
     Ended,
 }
 
 impl Body {
-    pub(super) fn new(body: Incoming, decoder: Option<Decoder>, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(source: Source, decoder: Option<Decoder>, permit: OwnedSemaphorePermit) -> Self {
         // An answer without a body gives its place back though nobody looks at it.
-        let ended = body.is_end_stream();
-        let source = if ended { Source::Ended } else { Source::Wire(body) };
-        Self { source, decoder, permit: (!ended).then_some(permit) }
+        let ended = matches!(source, Source::Ended);
+        Self { source, decoder: decoder.map(Box::new), permit: (!ended).then_some(permit) }
     }
 
     /// Returns a body of `chunks`: for tests of what reads bodies.
@@ -53,6 +55,8 @@ impl Body {
         if !matches!(chunk, Some(Ok(_))) {
             self.source = Source::Ended;
             self.decoder = None;
+        }
+        if matches!(self.source, Source::Ended) {
             self.permit = None;
         }
         Poll::Ready(chunk)
@@ -65,8 +69,8 @@ impl Body {
     ///
     /// [`CallError::TooLarge`], [`CallError::IdleTimeout`] or [`CallError::ConnectionLost`].
     pub async fn read(mut self, limit: usize, idle: Duration) -> Result<Bytes, CallError> {
-        let mut whole: Option<Bytes> = None;
-        let mut parts = BytesMut::new();
+        let mut first: Option<Bytes> = None;
+        let mut joined = BytesMut::new();
         loop {
             let next = poll_fn(|cx| self.poll_chunk(cx));
             let next = if idle.is_zero() {
@@ -77,21 +81,22 @@ impl Body {
                 })?
             };
             let Some(chunk) = next.transpose()? else {
-                return Ok(whole.unwrap_or_else(|| parts.freeze()));
+                return Ok(first.unwrap_or_else(|| joined.freeze()));
             };
-            let size = whole.as_ref().map_or(parts.len(), Bytes::len) + chunk.len();
+            let size = first.as_ref().map_or(joined.len(), Bytes::len) + chunk.len();
             if size > limit {
                 return Err(CallError::TooLarge(format!("the answer is larger than {limit} bytes")));
             }
             // Many answers come in one piece, which needs no copy.
-            if parts.is_empty() && whole.is_none() {
-                whole = Some(chunk);
+            if joined.is_empty() && first.is_none() {
+                first = Some(chunk);
                 continue;
             }
-            if let Some(first) = whole.take() {
-                parts.extend_from_slice(&first);
+            if let Some(first) = first.take() {
+                joined.reserve(size);
+                joined.extend_from_slice(&first);
             }
-            parts.extend_from_slice(&chunk);
+            joined.extend_from_slice(&chunk);
         }
     }
 
@@ -101,18 +106,13 @@ impl Body {
         };
         loop {
             match decoder.next() {
-                Ok(Some(decoded)) => return Poll::Ready(Some(Ok(decoded))),
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(broken(&error)))),
+                Err(why) => return Poll::Ready(Some(Err(broken(why)))),
             }
             match ready!(self.source.poll(cx)) {
                 Some(Ok(chunk)) => decoder.feed(chunk),
-                None => {
-                    return Poll::Ready(match decoder.finish() {
-                        Ok(rest) => (!rest.is_empty()).then_some(Ok(rest)),
-                        Err(error) => Some(Err(broken(&error))),
-                    });
-                }
+                None => return Poll::Ready(decoder.finish().err().map(|why| Err(broken(why)))),
                 failed => return Poll::Ready(failed),
             }
         }
@@ -121,29 +121,39 @@ impl Body {
 
 impl Source {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
-        loop {
-            let chunk = match self {
-                Self::Wire(body) => match ready!(Pin::new(body).poll_frame(cx)) {
-                    // What is not data is the trailers.
-                    Some(Ok(frame)) => Some(Ok(frame.into_data().unwrap_or_default())),
-                    Some(Err(error)) => Some(Err(broken(&error))),
-                    None => None,
-                },
-                Self::Given(chunks) => chunks.pop_front(),
-                Self::Ended => None,
-            };
-            match chunk {
-                Some(Ok(bytes)) if bytes.is_empty() => {}
-                Some(Ok(_)) => return Poll::Ready(chunk),
-                _ => {
-                    *self = Self::Ended;
-                    return Poll::Ready(chunk);
+        let chunk = match self {
+            Self::Link(link, _) => ready!(link.poll_data(cx)).map(|data| data.map_err(|why| broken(&why))),
+            Self::Stream(incoming) => {
+                ready!(incoming.poll_data(cx)).map(|data| data.map_err(|why| broken(&why)))
+            }
+            Self::Given(chunks) => loop {
+                match chunks.pop_front() {
+                    Some(Ok(chunk)) if chunk.is_empty() => {}
+                    chunk => break chunk,
                 }
+            },
+            Self::Ended => None,
+        };
+        match &chunk {
+            // The connection is free with the last byte, not with the look beyond it.
+            Some(Ok(_)) => self.end_if_complete(),
+            Some(Err(_)) => *self = Self::Ended,
+            None => {
+                self.end_if_complete();
+                *self = Self::Ended;
             }
         }
+        Poll::Ready(chunk)
     }
-}
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> CallError {
-    CallError::ConnectionLost(format!("the answer broke off: {}", reason(error)))
+    pub(super) fn end_if_complete(&mut self) {
+        let complete = match self {
+            Self::Link(link, _) => link.is_complete(),
+            Self::Stream(incoming) => incoming.is_complete(),
+            Self::Given(_) | Self::Ended => false,
+        };
+        if complete && let Self::Link(link, host) = std::mem::replace(self, Self::Ended) {
+            host.give_back(link);
+        }
+    }
 }

@@ -1,27 +1,48 @@
 //! Undoes a content encoding that was not asked for.
 
-use std::io::{self, Write};
-
 use bytes::{Buf, Bytes};
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-/// Input bytes decoded at a time: they unfold to some 4 MB at most, whatever a hostile body holds.
-const STEP: usize = 4096;
+/// Bytes of output at a time: what a hostile body can make of a few bytes must not lie in memory.
+const PIECE: usize = 16 * 1024;
+
+/// A body may unfold to so many times its size; text that repeats itself stays below.
+const RATIO: u64 = 200;
+
+/// Below this it is no bomb, whatever its ratio.
+const HARMLESS: u64 = 1024 * 1024;
+
+/// Bytes of the names and comments that a gzip header may hold.
+const MOST_HEADER: usize = 64 * 1024;
+
+const CUT: &str = "the compressed body is cut";
+const WRONG: &str = "the compressed body is damaged";
 
 /// Decodes a body piece by piece.
 pub(super) struct Decoder {
-    state: State,
+    stage: Stage,
     input: Bytes,
+    /// The last piece was full: there may be more without new input.
+    full: bool,
+    taken: u64,
+    given: u64,
 }
 
-enum State {
-    /// Nothing has come.
-    Gzip,
-    /// Up to one byte has come: the format shows in the second.
-    Deflate(Option<u8>),
-    InGzip(Box<MultiGzDecoder<Vec<u8>>>),
-    InZlib(Box<ZlibDecoder<Vec<u8>>>),
-    InRaw(Box<DeflateDecoder<Vec<u8>>>),
+enum Stage {
+    /// In the header of a gzip member, or at the end of a body after one.
+    Header(Vec<u8>),
+    Gzip {
+        inflate: Box<Decompress>,
+        crc: Crc,
+    },
+    /// In the check sum and the length after a member.
+    Trailer {
+        read: Vec<u8>,
+        crc: Crc,
+    },
+    /// Nothing has come: "deflate" is zlib by the RFC and raw by some servers.
+    Unknown,
+    Deflate(Box<Decompress>),
     Ended,
 }
 
@@ -29,88 +50,147 @@ impl Decoder {
     /// Returns the decoder for the value of a `content-encoding` header: None for no encoding, the first
     /// unknown one as an error.
     pub(super) fn of(encoding: &str) -> Result<Option<Self>, &str> {
-        let mut state = None;
+        let mut stage = None;
         for name in encoding.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            state = match name.to_ascii_lowercase().as_str() {
+            stage = match name.to_ascii_lowercase().as_str() {
                 "identity" => continue,
-                "gzip" | "x-gzip" if state.is_none() => Some(State::Gzip),
-                "deflate" if state.is_none() => Some(State::Deflate(None)),
+                "gzip" | "x-gzip" if stage.is_none() => Some(Stage::Header(Vec::new())),
+                "deflate" if stage.is_none() => Some(Stage::Unknown),
                 _ => return Err(name),
             };
         }
-        Ok(state.map(|state| Self { state, input: Bytes::new() }))
+        Ok(stage.map(|stage| Self { stage, input: Bytes::new(), full: false, taken: 0, given: 0 }))
     }
 
     /// Takes the next piece; the one before must have been read to its end.
     pub(super) fn feed(&mut self, input: Bytes) {
+        self.taken += input.len() as u64;
         self.input = input;
     }
 
     /// Returns the next decoded bytes of what was fed, None when there are no more.
-    pub(super) fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while !self.input.is_empty() {
-            let step = self.input.split_to(self.input.len().min(STEP));
-            let out = self.step(step)?;
-            if !out.is_empty() {
-                return Ok(Some(out.into()));
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, &'static str> {
+        while self.full || !self.input.is_empty() {
+            match &mut self.stage {
+                Stage::Header(read) => {
+                    let before = read.len();
+                    read.extend_from_slice(&self.input);
+                    match gzip_header(read)? {
+                        Some(length) => {
+                            // What was read before was too short: the header ends in this piece.
+                            self.input.advance(length.saturating_sub(before));
+                            let inflate = Box::new(Decompress::new(false));
+                            self.stage = Stage::Gzip { inflate, crc: Crc::new() };
+                        }
+                        None if read.len() > MOST_HEADER => return Err(WRONG),
+                        None => self.input.clear(),
+                    }
+                }
+                Stage::Unknown => {
+                    // zlib's first byte names its method and window; no packer of raw bodies begins so.
+                    let zlib = self.input.first().is_some_and(|first| first & 0x0f == 8 && first >> 4 <= 7);
+                    self.stage = Stage::Deflate(Box::new(Decompress::new(zlib)));
+                }
+                Stage::Gzip { inflate, crc } => {
+                    let (piece, ended) = inflate_some(inflate, &mut self.input, &mut self.full)?;
+                    crc.update(&piece);
+                    if ended {
+                        let crc = std::mem::take(crc);
+                        self.stage = Stage::Trailer { read: Vec::with_capacity(8), crc };
+                    }
+                    if let Some(piece) = self.give(piece)? {
+                        return Ok(Some(piece));
+                    }
+                }
+                Stage::Deflate(inflate) => {
+                    let (piece, ended) = inflate_some(inflate, &mut self.input, &mut self.full)?;
+                    if ended {
+                        self.stage = Stage::Ended;
+                    }
+                    if let Some(piece) = self.give(piece)? {
+                        return Ok(Some(piece));
+                    }
+                }
+                Stage::Trailer { read, crc } => {
+                    let missing = self.input.len().min(8 - read.len());
+                    read.extend_from_slice(&self.input.split_to(missing));
+                    if read.len() == 8 {
+                        if *read != [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].concat() {
+                            return Err(WRONG);
+                        }
+                        self.stage = Stage::Header(Vec::new());
+                    }
+                }
+                Stage::Ended => return Err(WRONG),
             }
         }
         Ok(None)
     }
 
-    /// The body is over: returns what is left. A body cut inside is an error, an empty one is not.
-    pub(super) fn finish(&mut self) -> io::Result<Bytes> {
-        let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the compressed body is cut");
-        Ok(match std::mem::replace(&mut self.state, State::Ended) {
-            State::Gzip | State::Deflate(None) | State::Ended => Bytes::new(),
-            State::Deflate(Some(_)) => return Err(cut()),
-            State::InGzip(gzip) => gzip.finish().map_err(|_| cut())?.into(),
-            State::InZlib(zlib) => zlib.finish().map_err(|_| cut())?.into(),
-            State::InRaw(raw) => raw.finish().map_err(|_| cut())?.into(),
-        })
+    /// The body is over. One that was cut inside is an error, an empty one is not.
+    pub(super) fn finish(&mut self) -> Result<(), &'static str> {
+        match &self.stage {
+            Stage::Header(read) if read.is_empty() => Ok(()),
+            Stage::Unknown | Stage::Ended => Ok(()),
+            _ => Err(CUT),
+        }
     }
 
-    fn step(&mut self, mut step: Bytes) -> io::Result<Vec<u8>> {
-        match &mut self.state {
-            State::Gzip => self.state = State::InGzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            State::Deflate(first) => {
-                let start = match *first {
-                    Some(first) => first,
-                    None if step.len() == 1 => {
-                        *first = Some(step.get_u8());
-                        return Ok(Vec::new());
-                    }
-                    None => step.get_u8(),
-                };
-                // "deflate" is zlib by the RFC, and raw by some servers: zlib's two bytes have a check sum.
-                let head = u16::from_be_bytes([start, step.first().copied().unwrap_or_default()]);
-                self.state = if start & 0x0f == 8 && head % 31 == 0 {
-                    State::InZlib(Box::new(ZlibDecoder::new(Vec::new())))
-                } else {
-                    State::InRaw(Box::new(DeflateDecoder::new(Vec::new())))
-                };
-                self.write(&[start])?;
-            }
-            _ => {}
+    fn give(&mut self, piece: Bytes) -> Result<Option<Bytes>, &'static str> {
+        self.given += piece.len() as u64;
+        if self.given > HARMLESS && self.given / RATIO > self.taken {
+            return Err("the compressed body is a bomb");
         }
-        self.write(&step)
+        Ok((!piece.is_empty()).then_some(piece))
     }
+}
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
-        fn through<W: Write>(
-            decoder: &mut W,
-            bytes: &[u8],
-            sink: fn(&mut W) -> &mut Vec<u8>,
-        ) -> io::Result<Vec<u8>> {
-            decoder.write_all(bytes)?;
-            decoder.flush()?;
-            Ok(std::mem::take(sink(decoder)))
-        }
-        match &mut self.state {
-            State::InGzip(gzip) => through(&mut **gzip, bytes, MultiGzDecoder::get_mut),
-            State::InZlib(zlib) => through(&mut **zlib, bytes, ZlibDecoder::get_mut),
-            State::InRaw(raw) => through(&mut **raw, bytes, DeflateDecoder::get_mut),
-            _ => Ok(Vec::new()),
+/// Inflates one piece; the second value says that the compressed data is at its end.
+fn inflate_some(
+    inflate: &mut Decompress,
+    input: &mut Bytes,
+    full: &mut bool,
+) -> Result<(Bytes, bool), &'static str> {
+    let mut out = [0; PIECE];
+    let (taken, given) = (inflate.total_in(), inflate.total_out());
+    let status = inflate.decompress(input, &mut out, FlushDecompress::None).map_err(|_| WRONG)?;
+    let size = |before: u64, now: u64| usize::try_from(now - before).unwrap_or(PIECE);
+    let (taken, given) = (size(taken, inflate.total_in()), size(given, inflate.total_out()));
+    let ended = status == Status::StreamEnd;
+    if !ended && given == 0 && taken == 0 && !input.is_empty() {
+        return Err(WRONG);
+    }
+    input.advance(taken.min(input.len()));
+    *full = given == PIECE && !ended;
+    Ok((Bytes::copy_from_slice(out.get(..given).unwrap_or_default()), ended))
+}
+
+/// Returns the length of a gzip header (RFC 1952 2.3), None while it is not whole.
+fn gzip_header(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
+    for (byte, wanted) in bytes.iter().zip([0x1f, 0x8b, 8]) {
+        if *byte != wanted {
+            return Err(WRONG);
         }
     }
+    let Some(&flags) = bytes.get(3) else { return Ok(None) };
+    if flags & 0xe0 != 0 {
+        return Err(WRONG);
+    }
+    let mut length = 10;
+    if flags & 4 != 0 {
+        let Some(&[low, high]) = bytes.get(length..length + 2) else { return Ok(None) };
+        length += 2 + usize::from(u16::from_le_bytes([low, high]));
+    }
+    for texts in [8, 16] {
+        if flags & texts != 0 {
+            let Some(end) = bytes.get(length..).and_then(|rest| memchr::memchr(0, rest)) else {
+                return Ok(None);
+            };
+            length += end + 1;
+        }
+    }
+    if flags & 2 != 0 {
+        length += 2;
+    }
+    Ok((bytes.len() >= length).then_some(length))
 }

@@ -2,10 +2,6 @@
 
 use std::{error::Error, fmt::Write as _};
 
-use hyper_util::client::legacy;
-
-use super::link::Mark;
-
 /// Why there is no answer, or no whole one. The texts name hosts and causes, and nothing of what was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -29,34 +25,58 @@ pub enum CallError {
     TooLarge(String),
 }
 
-/// Judges the failure of a request to `host`; `mark` is the connection that it was given, if any.
-pub(super) fn classify(error: &legacy::Error, mark: Option<&Mark>, host: &str) -> CallError {
-    let why = reason(error);
-    let Some(mark) = mark else {
-        return CallError::ConnectFailed(format!("cannot reach {host}: {why}"));
-    };
-    if mark.nothing_written() {
-        return CallError::ConnectFailed(format!("cannot reach {host}: {why}"));
+impl CallError {
+    /// Whether the request may have reached the model, and so may have been billed.
+    #[must_use]
+    pub fn sent(&self) -> bool {
+        !matches!(self, Self::ConnectFailed(_) | Self::ConnectTimeout(_))
     }
-    if mark.closed_while_idle() || refused(error) {
-        return CallError::ConnectFailed(format!("{host} had closed the connection"));
-    }
-    CallError::ConnectionLost(format!("{host} closed the connection before it answered: {why}"))
 }
 
-/// Whether an HTTP/2 peer said that it did not look at the request: RFC 9113 8.7, REFUSED_STREAM, or a
-/// GOAWAY in good order, which hyper reports for the streams above its last one.
-fn refused(error: &(dyn Error + 'static)) -> bool {
-    let mut link = Some(error);
-    while let Some(current) = link {
-        if let Some(h2) = current.downcast_ref::<h2::Error>() {
-            let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            return refused
-                || (h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR));
-        }
-        link = current.source();
+/// How far a request got before its connection failed it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Not a byte of it went out.
+    Unsent,
+    /// Upstream said that it did not look at it, or had closed the connection while it was idle.
+    Refused,
+    /// It may have been processed.
+    Lost,
+}
+
+/// A connection that failed while it waited for a header section.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) fate: Fate,
+    pub(super) why: String,
+}
+
+impl Failure {
+    pub(super) fn lost(why: impl Into<String>) -> Self {
+        Self { fate: Fate::Lost, why: why.into() }
     }
-    false
+
+    /// The other side closed a connection that had served before, and did not say a word to the request:
+    /// nothing was processed (D-H13).
+    pub(super) fn closed_while_idle() -> Self {
+        Self { fate: Fate::Refused, why: "had closed the connection".to_owned() }
+    }
+
+    pub(super) fn into_call_error(self, host: &str) -> CallError {
+        let why = self.why;
+        match self.fate {
+            Fate::Unsent => CallError::ConnectFailed(format!("cannot reach {host}: {why}")),
+            Fate::Refused => CallError::ConnectFailed(format!("{host} {why}")),
+            Fate::Lost => {
+                CallError::ConnectionLost(format!("{host} closed the connection before it answered: {why}"))
+            }
+        }
+    }
+}
+
+/// Says that a body is not whole.
+pub(super) fn broken(why: &str) -> CallError {
+    CallError::ConnectionLost(format!("the answer broke off: {why}"))
 }
 
 /// Joins an error and its causes in one line; a cause that repeats what was said is left out.

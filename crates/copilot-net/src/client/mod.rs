@@ -1,63 +1,58 @@
 //! Pooled HTTP to GitHub and Copilot: TLS verified, redirects never followed, proxies as configured.
 //!
-//! [`Client::request`] sends a [`Call`] and waits for the header section of its [`Answer`]; `connector` makes
-//! the connections that hyper's pool asks for, `roots` says whom to trust, `errors` how a failure is judged,
-//! [`proxies`] which proxy a URL goes through. What goes out is the call, `accept-encoding: identity`, and
-//! what HTTP itself needs: no cookies, no other defaults.
+//! [`Client::request`] sends a [`Call`] and waits for the header section of its [`Answer`]. `pool` keeps the
+//! connections of a host, `dial` makes them, `http1` and `http2` speak on them, `errors` says how a failure is
+//! judged, [`proxies`] which proxy a URL goes through. What goes out is the call, `accept-encoding: identity`,
+//! and what HTTP itself needs: no cookies, no other defaults.
 
+mod answer;
 mod body;
-mod connector;
+mod call;
 mod decoding;
+mod dial;
 mod errors;
-mod link;
+mod http1;
+mod http2;
+mod moment;
+mod pool;
 pub mod proxies;
-mod roots;
+mod stream;
 
 use std::{
     collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
-    sync::Arc,
-    task::Poll,
+    sync::{Arc, PoisonError, RwLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Uri,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING},
+use http::{Uri, uri::Scheme};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep, sleep, timeout_at},
 };
-use http_body_util::Full;
-use hyper_util::{
-    client::legacy::{Client as Pool, connect::capture_connection},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tokio::{sync::Semaphore, time::sleep};
 
-pub use self::{body::Body, errors::CallError};
+pub use self::{
+    answer::Answer,
+    body::Body,
+    call::{Call, Headers, Timeouts, header},
+    errors::CallError,
+};
 
 use self::{
-    connector::Connector,
+    answer::{Head, value_of},
+    body::Source,
+    call::impossible,
     decoding::Decoder,
-    errors::classify,
-    link::{Mark, Record},
+    dial::{Dialer, Proxy, Target},
+    errors::{Failure, Fate},
+    http2::Exchange,
+    pool::{Carrier, Host},
 };
 
-/// Idle connections are dropped before upstream's own limit near 60 s (D-H12, R-39).
-const IDLE_POOL: Duration = Duration::from_secs(20);
-
-/// A dead connection shows within two of these.
-const PING: Duration = Duration::from_secs(20);
-
-/// What a host may send ahead of its reader. The protocol's 64 KB hold a fast stream back on a long line.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-
-/// hyper refuses to read header sections into less.
-const LEAST_HEADER_LIMIT: usize = 8192;
-
 /// Options of the client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ClientOptions {
     /// Follow the proxy variables of compat.md 2.8.
     pub proxy_from_env: bool,
@@ -67,48 +62,23 @@ pub struct ClientOptions {
     pub header_limit: usize,
 }
 
-/// How long each part of a call may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// For a free connection or a new one: name, TCP, proxy and TLS together.
-    pub connect: Duration,
-    /// For the header section of the answer, on top of `connect`.
-    pub first_byte: Duration,
-    /// For silence inside a body; zero is no limit. [`Body`] does not keep it: it is given to its reader.
-    pub idle: Duration,
-}
-
-/// One HTTP request.
-pub struct Call {
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// Where to, `http` or `https`.
-    pub url: String,
-    /// What goes out besides `accept-encoding`, `host` and `content-length`.
-    pub headers: Vec<(String, String)>,
-    /// What is sent.
-    pub body: Option<Bytes>,
-    /// How long it may take.
-    pub timeouts: Timeouts,
-}
-
-/// The answer of one call, once its status and headers are there.
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Names in lower case, in order of appearance; the values of a repeated one are joined with `", "`. They
-    /// are as upstream sent them, also where the body was decoded.
-    pub headers: Vec<(String, String)>,
-    /// What is still to be read.
-    pub body: Body,
-}
-
-/// Sends calls. A clone is cheap and shares the connections.
+/// Sends calls. A clone is cheap and shares the connections; with the last one the idle ones are closed.
 #[derive(Clone)]
-pub struct Client {
-    pool: Pool<Connector, Full<Bytes>>,
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    max_connections: usize,
+    header_limit: usize,
+    /// Where proxies are looked up: empty when they are not wanted.
+    environ: HashMap<String, String>,
+    dialer: Dialer,
     permits: Arc<Semaphore>,
+    /// By authority. Calls go to a handful of configured hosts.
+    http: Hosts,
+    https: Hosts,
 }
+
+type Hosts = RwLock<HashMap<String, Arc<Host>>>;
 
 impl Client {
     /// Returns a client. `environ` is asked for proxies and certificates in place of the process's own.
@@ -116,19 +86,16 @@ impl Client {
     pub fn new(options: ClientOptions, environ: HashMap<String, String>) -> Self {
         let ClientOptions { proxy_from_env, max_connections, header_limit } = options;
         let max_connections = max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        let pool = Pool::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_POOL)
-            .pool_max_idle_per_host(max_connections)
-            .http1_max_buf_size(header_limit.max(LEAST_HEADER_LIMIT))
-            .http2_max_header_list_size(u32::try_from(header_limit).unwrap_or(u32::MAX))
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keep_alive_interval(PING)
-            .http2_keep_alive_while_idle(true)
-            .build(Connector::new(proxy_from_env, environ));
-        Self { pool, permits: Arc::new(Semaphore::new(max_connections)) }
+        let dialer = Dialer::new(&environ);
+        Self(Arc::new(Inner {
+            max_connections,
+            header_limit,
+            environ: if proxy_from_env { environ } else { HashMap::new() },
+            dialer,
+            permits: Arc::new(Semaphore::new(max_connections)),
+            http: Hosts::default(),
+            https: Hosts::default(),
+        }))
     }
 
     /// Sends one call and waits for the answer's header section. Must run inside a tokio runtime. Dropping the
@@ -138,96 +105,172 @@ impl Client {
     ///
     /// Every [`CallError`] but those of a body.
     pub async fn request(&self, call: Call) -> Result<Answer, CallError> {
-        let Timeouts { connect, first_byte, .. } = call.timeouts;
-        let mut request = build(call)?;
-        let host = request.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let unconnected = || {
-            CallError::ConnectTimeout(format!("no connection to {host} within {} s", connect.as_secs_f64()))
+        let inner = &*self.0;
+        let host = inner.host(&call.uri)?;
+        let mut connect_by = None;
+        let permit = match Arc::clone(&inner.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            // The ways that are seldom taken lie in a box: most calls need not carry their state about.
+            Err(_) => Box::pin(inner.permit(&host, &call, &mut connect_by)).await?,
         };
-        let mut connected_by = pin!(sleep(connect));
-        let mut answered_by = pin!(sleep(connect.saturating_add(first_byte)));
-
-        let permit = tokio::select! {
-            biased;
-            permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|_| unconnected())?,
-            () = &mut connected_by => return Err(unconnected()),
-        };
-
-        let captured = capture_connection(&mut request);
-        let mut sending = pin!(self.pool.request(request));
-        let mut mark: Option<Mark> = None;
-        let response = poll_fn(|cx| {
-            let polled = sending.as_mut().poll(cx);
-            if let Some(record) = Record::of(&captured)
-                && mark.as_ref().is_none_or(|mark| !mark.is_on(&record))
-            {
-                mark = Some(Mark::new(record));
-            }
-            if let Poll::Ready(sent) = polled {
-                return Poll::Ready(sent.map_err(|error| classify(&error, mark.as_ref(), &host)));
-            }
-            if mark.is_none() && connected_by.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(unconnected()));
-            }
-            if answered_by.as_mut().poll(cx).is_ready() {
-                let limit = first_byte.as_secs_f64();
-                let text = format!("{host} sent no answer within {limit} s");
-                return Poll::Ready(Err(CallError::FirstByteTimeout(text)));
-            }
-            Poll::Pending
-        })
-        .await?;
-        if let Some(mark) = &mark {
-            mark.record().answered();
-        }
-
-        let (parts, body) = response.into_parts();
-        let headers = joined(&parts.headers);
-        let encoding = headers.iter().find(|(name, _)| name == CONTENT_ENCODING.as_str());
-        let decoder = Decoder::of(encoding.map_or("", |(_, value)| value)).map_err(|name| {
-            let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-            CallError::ConnectionLost(format!(
-                "{host} sent an answer in the encoding {name:?}, which was not asked for"
-            ))
-        })?;
-        Ok(Answer { status: parts.status.as_u16(), headers, body: Body::new(body, decoder, permit) })
-    }
-}
-
-/// A call that HTTP cannot express was not sent: the error says so, and not what is in it.
-fn build(call: Call) -> Result<Request<Full<Bytes>>, CallError> {
-    let wrong =
-        |what: &str| CallError::ConnectFailed(format!("the call cannot be sent: its {what} is wrong"));
-    let uri: Uri = call.url.parse().map_err(|_| wrong("address"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
-        return Err(wrong("address"));
-    }
-    let mut request = Request::new(Full::new(call.body.unwrap_or_default()));
-    *request.method_mut() = call.method.parse().map_err(|_| wrong("method"))?;
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    for (name, value) in call.headers {
-        let name: HeaderName = name.parse().map_err(|_| wrong("header"))?;
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| wrong("header"))?;
-        value.set_sensitive(name == AUTHORIZATION);
-        headers.append(name, value);
-    }
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(request)
-}
-
-fn joined(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .keys()
-        .map(|name| {
-            let mut text = String::new();
-            for (index, value) in headers.get_all(name).iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
+        let mut idle = host.take();
+        let mut fresh = idle.is_none();
+        loop {
+            let carrier = match idle.take() {
+                Some(carrier) => carrier,
+                None => Box::pin(inner.connect(&host, &call, &mut connect_by)).await?,
+            };
+            match exchange(&host, &call, carrier, inner.header_limit).await {
+                Ok((head, source)) => return answer(&host, head, source, permit),
+                // It was found dead before a byte went out on it: nobody needs to know.
+                Err(Missing::Failure(Failure { fate: Fate::Unsent, .. })) if !fresh => {
+                    fresh = true;
+                    host.distrust();
                 }
-                text.extend(value.as_bytes().iter().map(|&byte| char::from(byte)));
+                Err(missing) => return Err(missing.into_call_error(&host, &call)),
             }
-            (name.as_str().to_owned(), text)
-        })
-        .collect()
+        }
+    }
+}
+
+impl Inner {
+    fn host(&self, uri: &Uri) -> Result<Arc<Host>, CallError> {
+        let wrong = || impossible("address");
+        let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or_else(wrong)?;
+        let secure = *scheme == Scheme::HTTPS;
+        let hosts = if secure { &self.https } else { &self.http };
+        let known = hosts.read().unwrap_or_else(PoisonError::into_inner).get(authority.as_str()).cloned();
+        if let Some(host) = known {
+            return Ok(host);
+        }
+        if !secure && *scheme != Scheme::HTTP
+            || authority.as_str().contains('@')
+            || authority.host().is_empty()
+        {
+            return Err(wrong());
+        }
+        let usual_port = if secure { 443 } else { 80 };
+        let port = authority.port_u16().unwrap_or(usual_port);
+        let name = authority.host();
+        let shown = if port == usual_port { name.to_owned() } else { format!("{name}:{port}") };
+        let target = Target { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
+        let proxy = proxies::choose(&uri.to_string(), &self.environ).map(|proxy| Proxy::read(&proxy));
+        let host = Arc::new(Host::new(target, shown, proxy.transpose(), self.max_connections));
+        let mut hosts = hosts.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(hosts.entry(authority.as_str().to_owned()).or_insert(host)))
+    }
+
+    async fn permit(
+        &self,
+        host: &Host,
+        call: &Call,
+        connect_by: &mut Option<Instant>,
+    ) -> Result<OwnedSemaphorePermit, CallError> {
+        let by = *connect_by.get_or_insert_with(|| Instant::now() + call.timeouts.connect);
+        let permit = timeout_at(by, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(|| unconnected(host, call))
+    }
+
+    async fn connect(
+        &self,
+        host: &Arc<Host>,
+        call: &Call,
+        connect_by: &mut Option<Instant>,
+    ) -> Result<Carrier, CallError> {
+        let by = *connect_by.get_or_insert_with(|| Instant::now() + call.timeouts.connect);
+        let connecting = timeout_at(by, host.connect(&self.dialer, self.header_limit)).await;
+        connecting.unwrap_or_else(|_| Err(unconnected(host, call)))
+    }
+}
+
+fn unconnected(host: &Host, call: &Call) -> CallError {
+    let limit = call.timeouts.connect.as_secs_f64();
+    CallError::ConnectTimeout(format!("no connection to {} within {limit} s", host.name()))
+}
+
+/// Why there is no header section.
+enum Missing {
+    Failure(Failure),
+    Late,
+}
+
+impl Missing {
+    fn into_call_error(self, host: &Host, call: &Call) -> CallError {
+        match self {
+            Self::Failure(failure) => {
+                if failure.fate == Fate::Refused {
+                    host.distrust();
+                }
+                failure.into_call_error(host.name())
+            }
+            Self::Late => {
+                let limit = call.timeouts.first_byte.as_secs_f64();
+                CallError::FirstByteTimeout(format!("{} sent no answer within {limit} s", host.name()))
+            }
+        }
+    }
+}
+
+/// Sends `call` and waits for the header section of its answer.
+async fn exchange(
+    host: &Arc<Host>,
+    call: &Call,
+    carrier: Carrier,
+    header_limit: usize,
+) -> Result<(Head, Source), Missing> {
+    let limit = call.timeouts.first_byte;
+    match carrier {
+        Carrier::Link(mut link) => {
+            link.begin(call, host.authority(), header_limit);
+            let head = answered(limit, |cx| (link.poll_head(cx), link.sent())).await?;
+            Ok((head, Source::Link(link, Arc::clone(host))))
+        }
+        Carrier::Place(place) => {
+            let mut exchange = Exchange::begin(call, place).map_err(Missing::Failure)?;
+            let (head, body) = answered(limit, |cx| (exchange.poll_head(cx), exchange.sent())).await?;
+            Ok((head, Source::Stream(Box::new(exchange.into_incoming(body)))))
+        }
+    }
+}
+
+/// Waits for what `poll` returns beside a count that grows with every byte that goes out. The limit is counted
+/// from the last one. A timer is made only when there is something to wait for.
+async fn answered<T>(
+    limit: Duration,
+    mut poll: impl FnMut(&mut Context<'_>) -> (Poll<Result<T, Failure>>, u64),
+) -> Result<T, Missing> {
+    let mut timer = pin!(None::<Sleep>);
+    let mut sent = None;
+    poll_fn(|cx| {
+        let (polled, count) = poll(cx);
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready(result.map_err(Missing::Failure));
+        }
+        if sent.replace(count) != Some(count) {
+            timer.set(Some(sleep(limit)));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| Err(Missing::Late)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn answer(
+    host: &Host,
+    Head { status, headers }: Head,
+    mut source: Source,
+    permit: OwnedSemaphorePermit,
+) -> Result<Answer, CallError> {
+    source.end_if_complete();
+    let encoding = value_of(&headers, "content-encoding").filter(|_| !matches!(source, Source::Ended));
+    let decoder = Decoder::of(encoding.unwrap_or_default()).map_err(|name| {
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+        CallError::ConnectionLost(format!(
+            "{} sent an answer in the encoding {name:?}, which was not asked for",
+            host.name()
+        ))
+    })?;
+    Ok(Answer { status, headers, body: Body::new(source, decoder, permit) })
 }

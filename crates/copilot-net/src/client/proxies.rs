@@ -1,10 +1,10 @@
 //! Which proxy a URL goes through: the rules of compat.md 2.8 over environment variables.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasher};
 
 /// Returns the proxy URL for `url`, or None for a direct connection.
 #[must_use]
-pub fn choose(url: &str, environ: &HashMap<String, String>) -> Option<String> {
+pub fn choose<S: BuildHasher>(url: &str, environ: &HashMap<String, String, S>) -> Option<String> {
     let parts = Parts::of(url);
     let scheme = parts.scheme.as_str();
     let port = parts.port.filter(|port| *port != 0).unwrap_or(match scheme {
@@ -75,12 +75,12 @@ impl Parts {
     }
 }
 
-fn look_up<'e>(name: &str, environ: &'e HashMap<String, String>) -> Option<&'e str> {
+fn look_up<'e, S: BuildHasher>(name: &str, environ: &'e HashMap<String, String, S>) -> Option<&'e str> {
     let set = |name: String| environ.get(&name).map(String::as_str).filter(|value| !value.is_empty());
     set(name.to_lowercase()).or_else(|| set(name.to_uppercase()))
 }
 
-fn excluded(host: &str, port: u16, environ: &HashMap<String, String>) -> bool {
+fn excluded<S: BuildHasher>(host: &str, port: u16, environ: &HashMap<String, String, S>) -> bool {
     let listed =
         look_up("npm_config_no_proxy", environ).or_else(|| look_up("no_proxy", environ)).unwrap_or_default();
     listed.trim() == "*"

@@ -23,6 +23,12 @@ ForeignRelay = Callable[[AsyncIterator[bytes], Callable[[], Awaitable[None]], St
 """Makes a relay in Python: ``(chunks, close, plan)``."""
 
 
+_Headers = tuple[tuple[str, str], ...]
+
+_KEPT = 16
+"""Prepared headers that are kept: a token has four kinds of calls."""
+
+
 class StreamingSwitch(Protocol):
     """Decides which implementation translates streams, and hears how that went."""
 
@@ -52,6 +58,7 @@ class NativeClient:
         self._switch = switch
         self._foreign = foreign
         self._runtime: _native.Runtime | None = None
+        self._prepared: dict[int, tuple[_Headers, _native.Headers]] = {}
 
     async def request(self, call: UpstreamCall) -> NativeUpstream:
         """Send one call and wait for its answer, as much of it as the call says."""
@@ -59,11 +66,13 @@ class NativeClient:
         if runtime is None:
             runtime = self._runtime = attach()
         timeouts = call.timeouts
+        known = self._prepared.get(id(call.headers))
         ticket, future = self._client.request(
             runtime,
             call.method,
             call.url,
-            call.headers,
+            self._prepare(call.headers) if known is None else known[1],
+            call.own,
             call.body,
             (timeouts.connect, timeouts.first_byte, timeouts.idle),
             call.ahead,
@@ -75,6 +84,14 @@ class NativeClient:
             runtime.cancel(ticket)
             raise
         return NativeUpstream(runtime, upstream, self._switch, self._foreign)
+
+    def _prepare(self, headers: _Headers) -> _native.Headers:
+        prepared = _native.Headers(headers)
+        if len(self._prepared) >= _KEPT:
+            self._prepared.clear()
+        # The headers are kept with what was made of them, so that no others get their id.
+        self._prepared[id(headers)] = headers, prepared
+        return prepared
 
     async def aclose(self) -> None:
         """Close the pool. Idempotent."""

@@ -50,8 +50,8 @@ class NativeTokenManager:
             return self._grant
         renewal = self._renew()
         try:
-            # shield: a waiter that leaves must not cancel the renewal for the others. Not wait_for: before
-            # Python 3.12 it loses a cancellation that comes together with the token.
+            # shield: a waiter that leaves must not cancel the renewal for the others. Not wait_for:
+            # before Python 3.12 it loses a cancellation that comes together with the token.
             async with asyncio.timeout(TOKEN_PATIENCE):
                 return await asyncio.shield(renewal)
         except TimeoutError:

@@ -64,7 +64,7 @@ class ReferenceClient:
         request = httpx2.Request(
             call.method,
             call.url,
-            headers=[*call.headers, ("accept-encoding", "identity")],
+            headers=[*call.headers, *call.own, ("accept-encoding", "identity")],
             content=call.body,
             extensions={
                 "timeout": {
@@ -174,7 +174,7 @@ class ReferenceUpstream:
         try:
             while True:
                 try:
-                    # Not wait_for: before Python 3.12 it loses a cancellation that comes together with a part.
+                    # Not wait_for: before 3.12 it loses a cancellation that comes together with a part.
                     async with asyncio.timeout(self._idle_timeout or None):
                         part = await anext(chunks, None)
                 except TimeoutError:

@@ -81,15 +81,20 @@ impl Sources {
         }
     }
 
+    fn is_set(&self) -> bool {
+        self.file.is_some() || !self.directories.is_empty()
+    }
+
     fn load(&self) -> Loaded {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(self.system());
         let mut unread = None;
         if store.is_empty() {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-            if self.file.is_some() || !self.directories.is_empty() {
-                unread = Some("SSL_CERT_FILE or SSL_CERT_DIR");
+            if self.is_set() {
+                // Whoever narrows the trust must not get a wider one by a slip of the pen.
+                return Err("SSL_CERT_FILE or SSL_CERT_DIR name no certificate that can be read".to_owned());
             }
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         if let Some(extra) = &self.extra {
             let (added, _) = store.add_parsable_certificates(read(extra));
@@ -109,7 +114,7 @@ impl Sources {
 
     /// The system's store, or what the settings name instead of it.
     fn system(&self) -> Vec<CertificateDer<'static>> {
-        if self.file.is_none() && self.directories.is_empty() {
+        if !self.is_set() {
             return rustls_native_certs::load_native_certs().certs;
         }
         let mut found = rustls_native_certs::load_certs_from_paths(self.file.as_deref(), None).certs;
