@@ -7,7 +7,10 @@ import os
 import sys
 import time
 import unicodedata
+from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
+from threading import Lock
 from typing import TextIO
 
 from copilot_api.redaction import printable, redact
@@ -16,6 +19,11 @@ ERROR, WARN, LOG, INFO, DEBUG, TRACE = range(6)
 
 _MARKS = {"info": "\u2139", "success": "✔", "debug": "⚙"}
 _FOLD_AFTER = 5
+_COLORS = {2: 32, 3: 36, 4: 33, 5: 31}
+_SHORT = 100
+"""Characters of a target whose printed form is remembered."""
+FLUSH_AFTER = 0.005
+"""Seconds that a request line may wait for others to be written with it."""
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
@@ -39,6 +47,10 @@ class Console:
         self._last = ("", "")
         self._repeats = 0
         self._last_time = 0.0
+        self._lines: deque[str] = deque()
+        """Request lines that are still to be written; everything else that is printed comes after them."""
+        self._flush_is_due = False
+        self._writing = Lock()
 
     def error(self, message: str) -> None:
         """An error, on stderr."""
@@ -88,14 +100,25 @@ class Console:
 
     def arrived(self, method: str, target: str) -> None:
         """Print the request line (compat.md 3.2)."""
-        self._print(self._out, f"<-- {method} {_target(target)}")
+        self._print_soon(f"<-- {method} {_target(target)}")
 
     def answered(self, method: str, target: str, status: int, seconds: float) -> None:
         """Print the line of an answer that has begun."""
         elapsed = f"{round(seconds * 1000)}ms" if seconds < 1 else f"{round(seconds)}s"
-        color = {2: 32, 3: 36, 4: 33, 5: 31}.get(status // 100)
-        shown = f"\x1b[{color}m{status}\x1b[0m" if color and self._color else str(status)
-        self._print(self._out, f"--> {method} {_target(target)} {shown} {elapsed}")
+        color = _COLORS.get(status // 100) if self._color else None
+        shown = f"\x1b[{color}m{status}\x1b[0m" if color else str(status)
+        self._print_soon(f"--> {method} {_target(target)} {shown} {elapsed}")
+
+    def flush(self) -> None:
+        """Print the request lines that wait."""
+        if not self._lines:
+            return
+        with self._writing:
+            lines = []
+            while self._lines:
+                lines.append(self._lines.popleft())
+            if lines:
+                _write(self._out, "\n".join(lines))
 
     def _say(self, kind: str, message: str) -> None:
         rank = {"error": ERROR, "warn": WARN, "log": LOG, "debug": DEBUG}.get(kind, INFO)
@@ -127,13 +150,27 @@ class Console:
         return self._repeats > _FOLD_AFTER
 
     def _print(self, stream: TextIO, text: str) -> None:
-        try:
-            print(text, file=stream, flush=True)
-        except (BrokenPipeError, ValueError):
+        self.flush()
+        with self._writing:
+            _write(stream, text)
+
+    def _print_soon(self, line: str) -> None:
+        """Print a line together with those of other requests: a write costs more than a line."""
+        self._lines.append(line)
+        if self._flush_is_due:
             return
-        except UnicodeEncodeError:
-            encoding = stream.encoding or "ascii"
-            print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+        from asyncio import get_running_loop
+
+        try:
+            get_running_loop().call_later(FLUSH_AFTER, self._flush_now)
+        except RuntimeError:  # no loop, no hurry
+            self.flush()
+        else:
+            self._flush_is_due = True
+
+    def _flush_now(self) -> None:
+        self._flush_is_due = False
+        self.flush()
 
 
 class ConsoleHandler(logging.Handler):
@@ -172,7 +209,24 @@ def _level(environ: Mapping[str, str]) -> int:
 
 
 def _target(target: str) -> str:
+    return _short_target(target) if len(target) <= _SHORT else _clean_target(target)
+
+
+def _clean_target(target: str) -> str:
     return printable(redact(target)).replace("\n", "\\x0a")
+
+
+_short_target = lru_cache(maxsize=64)(_clean_target)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        print(text, file=stream, flush=True)
+    except (BrokenPipeError, ValueError):
+        return
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
 def _width(text: str) -> int:

@@ -135,3 +135,5 @@ def _execute(command: Command, words: list[str]) -> int:
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
         return 1
+    finally:
+        console.flush()

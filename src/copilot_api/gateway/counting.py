@@ -1,8 +1,9 @@
 """Token counts off the request path: the log line, ``count_tokens`` and the estimate (compat.md 5, D-H14).
 
-Counting a large prompt takes milliseconds. The log line and the estimate may take `SHARE` of one processor's
-time in the long run and `BURST` seconds of it saved up; beyond that a line is left out, and an estimate is
-made from the size. At the pace of people every request is counted.
+Counting a large prompt takes milliseconds, so that is done in a thread; a small one costs less than the way
+there and back. The log line and the estimate may take `SHARE` of one processor's time in the long run and
+`BURST` seconds of it saved up; beyond that a line is left out, and an estimate is made from the size. At the
+pace of people every request is counted.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ T = TypeVar("T")
 DEFAULT_ENCODING = "o200k_base"
 SHARE = 0.03
 BURST = 0.15
-HAND_OVER = 0.00005
-"""Seconds that a count costs outside its thread."""
+AROUND = 0.00003
+"""Seconds that a count costs beside the counting."""
+AT_ONCE = 0.0001
+"""Seconds that a count on the event loop may take."""
 LONGEST_QUEUE = 32
 """Counts that may wait for the thread, before their cost is known."""
 PATIENCE = 0.1
@@ -73,11 +76,13 @@ class Allowance:
 
 
 class Counting:
-    """Runs the tokenizer in one thread of its own, so that a large prompt delays nobody."""
+    """Runs the tokenizer, in one thread of its own when a prompt is so large that it would delay others."""
 
     def __init__(self, tokenizer: Tokenizer, allowance: Allowance | None = None) -> None:
         self._tokenizer = tokenizer
         self._allowance = allowance or Allowance(SHARE, BURST)
+        self._seconds_per_byte = AT_ONCE
+        """What counting cost lately; at first so much that the thread loads the tokenizer's tables."""
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._closed = False
@@ -92,25 +97,27 @@ class Counting:
         counted = await self._submit(lambda: self._count(plan, chat_body))
         return adjusted(counted.input + counted.output, facts, beta)
 
-    def start_estimate(self, plan: Plan, facts: RequestFacts, chat_body: bytes) -> asyncio.Future[int] | None:
-        """Begin to count the input of a request whose answer will need it (D-T20), unless all is spent."""
+    def start_estimate(self, plan: Plan, facts: RequestFacts, chat_body: bytes) -> asyncio.Future[int] | int:
+        """Begin to count the input of a request whose answer will need it (D-T20)."""
+        by_size = len(chat_body) // BYTES_PER_TOKEN
         if not self._may_begin():
-            return None
+            return by_size
 
         def estimate() -> int:
             try:
-                counted = self._count(plan, chat_body)
+                counted = self._count_in_allowance(plan, chat_body)
             except EngineError:
-                return len(chat_body) // BYTES_PER_TOKEN
+                return by_size
             return adjusted(counted.input + counted.output, facts, "")
 
-        return self._submit(self._within_allowance(estimate))
+        return estimate() if self._is_quick(chat_body) else self._submit(estimate)
 
-    async def finish_estimate(self, estimate: asyncio.Future[int] | None, size: int) -> int:
-        """Return the estimate, or one made from the size in bytes when there is none in time."""
-        if estimate is not None and not estimate.done():
-            await asyncio.wait({estimate}, timeout=PATIENCE)
-        return estimate.result() if estimate is not None and estimate.done() else size // BYTES_PER_TOKEN
+    async def finish_estimate(self, estimate: asyncio.Future[int] | int, size: int) -> int:
+        """Return the estimate, or one made from the size in bytes when counting takes too long."""
+        if isinstance(estimate, int):
+            return estimate
+        done, _ = await asyncio.wait({estimate}, timeout=PATIENCE)
+        return estimate.result() if done else size // BYTES_PER_TOKEN
 
     def log(self, plan: Plan, chat_body: bytes) -> None:
         """Write the log line of compat.md 3.4, later and unless all is spent."""
@@ -122,26 +129,23 @@ class Counting:
 
         def write() -> None:
             try:
-                counted = self._count(plan, chat_body)
+                counted = self._count_in_allowance(plan, chat_body)
             except Exception as error:
                 logger.warning("Failed to calculate token count: %s", error)
             else:
                 logger.info("Current token count: { input: %d, output: %d }", counted.input, counted.output)
 
-        self._put(self._within_allowance(write))
+        if self._is_quick(chat_body):
+            # Soon, not now: the request goes upstream first.
+            asyncio.get_running_loop().call_soon(write)
+        else:
+            self._put(write)
 
     def _may_begin(self) -> bool:
         return self._allowance.is_left() and self._jobs.qsize() < LONGEST_QUEUE
 
-    def _within_allowance(self, work: Callable[[], T]) -> Callable[[], T]:
-        def counted() -> T:
-            began = time.thread_time()
-            try:
-                return work()
-            finally:
-                self._allowance.spend(time.thread_time() - began + HAND_OVER)
-
-        return counted
+    def _is_quick(self, body: bytes) -> bool:
+        return len(body) * self._seconds_per_byte <= AT_ONCE
 
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Run `work` in the thread; one whose future was cancelled meanwhile is not begun."""
@@ -181,6 +185,15 @@ class Counting:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._closed:
             job()
+
+    def _count_in_allowance(self, plan: Plan, chat_body: bytes) -> TokenCount:
+        began = time.thread_time()
+        try:
+            return self._count(plan, chat_body)
+        finally:
+            spent = time.thread_time() - began
+            self._allowance.spend(spent + AROUND)
+            self._seconds_per_byte = spent / max(1, len(chat_body))
 
     def _count(self, plan: Plan, chat_body: bytes) -> TokenCount:
         model = plan.resolution.model

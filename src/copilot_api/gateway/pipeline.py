@@ -125,7 +125,7 @@ class Pipeline:
     async def _ask(
         self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts
     ) -> Whole | Streamed:
-        estimate = None
+        estimate: asyncio.Future[int] | int = 0
         if facts.stream and facts.dialect == "messages":
             estimate = self._counting.start_estimate(plan, facts, request.body)
         try:
@@ -133,16 +133,14 @@ class Pipeline:
             try:
                 stream_plan = None
                 if facts.stream:
-                    tokens = 0
-                    if facts.dialect == "messages":
-                        tokens = await self._counting.finish_estimate(estimate, len(request.body))
+                    tokens = await self._counting.finish_estimate(estimate, len(request.body))
                     stream_plan = plan.stream(self._settings, tokens)
                 return await make_answer(upstream, plan, self._engine.translation, stream_plan)
             except BaseException:
                 await upstream.aclose()
                 raise
         finally:
-            if estimate is not None:
+            if not isinstance(estimate, int):
                 estimate.cancel()
 
     async def _send(
