@@ -88,6 +88,7 @@ HEADERS = [
 class InstantRelay:
     """One piece and the end."""
 
+    native = None
     summary = None
 
     async def first(self) -> None:
