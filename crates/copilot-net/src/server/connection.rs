@@ -99,6 +99,7 @@ async fn http1(wire: Wire, link: &Arc<Link>, stage: &watch::Receiver<Stage>) {
                 // goes on as without.
                 Poll::Ready(Ok(())) if link.phase() == Phase::Flushing => continue,
                 Poll::Ready(Ok(())) => return Poll::Ready(End::Over),
+                Poll::Ready(Err(_)) if link.is_stopped() => return Poll::Ready(End::Stopped),
                 Poll::Ready(Err(_)) => return Poll::Ready(End::Cut),
                 Poll::Pending => {}
             }

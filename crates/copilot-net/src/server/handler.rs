@@ -65,7 +65,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
         let (mut head, body) = request.into_parts();
         let origin = Origin {
             exchange: Exchange::new(&self.link),
-            dialect: Dialect::of(head.uri.path()),
+            dialect: Dialect::of(head.uri.path().as_bytes()),
             is_head: head.method == Method::HEAD,
         };
         let state = match self.check(&mut head, &body) {

@@ -43,8 +43,8 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    pub(super) fn of(path: &str) -> Self {
-        if path.starts_with("/v1/messages") { Self::Messages } else { Self::OpenAi }
+    pub(super) fn of(target: &[u8]) -> Self {
+        if target.starts_with(b"/v1/messages") { Self::Messages } else { Self::OpenAi }
     }
 }
 

@@ -1,15 +1,13 @@
 //! Judges the framing of requests before hyper sees them.
 //!
-//! What hyper 1.12 would let pass and is refused here: lines that end in a bare line feed, also between
-//! requests; Content-Length together with Transfer-Encoding (hyper serves the latter and closes); one length
-//! several times; `Transfer-Encoding: gzip, chunked` and others that end in chunked, in one field or in
-//! several; no Host or two; blanks behind a chunk size. What both refuse is refused here too, since hyper's
-//! own answers have no body.
-
-use std::mem::MaybeUninit;
+//! What hyper 1.12 would serve and is refused here: lines that end in a bare line feed, also between requests;
+//! Content-Length together with Transfer-Encoding (hyper serves the latter and closes); one length several
+//! times; `Transfer-Encoding: gzip, chunked` and others that end in chunked, in one field or in several; no
+//! Host or two; a blank behind a chunk size. Names, values, target and version are hyper's to judge: it sees
+//! every head that passes, and [`own_answer`](Screen::own_answer) gives its bare refusal a body.
 
 use http::Uri;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{
     chunks::Chunks,
@@ -54,14 +52,21 @@ pub(super) struct Screen {
     header_limit: usize,
     /// Whether HTTP/2 may begin here.
     preface: bool,
-    /// Of the request whose body is read.
+    /// Of the last head.
     dialect: Dialect,
+    is_head: bool,
 }
 
 impl Screen {
     pub(super) fn new(header_limit: usize, h2c: bool) -> Self {
-        let dialect = Dialect::OpenAi;
-        Self { state: State::Head, searched: 0, header_limit, preface: h2c, dialect }
+        Self {
+            state: State::Head,
+            searched: 0,
+            header_limit,
+            preface: h2c,
+            dialect: Dialect::OpenAi,
+            is_head: false,
+        }
     }
 
     /// Whether a request is whole and the next one has not begun.
@@ -79,6 +84,19 @@ impl Screen {
         if self.is_whole() {
             self.state = State::Head;
         }
+    }
+
+    /// Returns what to answer in place of `answer`, which hyper wrote of itself.
+    pub(super) fn own_answer(&self, answer: &[u8]) -> Stop {
+        self.refused(match answer.get(9..12) {
+            Some(b"414") => Refusal::TargetTooLong,
+            Some(b"431") => Refusal::HeaderTooLarge,
+            _ => Refusal::Malformed("The request line or a field is malformed."),
+        })
+    }
+
+    fn refused(&self, refusal: Refusal) -> Stop {
+        Stop::Refused { refusal, dialect: self.dialect, is_head: self.is_head }
     }
 
     /// Returns how many of `bytes` belong to the current request. A head is passed whole or not at all: until
@@ -101,16 +119,17 @@ impl Screen {
                 }
                 length
             }
-            State::Chunked(chunks) => {
-                let refusal = Refusal::Malformed("The chunks of the body are malformed.");
-                let dialect = self.dialect;
-                let stop = Stop::Refused { refusal, dialect, is_head: false };
-                let length = chunks.follow(rest).ok_or(stop)?;
-                if chunks.is_over() {
-                    self.state = State::Whole;
+            State::Chunked(chunks) => match chunks.follow(rest) {
+                Some(length) => {
+                    if chunks.is_over() {
+                        self.state = State::Whole;
+                    }
+                    length
                 }
-                length
-            }
+                None => {
+                    return Err(self.refused(Refusal::Malformed("The chunks of the body are malformed.")));
+                }
+            },
             State::Head | State::Whole => 0,
         };
         Ok(passed)
@@ -127,57 +146,121 @@ impl Screen {
             }
             self.preface = false;
         }
-        // One blank line is left over from clients that end a body with it. Many would be parsed again and again.
-        if [&b"\n"[..], b"\r\n\n", b"\r\n\r\n"].iter().any(|blank| bytes.starts_with(blank)) {
-            return Err(Refusal::Malformed("There are blank lines before the request.").into());
-        }
-        if self.searched > 0 && !ends_between(bytes, self.searched) {
+        let is_new = self.searched == 0;
+        if !is_new && !ends_between(bytes, self.searched) {
             return self.incomplete(bytes);
         }
-        let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
-        let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(bytes, &mut fields) {
-            Ok(httparse::Status::Partial) => self.incomplete(bytes),
-            Ok(httparse::Status::Complete(length)) => {
-                let state = self.judge(&request, bytes.get(..length).unwrap_or_default());
-                self.state = state.map_err(|refusal| refused(refusal, &request))?;
-                self.dialect = Dialect::of(request.path.unwrap_or_default());
-                self.searched = 0;
-                Ok(Some(length))
+        (self.dialect, self.is_head) = (Dialect::OpenAi, false);
+        // One blank line is left over from clients that end a body with it.
+        let blank = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+        let mut head = Head { rest: bytes.get(blank..).unwrap_or_default(), line: 0, ..Head::default() };
+        let judged = head.read();
+        (self.dialect, self.is_head) = (Dialect::of(head.target), head.method == b"HEAD");
+        if !judged.map_err(|refusal| self.refused(refusal))? {
+            // What is no HTTP at all need not wait for the end of a head that never comes.
+            if is_new && matches!(httparse::Request::new(&mut []).parse(bytes), Err(error) if is_early(error))
+            {
+                return Err(self.refused(Refusal::Malformed("The request line is malformed.")));
             }
-            Err(error) => Err(refused(malformed(error), &request)),
+            return self.incomplete(bytes);
         }
+        let length = bytes.len() - head.rest.len();
+        let judged = if length > self.header_limit { Err(Refusal::HeaderTooLarge) } else { head.framing() };
+        self.state = judged.map_err(|refusal| self.refused(refusal))?;
+        self.searched = 0;
+        Ok(Some(length))
     }
 
     fn incomplete(&mut self, bytes: &[u8]) -> Result<Option<usize>, Stop> {
         self.searched = bytes.len();
         if bytes.len() > self.header_limit {
-            return Err(Refusal::HeaderTooLarge.into());
+            return Err(self.refused(Refusal::HeaderTooLarge));
         }
         Ok(None)
     }
+}
 
-    fn judge(&self, request: &httparse::Request<'_, '_>, head: &[u8]) -> Result<State, Refusal> {
-        if head.len() > self.header_limit {
-            return Err(Refusal::HeaderTooLarge);
+/// What matters of a head.
+#[derive(Default)]
+struct Head<'a> {
+    rest: &'a [u8],
+    /// Lines that were read.
+    line: usize,
+    method: &'a [u8],
+    target: &'a [u8],
+    is_http_10: bool,
+    length: Option<u64>,
+    is_chunked: bool,
+    host: Option<&'a [u8]>,
+}
+
+impl<'a> Head<'a> {
+    /// Reads the lines, and returns whether the last one was among them.
+    fn read(&mut self) -> Result<bool, Refusal> {
+        while let Some(end) = memchr(b'\n', self.rest) {
+            let (line, behind) = self.rest.split_at(end);
+            let Some((b'\r', line)) = line.split_last() else {
+                return Err(Refusal::Malformed("A line of the header section ends in a bare line feed."));
+            };
+            self.rest = behind.get(1..).unwrap_or_default();
+            match (self.line, line) {
+                (0, []) => return Err(Refusal::Malformed("There are blank lines before the request.")),
+                (0, line) => self.request_line(line),
+                (_, []) => return Ok(true),
+                (line, _) if line > FIELDS => return Err(Refusal::HeaderTooLarge),
+                (_, line) => self.field(line)?,
+            }
+            self.line += 1;
         }
-        let bare = |end: usize| end.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r');
-        if memchr_iter(b'\n', head).any(bare) {
-            return Err(Refusal::Malformed("A line of the header section ends without a carriage return."));
+        Ok(false)
+    }
+
+    fn request_line(&mut self, line: &'a [u8]) {
+        let (method, behind) = memchr(b' ', line).map_or((line, &b""[..]), |end| line.split_at(end));
+        let (target, version) = memrchr(b' ', behind).map_or((behind, &b""[..]), |end| behind.split_at(end));
+        self.method = method;
+        self.target = target.strip_prefix(b" ").unwrap_or(target);
+        self.is_http_10 = version == b" HTTP/1.0";
+    }
+
+    fn field(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
+        // The colon's place tells nearly all other names apart without reading them. A name with a blank before
+        // its colon is none of these, and hyper refuses it.
+        if let Some(value) = value(line, b"host") {
+            if self.host.replace(value).is_some() {
+                return Err(Refusal::Malformed("There is more than one Host field."));
+            }
+        } else if let Some(value) = value(line, b"content-length") {
+            let length = digits(value).ok_or(Refusal::Malformed("The Content-Length is not a length."))?;
+            if self.length.replace(length).is_some() {
+                return Err(Refusal::Malformed("There is more than one Content-Length."));
+            }
+        } else if let Some(value) = value(line, b"transfer-encoding") {
+            if self.is_http_10 || self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Refusal::Malformed("The Transfer-Encoding is other than chunked."));
+            }
+            self.is_chunked = true;
         }
-        let is_http_10 = request.version == Some(0);
-        let framing = Framing::of(request.headers, is_http_10)?;
-        let host = match (framing.host, framing.hosts) {
-            (host, 1) => host,
-            (_, 0) if is_http_10 => None,
-            (_, 0) => return Err(Refusal::Malformed("The Host field is missing.")),
-            _ => return Err(Refusal::Malformed("There is more than one Host field.")),
-        };
-        if request.method == Some("CONNECT") {
+        Ok(())
+    }
+
+    fn framing(&self) -> Result<State, Refusal> {
+        if self.is_chunked && self.length.is_some() {
+            return Err(Refusal::Malformed("There are both Content-Length and Transfer-Encoding."));
+        }
+        if self.host.is_none() && !self.is_http_10 {
+            return Err(Refusal::Malformed("The Host field is missing."));
+        }
+        if self.method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
-        check_target(request.path.unwrap_or_default(), host)?;
-        Ok(match (framing.chunked, framing.length) {
+        if self.target.len() > TARGET {
+            return Err(Refusal::TargetTooLong);
+        }
+        if !self.target.starts_with(b"/") {
+            check_url(self.target, self.host)?;
+        }
+        Ok(match (self.is_chunked, self.length) {
             (true, _) => State::Chunked(Chunks::new()),
             (false, Some(length)) if length > 0 => State::Sized(length),
             _ => State::Whole,
@@ -185,47 +268,19 @@ impl Screen {
     }
 }
 
-/// What the fields of a head say about its body and host.
-#[derive(Default)]
-struct Framing<'a> {
-    length: Option<u64>,
-    chunked: bool,
-    host: Option<&'a [u8]>,
-    hosts: usize,
+/// Returns the value of a field of this name, which is in lower case.
+fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (found, behind) = line.split_at_checked(name.len())?;
+    let value = behind.strip_prefix(b":")?;
+    found.eq_ignore_ascii_case(name).then(|| trimmed(value))
 }
 
-impl<'a> Framing<'a> {
-    fn of(fields: &[httparse::Header<'a>], is_http_10: bool) -> Result<Self, Refusal> {
-        let mut framing = Self::default();
-        for field in fields {
-            // The length tells most other names apart without reading them.
-            match field.name.len() {
-                4 if field.name.eq_ignore_ascii_case("host") => {
-                    framing.hosts += 1;
-                    framing.host = Some(field.value);
-                }
-                14 if field.name.eq_ignore_ascii_case("content-length") => {
-                    let length = digits(field.value)
-                        .ok_or(Refusal::Malformed("The Content-Length is not a length."))?;
-                    if framing.length.replace(length).is_some() {
-                        return Err(Refusal::Malformed("There is more than one Content-Length."));
-                    }
-                }
-                17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    let only = !framing.chunked && field.value.eq_ignore_ascii_case(b"chunked");
-                    if is_http_10 || !only {
-                        return Err(Refusal::Malformed("The Transfer-Encoding is other than chunked."));
-                    }
-                    framing.chunked = true;
-                }
-                _ => {}
-            }
-        }
-        if framing.chunked && framing.length.is_some() {
-            return Err(Refusal::Malformed("There are both Content-Length and Transfer-Encoding."));
-        }
-        Ok(framing)
+/// Without the blanks that may stand around a value, and no other white space.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
     }
+    value
 }
 
 fn digits(value: &[u8]) -> Option<u64> {
@@ -238,28 +293,22 @@ fn digits(value: &[u8]) -> Option<u64> {
     })
 }
 
-/// What hyper would refuse without a body is refused here, and an absolute target for another host than Host.
-fn check_target(target: &str, host: Option<&[u8]>) -> Result<(), Refusal> {
-    if target.len() > TARGET {
-        return Err(Refusal::TargetTooLong);
-    }
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/_.-~%?&=:@+,;*!$'()".contains(byte);
-    if target.starts_with('/') && target.as_bytes().iter().all(plain) {
+/// A target that is no path has to be a URL of the host that Host names, or `*`.
+fn check_url(target: &[u8], host: Option<&[u8]>) -> Result<(), Refusal> {
+    if target == b"*" {
         return Ok(());
     }
-    let uri: Uri = target.parse().map_err(|_| Refusal::Malformed("The address is malformed."))?;
-    if !target.starts_with('/') && target != "*" && uri.scheme().is_none() {
-        return Err(Refusal::Malformed("The address is neither a path nor a URL."));
-    }
-    match (uri.authority(), host) {
-        (Some(authority), Some(host)) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host) => {
+    let uri = Uri::try_from(target).map_err(|_| Refusal::Malformed("The address is malformed."))?;
+    match (uri.scheme(), uri.authority(), host) {
+        (None, ..) | (_, None, _) => Err(Refusal::Malformed("The address is neither a path nor a URL.")),
+        (_, Some(authority), Some(host)) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host) => {
             Err(Refusal::Malformed("The address and the Host field name different hosts."))
         }
         _ => Ok(()),
     }
 }
 
-/// Whether a head ends in `bytes` behind those that were searched.
+/// Whether a head may end in `bytes` behind those that were searched.
 fn ends_between(bytes: &[u8], searched: usize) -> bool {
     let behind = bytes.get(searched.saturating_sub(3)..).unwrap_or_default();
     memchr_iter(b'\n', behind).any(|end| {
@@ -268,23 +317,10 @@ fn ends_between(bytes: &[u8], searched: usize) -> bool {
     })
 }
 
-fn malformed(error: httparse::Error) -> Refusal {
-    Refusal::Malformed(match error {
-        httparse::Error::TooManyHeaders => return Refusal::HeaderTooLarge,
-        httparse::Error::HeaderName => "The name of a field is malformed.",
-        httparse::Error::HeaderValue => "The value of a field is malformed.",
-        httparse::Error::Version => "The version of HTTP is not served.",
-        httparse::Error::NewLine => "A line of the header section is malformed.",
-        httparse::Error::Token | httparse::Error::Status => "The request line is malformed.",
-    })
-}
-
-fn refused(refusal: Refusal, request: &httparse::Request<'_, '_>) -> Stop {
-    Stop::Refused {
-        refusal,
-        dialect: Dialect::of(request.path.unwrap_or_default()),
-        is_head: request.method == Some("HEAD"),
-    }
+/// Whether the first bytes of a head show that it is none.
+fn is_early(error: httparse::Error) -> bool {
+    // Without room for fields, the first one is too many.
+    !matches!(error, httparse::Error::TooManyHeaders)
 }
 
 #[cfg(test)]
@@ -327,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_head_in_one_piece_has_the_same_limit() {
-        let head = |size| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(size - 32));
+        let head = |size: usize| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(size - 32));
         assert_eq!(screen().admit(head(1024).as_bytes()), Ok(1024));
         assert!(screen().admit(head(1025).as_bytes()).is_err());
     }

@@ -114,6 +114,17 @@ impl Wire {
         }
     }
 
+    /// Whether hyper writes `answer` of itself, because it cannot read a head: the driver will answer instead.
+    fn replaces(&mut self, answer: &[u8]) -> bool {
+        if self.link.phase() != Phase::Busy || self.link.active() > 0 {
+            return false;
+        }
+        let Some(screen) = &self.screen else { return false };
+        self.stop = Some(screen.own_answer(answer));
+        self.link.stop(true);
+        true
+    }
+
     /// Gives hyper what it may have of the held bytes.
     fn replay(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let length = self.passed.min(buffer.remaining());
@@ -147,7 +158,11 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write(cx, bytes)
+        let wire = self.get_mut();
+        if wire.replaces(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut wire.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -155,7 +170,11 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, slices)
+        let wire = self.get_mut();
+        if wire.replaces(slices.first().map_or(&[], |slice| slice)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        Pin::new(&mut wire.socket).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -180,6 +199,8 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+        let wire = self.get_mut();
+        // The driver has still something to say.
+        if wire.stop.is_some() { Poll::Ready(Ok(())) } else { Pin::new(&mut wire.socket).poll_shutdown(cx) }
     }
 }
