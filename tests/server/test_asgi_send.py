@@ -172,7 +172,7 @@ def test_headers_are_exact(served: ServedApp) -> None:
 
 
 def test_large_and_many_headers(served: ServedApp) -> None:
-    given = [(f"x-{number}", str(number) * 40) for number in range(90)] + [("x-large", "v" * 2000)]
+    given = [(f"x-{number}", str(number) * 20) for number in range(60)] + [("x-large", "v" * 2000)]
     response = served.ask(play(tag(), *send(start(200, given), body("ok"))))
     assert sorted(of_app(response)) == sorted(given)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 
 import pytest
 
@@ -34,6 +33,6 @@ def server_arguments(server: str) -> tuple[str, ...]:
     """What `copilot-api start` is told to use a server; builds that know uvicorn only have no such option."""
     from copilot_api.settings import Settings
 
-    if any(option.name == "server" for option in fields(Settings)):
+    if "server" in Settings.__annotations__:
         return ("--server", server)
     return ()
