@@ -3,7 +3,8 @@
 //! ```text
 //! load upstream [--port 0] [--chunks 500] [--interval-us 0] [--chunk-bytes 48] [--batch 1] [--seconds 900]
 //! load streams  --url URL --dialect chat|messages --connections C --streams N --body-file F
-//!               [--path P] [--ramp-ms 0] [--timeout 120] [--interval-us I --chunks N [--slack-ms 100]]
+//!               [--path P] [--ramp-ms 0] [--seconds S] [--timeout 120]
+//!               [--interval-us I --chunks N [--slack-ms 100]]
 //! load requests --url URL --path P --connections C (--seconds S | --count N) [--body-file F] [--rate R]
 //!               [--timeout 600]
 //! ```

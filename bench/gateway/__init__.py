@@ -1,0 +1,1 @@
+"""Gateways side by side under one load: ``python -m bench.gateway``, or ``make bench-gateway``."""
