@@ -26,7 +26,7 @@ ADDRESSES = {
 }
 
 
-def _call(what: str, command: list[str], cwd: Path, **environment: str) -> str:
+def call(what: str, command: list[str], cwd: Path, **environment: str) -> str:
     """Run an installer. Returns what it printed."""
     try:
         done = subprocess.run(
@@ -58,7 +58,7 @@ def _npm() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(PEERS / name, folder / name)
-    _call("copilot-api and bun from npm", ["npm", "ci"], folder)
+    call("copilot-api and bun from npm", ["npm", "ci"], folder)
     stamp.write_bytes(lock)
     return folder
 
@@ -105,11 +105,11 @@ def nginx() -> str:
         raise Unavailable("nginx is not installed, and this is no Debian to get it from")
     folder = CACHE / "nginx"
     folder.mkdir(parents=True, exist_ok=True)
-    _call("nginx from Debian", ["apt-get", "download", "nginx"], folder)
+    call("nginx from Debian", ["apt-get", "download", "nginx"], folder)
     for package in folder.glob("nginx_*.deb"):
-        _call("nginx from Debian", ["dpkg-deb", "-x", str(package), "."], folder)
+        call("nginx from Debian", ["dpkg-deb", "-x", str(package), "."], folder)
     program = folder / "usr/sbin/nginx"
-    _call("nginx from Debian", [str(program), "-v"], folder)
+    call("nginx from Debian", [str(program), "-v"], folder)
     return str(program)
 
 
@@ -122,7 +122,7 @@ def litellm() -> str:
         venv.create(folder, with_pip=True, clear=True)
         pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # The project's own constraints are none of LiteLLM's.
-        _call("LiteLLM from PyPI", [*pip, "-r", str(PEERS / "litellm.txt")], CACHE, PIP_CONSTRAINT="")
+        call("LiteLLM from PyPI", [*pip, "-r", str(PEERS / "litellm.txt")], CACHE, PIP_CONSTRAINT="")
         stamp.write_bytes(wanted)
     return str(folder / "bin/litellm")
 

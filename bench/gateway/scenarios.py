@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Bench:
     tool: Path
     bodies: dict[str, Path]
     quick: bool
+    attach: Callable[[int], AbstractContextManager[None]] | None = None
+    """Entered with the target's process id while a load is measured: where a profiler goes."""
 
     def seconds(self, full: float, quick: float) -> float:
         """Return how long to measure."""
@@ -50,7 +53,8 @@ def _measured(bench: Bench, pid: int, above: Upstream, act: Callable[[], Loaded]
     """Watch a target while a load runs. Returns what the generator said, and what the watching gave."""
     is_target = pid != above.pid
     before = tick_seconds(above.pid)
-    with Watch(pid, 0.05 if bench.quick else 0.1) as watch:
+    attached = bench.attach(pid) if bench.attach else nullcontext()
+    with attached, Watch(pid, 0.05 if bench.quick else 0.1) as watch:
         began = time.perf_counter()
         loaded = act()
         wall = time.perf_counter() - began
@@ -174,7 +178,7 @@ def _unpaced(bench: Bench, target: Target, scenario: Scenario) -> Figures:
 
     shape = _shape(bench, scenario)
     with upstream(bench.tool, shape) as above, running(target, above, bench.bodies) as live:
-        go(bench.seconds(1.0, 0.5))
+        go(bench.seconds(1.0, 0.5) * target.warming)
         loaded, figures = _measured(bench, live.pid, above, lambda: go(seconds))
     found = loaded.figures
     figures |= {
@@ -241,7 +245,7 @@ def _unpaced_scenario(name: str, title: str, dialect: str, **options: Any) -> Sc
     return scenario
 
 
-_UNPACED = {"chunks": 1600, "quick_chunks": 800, "batch": 16, "seconds": 4.0}
+_UNPACED = {"chunks": 1600, "quick_chunks": 800, "batch": 4, "seconds": 4.0}
 
 SCENARIOS = {
     scenario.name: scenario
