@@ -100,7 +100,10 @@ def generate(tool: Path, kind: str, url: str, path: str, body: Path, **options: 
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     before = os.times()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError("the load generator did not end") from None
     after = os.times()
     if not done.stdout.strip():
         raise RuntimeError(f"the load generator gave up: {done.stderr.strip()[:300]}")

@@ -49,13 +49,25 @@ HEAD = """
 <!-- Written by python -m bench.gateway; do not edit. Own words go into bench/gateway/notes.md. -->
 
 {when}, commit {commit}, {kind}. {cores} cores ({processor}), {memory}, {system}, kernel {kernel}; the
-target, the pretend upstream and the load generator share the cores.
+target, the pretend upstream and the load generator share the cores. {quiet}
 """
+LOUD = 0.2
+"""Cores that something else took while a figure was made: more is worth a word."""
 
 
 def _head(record: dict[str, Any]) -> str:
     kind = "quick, for a look only" if record["quick"] else f"medians of {record['rounds']} rounds"
-    return HEAD.format(kind=kind, when=record["when"], commit=record["commit"], **record["machine"])
+    return HEAD.format(
+        kind=kind, quiet=_quiet(record), when=record["when"], commit=record["commit"], **record["machine"]
+    )
+
+
+def _quiet(record: dict[str, Any]) -> str:
+    shares = [run["figures"]["others_cores"] for run in record["runs"] if "others_cores" in run["figures"]]
+    loud = sum(share > LOUD for share in shares)
+    if not loud:
+        return "Nothing else took part of them worth a word."
+    return f"**In {loud} of {len(shares)} runs something else took more than {LOUD:g} cores.**"
 
 
 def _number(value: float | None, unit: str = "") -> str:
@@ -70,7 +82,7 @@ def _verdicts(found: Medians) -> str:
     lines = [
         "## What issue 4 asks",
         "",
-        "| work | asked of ours | ours | | figures of ours |",
+        "| work | asked of ours | ours | | figures of ours (rounds) |",
         "| --- | --- | --- | --- | --- |",
     ]
     met = judged = 0
@@ -91,6 +103,9 @@ def _verdict(row: Row, goals: list[Goal], found: Medians) -> str:
     states = [words[goal.met] for goal in goals]
     state = states[0] if len(set(states)) == 1 else ", ".join(states)
     figure = _number(found.get(row.scenario, OURS, row.metric), row.unit)
+    least, most = (found.get(row.scenario, OURS, f"{row.metric} {end}") for end in ("least", "most"))
+    if least != most:
+        figure += f" ({_number(least)} to {_number(most)})"
     return f"| {row.title} | {asked} | {measured} | {state} | {figure} |"
 
 

@@ -49,6 +49,7 @@ def _reduce(rounds: list[Figures]) -> Figures:
         values = [figures[name] for figures in rounds if isinstance(figures.get(name), int | float)]
         if values:
             reduced[name] = max(values) if name == "errors" else statistics.median(values)
+            reduced[f"{name} least"], reduced[f"{name} most"] = min(values), max(values)
     return reduced
 
 
