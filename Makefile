@@ -34,7 +34,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-python test-clients lint lint-python lint-rust fmt build build-native \
-	bench fuzz lock docs clean
+	bench bench-gateway fuzz lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +95,12 @@ build-native: $(NATIVE) ## Build the native module into the virtual environment
 bench: $(NATIVE) ## Run the benchmarks: make bench PROFILE=release ONLY=tokenizer
 	$(PY) tools/run_benches.py $(ONLY)
 
+bench-gateway: ## Measure it beside nginx, 0.7.0 and LiteLLM: make bench-gateway ARGS="--quick --only small"
+	@test "$$(ls -t $(STAMPS)/native-* 2>/dev/null | head -1)" = $(STAMPS)/native-release || \
+		rm -f $(STAMPS)/native-release
+	$(MAKE) build-native PROFILE=release
+	$(PY) -m bench.gateway $(if $(filter-out start,$(ARGS)),$(ARGS))
+
 fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
 	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
 
@@ -106,6 +112,7 @@ lock: ## Write constraints.txt and the npm lock anew from the newest allowed ver
 
 clean: ## Remove everything that was built
 	rm -rf target fuzz/target dist $(VENV) tests/clients/node_modules src/copilot_api/_native*.so src/copilot_api/_native*.pyd
+	rm -rf bench/.cache bench/load/target
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # ---------------------------------------------------------------------------------------- what they need

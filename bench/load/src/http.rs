@@ -1,5 +1,6 @@
 //! As much of HTTP/1.1 as both ends need, on bare sockets so that nothing is hidden or buffered twice.
 
+use std::fmt::Write;
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
 
@@ -77,7 +78,11 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> Result<bool> {
-        self.buffer.reserve(PIECE);
+        self.fill_up_to(PIECE).await
+    }
+
+    async fn fill_up_to(&mut self, room: usize) -> Result<bool> {
+        self.buffer.reserve(room);
         Ok(self.socket.read_buf(&mut self.buffer).await? > 0)
     }
 
@@ -101,6 +106,23 @@ impl Wire {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(ErrorKind::UnexpectedEof.into()) };
             }
         }
+    }
+
+    /// Read a whole body and show it to `see`, without a copy where its length was said.
+    pub(crate) async fn whole<T>(&mut self, framing: Framing, see: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let Framing::Length(length) = framing else {
+            let mut body = Vec::new();
+            self.body(framing, |piece| body.extend_from_slice(piece)).await?;
+            return Ok(see(&body));
+        };
+        while self.buffer.len() < length {
+            if !self.fill_up_to(PIECE.max(length - self.buffer.len())).await? {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let seen = see(self.buffer.get(..length).unwrap_or_default());
+        self.buffer.advance(length);
+        Ok(seen)
     }
 
     /// Read a body to its end and hand each piece on as it comes.
@@ -170,7 +192,8 @@ pub(crate) fn request(address: SocketAddr, path: &str, body: Option<&[u8]>) -> V
          anthropic-version: 2023-06-01\r\n"
     );
     if let Some(body) = body {
-        head += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        let length = body.len();
+        let _ = write!(head, "content-type: application/json\r\ncontent-length: {length}\r\n");
     }
     let mut bytes = (head + "\r\n").into_bytes();
     bytes.extend_from_slice(body.unwrap_or_default());

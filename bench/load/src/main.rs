@@ -1,19 +1,25 @@
-//! Pretend upstream and load generator for `bench/streaming.py`. Speaks to this machine only.
+//! Pretend upstream and load generator of the benchmarks. Speaks to this machine only.
 //!
 //! ```text
 //! load upstream [--port 0] [--chunks 500] [--interval-us 0] [--chunk-bytes 48] [--batch 1] [--seconds 900]
 //! load streams  --url URL --dialect chat|messages --connections C --streams N --body-file F
-//!               [--path P] [--timeout 120]
+//!               [--path P] [--ramp-ms 0] [--seconds S] [--timeout 120]
+//!               [--interval-us I --chunks N [--slack-ms 100]]
 //! load requests --url URL --path P --connections C (--seconds S | --count N) [--body-file F] [--rate R]
 //!               [--timeout 600]
 //! ```
 //!
 //! `streams` and `requests` print one JSON object and exit with 1 when anything was wrong. All times in it are
-//! milliseconds. Each process uses one thread, so that the gateway keeps what CPUs are left.
+//! milliseconds. Each process uses one thread, so that the gateway keeps what CPUs are left. A body with the word
+//! `asker-0000000000` gets a number in each request, and each answer must carry the number of its own request.
 
+mod answers;
 mod arguments;
+mod asker;
+mod catalogue;
 mod frames;
 mod http;
+mod judge;
 mod measure;
 mod requests;
 mod streams;

@@ -11,7 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Outcome;
+use crate::answers;
 use crate::arguments::Arguments;
+use crate::asker::{self, Place};
+use crate::frames::{self, Mark};
 use crate::http::{self, Framing, Wire};
 use crate::measure::{self, Histogram};
 
@@ -20,6 +23,10 @@ const LONGEST: u64 = 600;
 pub(crate) struct Options {
     address: SocketAddr,
     request: Vec<u8>,
+    place: Place,
+    /// Whether answers must have the text of a model in them.
+    answered: bool,
+    model: String,
     connections: usize,
     count: u64,
     seconds: f64,
@@ -43,9 +50,13 @@ impl Options {
         }
         #[expect(clippy::cast_precision_loss, reason = "ten minutes")]
         let longest = LONGEST as f64;
+        let request = http::request(address, &path, body.as_deref());
         Ok(Self {
             address,
-            request: http::request(address, &path, body.as_deref()),
+            place: Place::find(&request),
+            answered: body.is_some() && !path.ends_with("/embeddings"),
+            model: asker::Reader::new().model(&request).to_owned(),
+            request,
             connections: arguments.count("connections")?,
             count: count.unwrap_or(u64::MAX),
             seconds: seconds.unwrap_or(longest).clamp(0.0, longest),
@@ -57,6 +68,7 @@ impl Options {
 
 struct Sum {
     good: u64,
+    exact: u64,
     bad: u64,
     reasons: Vec<String>,
     bytes: u64,
@@ -82,6 +94,7 @@ pub(crate) async fn run(options: Options) -> Outcome<bool> {
     let began = measure::now();
     let sum = Sum {
         good: 0,
+        exact: 0,
         bad: 0,
         reasons: Vec::new(),
         bytes: 0,
@@ -105,6 +118,7 @@ pub(crate) async fn run(options: Options) -> Outcome<bool> {
         "{}",
         json!({
             "requests": sum.good,
+            "exact": sum.exact,
             "failed": sum.bad,
             "reasons": sum.reasons,
             "bytes": sum.bytes,
@@ -122,6 +136,7 @@ impl Load {
         let options = &self.options;
         let end = self.began + Duration::from_secs_f64(options.seconds);
         let mut wire = Some(wire);
+        let mut request = options.request.clone();
         let mut body = Vec::new();
         loop {
             let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
@@ -139,12 +154,14 @@ impl Load {
             if ticket >= options.count || Instant::now() >= end {
                 return;
             }
+            let asker = options.place.write(&mut request, ticket + 1);
             let began = measure::now();
-            let answer = ask(options, &mut wire, &mut body).await;
+            let answer = ask(options.address, &request, &mut wire, &mut body).await;
             let took = measure::now() - began;
             if answer.as_ref().map_or(true, |close| *close) {
                 wire = None;
             }
+            let answer = answer.and_then(|_| options.judge(&body, asker));
             let failed = answer.is_err();
             self.note(answer, took, lag, body.len());
             if failed {
@@ -159,8 +176,9 @@ impl Load {
     fn note(&self, answer: Outcome<bool>, took: u64, lag: Option<Duration>, size: usize) {
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Ok(_) => {
+            Ok(exact) => {
                 sum.good += 1;
+                sum.exact += u64::from(exact);
                 sum.bytes += size as u64;
                 sum.latencies.add(took);
             }
@@ -177,20 +195,48 @@ impl Load {
     }
 }
 
-/// Ask once; the body must be whole and JSON. Returns whether the connection is used up.
-async fn ask(options: &Options, wire: &mut Option<Wire>, body: &mut Vec<u8>) -> Outcome<bool> {
+impl Options {
+    /// The body must be whole and JSON, and carry the text that the upstream gave to this request. Returns whether
+    /// it is the upstream's answer to the byte.
+    fn judge(&self, body: &[u8], asker: u64) -> Outcome<bool> {
+        let mut found: Option<Mark> = None;
+        let mut marks = 0;
+        if self.answered {
+            frames::read(body, |mark| {
+                found = Some(mark);
+                marks += 1;
+            })?;
+            if marks != 1 || found.is_none_or(|mark| mark.asker != asker) {
+                return Err(format!("{marks} texts, not the one of request {asker}").into());
+            }
+        }
+        if found.is_some_and(|mark| answers::completion(&self.model, mark).as_bytes() == body) {
+            return Ok(true);
+        }
+        serde_json::from_slice::<IgnoredAny>(body)
+            .map_err(|error| format!("the body is not JSON: {error}"))?;
+        Ok(false)
+    }
+}
+
+/// Ask once and read the whole answer. Returns whether the connection is used up.
+async fn ask(
+    address: SocketAddr,
+    request: &[u8],
+    wire: &mut Option<Wire>,
+    body: &mut Vec<u8>,
+) -> Outcome<bool> {
     let wire = match wire {
         Some(wire) => wire,
-        None => wire.insert(Wire::connect(options.address).await?),
+        None => wire.insert(Wire::connect(address).await?),
     };
     body.clear();
-    wire.send(&options.request).await?;
+    wire.send(request).await?;
     let head = wire.head(Framing::UntilClose).await?.ok_or("closed without an answer")?;
     wire.body(head.framing, |piece| body.extend_from_slice(piece)).await?;
     if head.status() != 200 {
         body.truncate(300);
         return Err(format!("{}: {}", head.first, String::from_utf8_lossy(body)).into());
     }
-    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     Ok(head.close)
 }

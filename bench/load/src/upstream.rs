@@ -1,22 +1,21 @@
 //! A pretend GitHub and Copilot, as fast as one thread goes. It believes everything it is told.
 
-use std::borrow::Cow;
 use std::io::Result;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use crate::answers::{self, ChunkTemplate};
 use crate::arguments::Arguments;
+use crate::asker;
+use crate::catalogue::models;
 use crate::frames::{self, Mark};
 use crate::http::{Framing, Wire};
 use crate::{Outcome, measure};
-
-const CREATED: u64 = 1_795_390_000;
 
 /// How a streamed answer looks.
 #[derive(Clone, Copy)]
@@ -55,6 +54,7 @@ struct Upstream {
     requests: AtomicU64,
     connections: AtomicU64,
     ids: AtomicU64,
+    reader: asker::Reader,
 }
 
 /// Print where it listens, then answer until its time is over.
@@ -69,6 +69,7 @@ pub(crate) async fn serve(options: Options) -> Outcome<()> {
         requests: AtomicU64::new(0),
         connections: AtomicU64::new(0),
         ids: AtomicU64::new(0),
+        reader: asker::Reader::new(),
     }));
     let accepting = async {
         loop {
@@ -81,64 +82,76 @@ pub(crate) async fn serve(options: Options) -> Outcome<()> {
     tokio::time::timeout(options.life, accepting).await.unwrap_or(Ok(()))
 }
 
-#[derive(Deserialize, Default)]
-struct Asked<'a> {
-    #[serde(default)]
+/// What the upstream reads out of a body.
+struct Asked {
     stream: bool,
-    #[serde(borrow, default)]
-    model: Cow<'a, str>,
+    model: String,
+    asker: u64,
 }
 
 impl Upstream {
     async fn converse(&self, socket: TcpStream) -> Result<()> {
         let mut wire = Wire::new(socket)?;
-        let mut body = Vec::new();
+        let mut out = Vec::new();
         while let Some(head) = wire.head(Framing::Length(0)).await? {
-            body.clear();
-            wire.body(head.framing, |piece| body.extend_from_slice(piece)).await?;
             self.requests.fetch_add(1, Ordering::Relaxed);
             let mut words = head.first.split(' ');
             let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            let answer = match (method, path) {
-                ("POST", "/chat/completions") => {
-                    let asked: Asked = serde_json::from_slice(&body).unwrap_or_default();
-                    if asked.stream {
-                        self.stream(&mut wire, &asked.model).await?;
-                        None
-                    } else {
-                        Some(completion(&asked.model, &self.id()))
-                    }
+            if let ("POST", "/chat/completions" | "/v1/chat/completions") = (method, path) {
+                let asked = wire.whole(head.framing, |body| self.asked(body)).await?;
+                if asked.stream {
+                    self.stream(&mut wire, &asked).await?;
+                } else {
+                    self.complete(&mut wire, &asked, &mut out).await?;
                 }
-                ("POST", "/embeddings") => Some(embeddings(&body)),
-                ("GET", "/models") => Some(json!({"object": "list", "data": models()})),
-                ("GET", "/copilot_internal/v2/token") => Some(self.token()),
-                ("GET", "/user") => Some(json!({"login": "octocat-pretended", "id": 1, "type": "User"})),
-                ("POST", "/shape") => self.reshape(query),
-                ("GET", "/stats") => Some(json!({
-                    "requests": self.requests.load(Ordering::Relaxed),
-                    "connections": self.connections.load(Ordering::Relaxed),
-                })),
-                _ => {
-                    let refusal = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-                    wire.send(refusal).await?;
-                    None
-                }
-            };
-            if let Some(answer) = answer {
-                let answer = answer.to_string();
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n\
-                     content-length: {}\r\n\r\n",
-                    answer.len()
-                );
-                wire.send((head + &answer).as_bytes()).await?;
+            } else {
+                let answer = wire.whole(head.framing, |body| self.other(method, path, query, body)).await?;
+                wire.send(&answer).await?;
             }
             if head.close {
                 break;
             }
         }
         Ok(())
+    }
+
+    fn asked(&self, body: &[u8]) -> Asked {
+        Asked {
+            stream: self.reader.streams(body),
+            model: self.reader.model(body).to_owned(),
+            asker: self.reader.asker(body),
+        }
+    }
+
+    fn other(&self, method: &str, path: &str, query: &str, body: &[u8]) -> Vec<u8> {
+        let answer = match (method, path) {
+            ("POST", "/embeddings" | "/v1/embeddings") => Some(embeddings(body)),
+            ("GET", "/models" | "/v1/models") => Some(json!({"object": "list", "data": models()})),
+            ("GET", "/copilot_internal/v2/token") => Some(self.token()),
+            ("GET", "/user") => Some(json!({"login": "octocat-pretended", "id": 1, "type": "User"})),
+            ("POST", "/shape") => self.reshape(query),
+            ("GET", "/stats") => Some(json!({
+                "requests": self.requests.load(Ordering::Relaxed),
+                "connections": self.connections.load(Ordering::Relaxed),
+            })),
+            // 0.7.0 asks a third host for the newest editor.
+            ("GET", "/PKGBUILD") => Some(json!("pkgver=1.104.3")),
+            _ => None,
+        };
+        let Some(answer) = answer else {
+            return b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec();
+        };
+        let mut out = Vec::new();
+        answers::whole(&mut out, &answer.to_string());
+        out
+    }
+
+    async fn complete(&self, wire: &mut Wire, asked: &Asked, out: &mut Vec<u8>) -> Result<()> {
+        let mark = Mark { sequence: 0, total: 1, nanoseconds: measure::now(), asker: asked.asker };
+        out.clear();
+        answers::whole(out, &answers::completion(&asked.model, mark));
+        wire.send(out).await
     }
 
     fn id(&self) -> String {
@@ -180,29 +193,11 @@ impl Upstream {
         })
     }
 
-    async fn stream(&self, wire: &mut Wire, model: &str) -> Result<()> {
+    async fn stream(&self, wire: &mut Wire, asked: &Asked) -> Result<()> {
         let shape = self.shape();
-        let id = self.id();
-        let mut out = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-                        transfer-encoding: chunked\r\n\r\n"
-            .to_vec();
-        let tail = format!(
-            "\"index\":0,\"logprobs\":null}}],\"created\":{CREATED},\"id\":\"{id}\",\"model\":{},\
-             \"object\":\"chat.completion.chunk\",\"system_fingerprint\":\"fp_0000000000\",\"usage\":",
-            Value::from(model)
-        );
-        let choice = "data: {\"choices\":[{\"content_filter_results\":{},\"delta\":";
-        let open = "\"finish_reason\":null,";
-        chunk(
-            &mut out,
-            &[
-                choice,
-                "{\"content\":\"\",\"refusal\":null,\"role\":\"assistant\"},",
-                open,
-                &tail,
-                "null}\n\n",
-            ],
-        );
+        let template = ChunkTemplate::new(&asked.model, &self.id());
+        let mut out = answers::STREAM_HEAD.to_vec();
+        template.opening(&mut out);
         wire.send(&out).await?;
         let began = Instant::now();
         let mut text = String::with_capacity(shape.bytes);
@@ -216,58 +211,21 @@ impl Upstream {
                 tokio::time::sleep_until(began + due).await;
             }
             for _ in 0..together.min(shape.chunks - sequence) {
-                let mark = Mark { sequence, total: shape.chunks, nanoseconds: measure::now() };
+                let nanoseconds = measure::now();
+                let mark = Mark { sequence, total: shape.chunks, nanoseconds, asker: asked.asker };
                 frames::write(&mut text, mark, shape.bytes);
-                chunk(&mut out, &[choice, "{\"content\":\"", &text, "\"},", open, &tail, "null}\n\n"]);
+                template.content(&mut out, &text);
                 sequence += 1;
             }
             wire.send(&out).await?;
         }
-        let usage = format!(
-            "{{\"completion_tokens\":{0},\"prompt_tokens\":10,\"prompt_tokens_details\":{{\"cached_tokens\":0}},\
-             \"total_tokens\":{1}}}}}\n\n",
-            shape.chunks,
-            shape.chunks + 10
-        );
-        let last = tail.split_once("],").map_or("", |(_, rest)| rest);
-        for frame in [
-            &[choice, "{},\"finish_reason\":\"stop\",", &tail, "null}\n\n"][..],
-            &["data: {\"choices\":[],", last, &usage][..],
-            &["data: [DONE]\n\n"][..],
-        ] {
+        for frame in template.closing(shape.chunks) {
             out.clear();
-            chunk(&mut out, frame);
+            answers::chunk(&mut out, &[&frame]);
             wire.send(&out).await?;
         }
         wire.send(b"0\r\n\r\n").await
     }
-}
-
-/// Append one chunk of a chunked body.
-fn chunk(out: &mut Vec<u8>, parts: &[&str]) {
-    let size: usize = parts.iter().map(|part| part.len()).sum();
-    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
-    for part in parts {
-        out.extend_from_slice(part.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn completion(model: &str, id: &str) -> Value {
-    let message = json!({"content": "A short answer.", "role": "assistant"});
-    json!({
-        "choices": [{"finish_reason": "stop", "index": 0, "message": message}],
-        "created": CREATED,
-        "id": id,
-        "model": model,
-        "object": "chat.completion",
-        "usage": {
-            "completion_tokens": 4,
-            "prompt_tokens": 10,
-            "prompt_tokens_details": {"cached_tokens": 0},
-            "total_tokens": 14,
-        },
-    })
 }
 
 fn embeddings(body: &[u8]) -> Value {
@@ -282,62 +240,4 @@ fn embeddings(body: &[u8]) -> Value {
         "model": request.get("model"),
         "usage": {"prompt_tokens": inputs, "total_tokens": inputs},
     })
-}
-
-/// Claude's model is said to know chat completions only, so that Anthropic requests must be translated.
-fn models() -> Vec<Value> {
-    let chat = [
-        ("claude-sonnet-4.6", "Claude Sonnet 4.6", "Anthropic", 168, 32),
-        ("gpt-4.1", "GPT-4.1", "Azure OpenAI", 128, 16),
-        ("gpt-4o", "GPT-4o", "Azure OpenAI", 64, 4),
-    ];
-    let mut entries: Vec<Value> = chat
-        .into_iter()
-        .map(|(id, name, vendor, prompt, output)| {
-            json!({
-                "billing": {"is_premium": vendor == "Anthropic", "multiplier": 1},
-                "capabilities": {
-                    "family": id,
-                    "limits": {
-                        "max_context_window_tokens": (prompt + output) * 1000,
-                        "max_prompt_tokens": prompt * 1000,
-                        "max_output_tokens": output * 1024,
-                    },
-                    "object": "model_capabilities",
-                    "supports": {"streaming": true, "tool_calls": true, "parallel_tool_calls": true},
-                    "tokenizer": "o200k_base",
-                    "type": "chat",
-                },
-                "id": id,
-                "is_chat_default": id == "gpt-4.1",
-                "is_chat_fallback": id == "gpt-4.1",
-                "model_picker_enabled": true,
-                "name": name,
-                "object": "model",
-                "policy": {"state": "enabled", "terms": "The terms of the pretended vendor."},
-                "preview": false,
-                "supported_endpoints": ["/chat/completions"],
-                "vendor": vendor,
-                "version": id,
-            })
-        })
-        .collect();
-    entries.push(json!({
-        "capabilities": {
-            "family": "text-embedding-3-small",
-            "limits": {"max_inputs": 512},
-            "object": "model_capabilities",
-            "supports": {"dimensions": true},
-            "tokenizer": "cl100k_base",
-            "type": "embeddings",
-        },
-        "id": "text-embedding-3-small",
-        "model_picker_enabled": false,
-        "name": "Embedding V3 small",
-        "object": "model",
-        "preview": false,
-        "vendor": "Azure OpenAI",
-        "version": "text-embedding-3-small",
-    }));
-    entries
 }
