@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,9 +74,12 @@ def gateway(engine: str, upstream_url: str, home: Path) -> Iterator[tuple[str, i
                 break
         else:
             raise SystemExit("the gateway did not start")
+        # Its request lines must find a reader, or they fill the pipe.
+        reader = threading.Thread(target=process.stdout.read)
+        reader.start()
         yield f"http://127.0.0.1:{port}", process.pid
         process.terminate()
-        process.stdout.read()
+        reader.join()
 
 
 def cpu_seconds(pid: int) -> float:
