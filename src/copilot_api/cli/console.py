@@ -19,7 +19,6 @@ ERROR, WARN, LOG, INFO, DEBUG, TRACE = range(6)
 
 _MARKS = {"info": "\u2139", "success": "✔", "debug": "⚙"}
 _FOLD_AFTER = 5
-_COLORS = {2: 32, 3: 36, 4: 33, 5: 31}
 _SHORT = 100
 """Characters of a target whose printed form is remembered."""
 FLUSH_AFTER = 0.005
@@ -47,8 +46,8 @@ class Console:
         self._last = ("", "")
         self._repeats = 0
         self._last_time = 0.0
-        self._lines: deque[str] = deque()
-        """Request lines that are still to be written; everything else that is printed comes after them."""
+        self._requests: deque[tuple[str, str, int, float]] = deque()
+        """Request lines still to be printed, with status 0 for a request; all else is printed after them."""
         self._flush_is_due = False
         self._writing = Lock()
 
@@ -100,25 +99,30 @@ class Console:
 
     def arrived(self, method: str, target: str) -> None:
         """Print the request line (compat.md 3.2)."""
-        self._print_soon(f"<-- {method} {_target(target)}")
+        self._print_soon((method, target, 0, 0.0))
 
     def answered(self, method: str, target: str, status: int, seconds: float) -> None:
         """Print the line of an answer that has begun."""
-        elapsed = f"{round(seconds * 1000)}ms" if seconds < 1 else f"{round(seconds)}s"
-        color = _COLORS.get(status // 100) if self._color else None
-        shown = f"\x1b[{color}m{status}\x1b[0m" if color else str(status)
-        self._print_soon(f"--> {method} {_target(target)} {shown} {elapsed}")
+        self._print_soon((method, target, status, seconds))
 
     def flush(self) -> None:
         """Print the request lines that wait."""
-        if not self._lines:
+        if not self._requests:
             return
         with self._writing:
             lines = []
-            while self._lines:
-                lines.append(self._lines.popleft())
+            while self._requests:
+                lines.append(self._request_line(*self._requests.popleft()))
             if lines:
                 _write(self._out, "\n".join(lines))
+
+    def _request_line(self, method: str, target: str, status: int, seconds: float) -> str:
+        if not status:
+            return f"<-- {method} {_target(target)}"
+        elapsed = f"{round(seconds * 1000)}ms" if seconds < 1 else f"{round(seconds)}s"
+        color = {2: 32, 3: 36, 4: 33, 5: 31}.get(status // 100)
+        shown = f"\x1b[{color}m{status}\x1b[0m" if color and self._color else str(status)
+        return f"--> {method} {_target(target)} {shown} {elapsed}"
 
     def _say(self, kind: str, message: str) -> None:
         rank = {"error": ERROR, "warn": WARN, "log": LOG, "debug": DEBUG}.get(kind, INFO)
@@ -154,9 +158,9 @@ class Console:
         with self._writing:
             _write(stream, text)
 
-    def _print_soon(self, line: str) -> None:
+    def _print_soon(self, request: tuple[str, str, int, float]) -> None:
         """Print a line together with those of other requests: a write costs more than a line."""
-        self._lines.append(line)
+        self._requests.append(request)
         if self._flush_is_due:
             return
         from asyncio import get_running_loop

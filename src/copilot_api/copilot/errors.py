@@ -84,4 +84,4 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
 
 def passed_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the headers of an upstream answer that the client may see."""
-    return tuple((name, headers[name]) for name in PASSED_HEADERS if name in headers)
+    return tuple([(name, headers[name]) for name in PASSED_HEADERS if name in headers])

@@ -157,7 +157,7 @@ class Pipeline:
             plan = self._planner.plan(facts)
             return await self._send_once(self._translate(body, plan), plan, facts)
 
-    async def _send_once(self, request: TranslatedRequest, plan: Plan, facts: RequestFacts) -> Upstream:
+    def _send_once(self, request: TranslatedRequest, plan: Plan, facts: RequestFacts) -> Awaitable[Upstream]:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s -> %s, model %s, stream %s, initiator %s (%s)",
@@ -168,7 +168,7 @@ class Pipeline:
                 facts.initiator,
                 facts.initiator_reason,
             )
-        return await self._sender.send(
+        return self._sender.send(
             "POST",
             plan.path,
             request.body,

@@ -84,7 +84,10 @@ class Sender:
         """
         renewed = False
         while True:
-            grant = await self._token()
+            try:
+                grant = await self._tokens.get()
+            except TokenUnavailable as error:
+                raise _no_token(error) from error
             account = self._account
             if account is None or account.grant is not grant:
                 account = self._account = _Account(grant, self._settings)
@@ -110,20 +113,6 @@ class Sender:
                 renewed = True
                 continue
             raise self._refusal(fault, upstream)
-
-    async def _token(self) -> TokenGrant:
-        try:
-            return await self._tokens.get()
-        except TokenUnavailable as error:
-            if error.permanent:
-                raise CredentialTrouble(401, str(error), code="copilot_sign_in_required") from error
-            seconds = max(1, round(error.retry_after))
-            raise CredentialTrouble(
-                503,
-                f"{error}; try again in {seconds} seconds",
-                code="copilot_token_unavailable",
-                headers=(("retry-after", str(seconds)),),
-            ) from error
 
     async def _request(self, call: UpstreamCall) -> Upstream:
         for attempt in (1, 2):
@@ -163,3 +152,15 @@ class Sender:
         )
         refusal.renames_cap = fault.wants_max_completion_tokens
         return refusal
+
+
+def _no_token(error: TokenUnavailable) -> CredentialTrouble:
+    if error.permanent:
+        return CredentialTrouble(401, str(error), code="copilot_sign_in_required")
+    seconds = max(1, round(error.retry_after))
+    return CredentialTrouble(
+        503,
+        f"{error}; try again in {seconds} seconds",
+        code="copilot_token_unavailable",
+        headers=(("retry-after", str(seconds)),),
+    )

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
-from copilot_api.engine.interfaces import Dialect
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
@@ -81,21 +80,12 @@ class Application:
                 await reply.respond(text(404, "404 Not Found"))
                 return
             body = await self._body(request) if request.method == "POST" else b""
+            work = route.handler(request, body, reply.respond)
+            await (work if request.own_server else _until_gone(work, receive))
         except ClientDisconnected:
             return
         except GatewayError as error:
-            await self._refuse(error, self._router.dialect_of(request.path), reply)
-            return
-        if request.own_server:
-            await self._run(route, request, body, reply)
-        else:
-            await _until_gone(self._run(route, request, body, reply), receive)
-
-    async def _run(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
-        try:
-            await route.handler(request, body, reply.respond)
-        except GatewayError as error:
-            await self._refuse(error, route.dialect, reply)
+            await self._refuse(error, reply)
         except Exception as error:
             # One request's failure is its own (R-55). Its text is not logged: it may quote a prompt.
             failed = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
@@ -103,7 +93,7 @@ class Application:
             if reply.started:
                 raise
             failure = GatewayError(500, "internal error of the gateway; its log says where", code="internal")
-            await self._refuse(failure, route.dialect, reply)
+            await self._refuse(failure, reply)
 
     async def _body(self, request: Request) -> bytes:
         guard.check_json(request)
@@ -114,13 +104,13 @@ class Application:
         except BodyTooSlow:
             raise BadRequest(408, "the request body did not arrive in time", code="timeout") from None
 
-    async def _refuse(self, error: GatewayError, dialect: Dialect, reply: Reply) -> None:
+    async def _refuse(self, error: GatewayError, reply: Reply) -> None:
         if reply.started:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
         logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
-        response = render(error, dialect, self._settings.error_style)
+        response = render(error, self._router.dialect_of(request.path), self._settings.error_style)
         if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
             # The body was not read: the connection cannot be used again (R-12).
             response = PlainResponse(
@@ -178,7 +168,7 @@ def _preflight(request: Request) -> PlainResponse:
     return PlainResponse(204, b"", headers)
 
 
-async def _until_gone(work: Coroutine[None, None, None], receive: Receive) -> None:
+async def _until_gone(work: Awaitable[None], receive: Receive) -> None:
     """Run `work` under a server that only tells when the client has gone, and cancel it then (D-H8, R-32)."""
     task = asyncio.current_task()
     gone = False

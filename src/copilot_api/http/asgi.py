@@ -23,7 +23,7 @@ BODY_SILENCE = 30.0
 
 OWN_SERVER = "copilot_api.cancel_on_disconnect"
 """The ASGI extension of our own server. It cancels the task of a request whose client has gone away, and has
-read the body, within its own time limit, before the app is called."""
+read the body, within limits of time and size, before the app is called."""
 
 
 class ClientDisconnected(Exception):
@@ -45,7 +45,17 @@ class BodyTooLarge(Exception):
 class Request:
     """One HTTP request; the body is read on demand."""
 
-    __slots__ = ("_first_values", "_headers", "_receive", "method", "own_server", "path", "scope", "target")
+    __slots__ = (
+        "_headers",
+        "_receive",
+        "first",
+        "has_repeats",
+        "method",
+        "own_server",
+        "path",
+        "scope",
+        "target",
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -61,25 +71,20 @@ class Request:
         """Our own server runs the app, see `OWN_SERVER`."""
         self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
         # Backwards, so that the first of several values stays.
-        self._first_values = dict(reversed(self._headers))
+        self.first: dict[bytes, bytes] = dict(reversed(self._headers))
+        """The headers by name, of several with one name the first."""
+        self.has_repeats = len(self.first) != len(self._headers)
+        """Some name comes more than once."""
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header; `name` is in lower case."""
-        value = self._first_values.get(name.encode())
+        value = self.first.get(name.encode())
         return None if value is None else value.decode("latin-1").strip()
 
     def headers(self, name: str) -> list[str]:
         """Return all values of a header; `name` is in lower case."""
-        if len(self._first_values) == len(self._headers):
-            value = self.header(name)
-            return [] if value is None else [value]
         wanted = name.encode()
         return [value.decode("latin-1").strip() for key, value in self._headers if key == wanted]
-
-    def has_header_like(self, prefix: str) -> bool:
-        """Tell whether the name of some header begins with `prefix`."""
-        wanted = prefix.encode()
-        return any(name.startswith(wanted) for name in self._first_values)
 
     async def body(self, limit: int) -> bytes:
         """Return the whole body.
@@ -87,9 +92,10 @@ class Request:
         Raises :class:`BodyTooLarge` before more than `limit` bytes are kept, :class:`BodyTooSlow` when
         nothing comes for `BODY_SILENCE` seconds, and :class:`ClientDisconnected`.
         """
-        length = self.header("content-length")
-        if length is not None and length.isdigit() and int(length) > limit:
-            raise BodyTooLarge(limit)
+        if not self.own_server:
+            length = self.header("content-length")
+            if length is not None and length.isdigit() and int(length) > limit:
+                raise BodyTooLarge(limit)
         parts: list[bytes] = []
         size = 0
         while True:

@@ -30,7 +30,7 @@ class Access:
     origins: tuple[str, ...]
     beyond_loopback: bool
     """Some socket listens on an address that is not loopback."""
-    seen: set[tuple[str, int | None]]
+    seen: set[tuple[bytes | None, int | None]]
     """Host headers that passed, each with the port it came in by; at most `MOST_SEEN`."""
 
     @classmethod
@@ -74,7 +74,9 @@ def check_json(request: Request) -> None:
     declared = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if declared == "application/json":
         return
-    browser = request.header("origin") is not None or request.has_header_like("sec-fetch-")
+    browser = request.header("origin") is not None or any(
+        name.startswith(b"sec-fetch-") for name in request.first
+    )
     if declared == "application/x-www-form-urlencoded" and not browser:
         return
     raise BadRequest(
@@ -123,13 +125,13 @@ def may_read_token(request: Request, access: Access) -> bool:
 def _check_host(request: Request, access: Access) -> None:
     if not request.path.startswith("/") and request.path != "*":
         raise BadRequest(400, "the request target must be a path", code="bad_target")
+    server = request.scope.get("server")
+    seen = (request.first.get(b"host"), server[1] if server else None)
+    if seen in access.seen and not request.has_repeats:
+        return
     values = request.headers("host")
     if len(values) != 1 or not values[0]:
         raise BadRequest(400, "one Host header is needed", code="bad_host")
-    server = request.scope.get("server")
-    seen = (values[0], server[1] if server else None)
-    if seen in access.seen:
-        return
     _check_name(values[0].lower(), seen[1], access)
     if len(access.seen) < MOST_SEEN:
         access.seen.add(seen)
@@ -167,14 +169,14 @@ def _is_address(name: str) -> bool:
 
 
 def _check_origin(request: Request, access: Access) -> None:
-    if request.header("origin") is not None:
+    if b"origin" in request.first:
         if allowed_origin(request, access) is None:
             raise NotAllowed(
                 403,
                 "web pages of this origin may not call the gateway; allow it with --cors-origin",
                 code="bad_origin",
             )
-    elif request.header("sec-fetch-site") in ("cross-site", "same-site"):
+    elif request.first.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
         raise NotAllowed(403, "requests made by other web pages are refused", code="bad_origin")
 
 
