@@ -8,11 +8,13 @@ import sys
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
 from typing import TextIO
 
+from copilot_api.cli.writer import Writer, write
 from copilot_api.redaction import printable, redact
 
 ERROR, WARN, LOG, INFO, DEBUG, TRACE = range(6)
@@ -50,6 +52,7 @@ class Console:
         """Request lines still to be printed, with status 0 for a request; all else is printed after them."""
         self._flush_is_due = False
         self._writing = Lock()
+        self._writer: Writer | None = None
 
     def error(self, message: str) -> None:
         """An error, on stderr."""
@@ -105,6 +108,17 @@ class Console:
         """Print the line of an answer that has begun."""
         self._print_soon((method, target, status, seconds))
 
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Write from a thread while the block runs: a terminal that takes nothing stops no request."""
+        self._writer = Writer()
+        try:
+            yield
+        finally:
+            self.flush()
+            writer, self._writer = self._writer, None
+            writer.close()
+
     def flush(self) -> None:
         """Print the request lines that wait."""
         if not self._requests:
@@ -114,7 +128,7 @@ class Console:
             while self._requests:
                 lines.append(self._request_line(*self._requests.popleft()))
             if lines:
-                _write(self._out, "\n".join(lines))
+                self._write(self._out, "\n".join(lines))
 
     def _request_line(self, method: str, target: str, status: int, seconds: float) -> str:
         if not status:
@@ -156,7 +170,13 @@ class Console:
     def _print(self, stream: TextIO, text: str) -> None:
         self.flush()
         with self._writing:
-            _write(stream, text)
+            self._write(stream, text)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        if self._writer is None:
+            write(stream, text)
+        else:
+            self._writer.put(stream, text)
 
     def _print_soon(self, request: tuple[str, str, int, float]) -> None:
         """Print a line together with those of other requests: a write costs more than a line."""
@@ -221,16 +241,6 @@ def _clean_target(target: str) -> str:
 
 
 _short_target = lru_cache(maxsize=64)(_clean_target)
-
-
-def _write(stream: TextIO, text: str) -> None:
-    try:
-        print(text, file=stream, flush=True)
-    except (BrokenPipeError, ValueError):
-        return
-    except UnicodeEncodeError:
-        encoding = stream.encoding or "ascii"
-        print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
 def _width(text: str) -> int:

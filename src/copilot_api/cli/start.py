@@ -157,19 +157,20 @@ async def _serve(
                 f"  OPENAI_BASE_URL=http://localhost:{port}/v1 OPENAI_API_KEY=dummy your-program"
             )
 
-    await serve(
-        gateway.app,
-        sockets,
-        drain_timeout=settings.drain_timeout,
-        on_ready=ready,
-        cancel_streams=gateway.cancel_streams,
-        server=gateway.server,
-        max_connections=settings.max_connections,
-        body_limit=settings.body_limit,
-        cancel_on_disconnect=True,
-        tls_certificate=settings.tls_certificate,
-        tls_key=settings.tls_key,
-    )
+    with console.in_background():
+        await serve(
+            gateway.app,
+            sockets,
+            drain_timeout=settings.drain_timeout,
+            on_ready=ready,
+            cancel_streams=gateway.cancel_streams,
+            server=gateway.server,
+            max_connections=settings.max_connections,
+            body_limit=settings.body_limit,
+            cancel_on_disconnect=True,
+            tls_certificate=settings.tls_certificate,
+            tls_key=settings.tls_key,
+        )
     return 0
 
 

@@ -1,0 +1,65 @@
+"""Writing to the terminal from a thread of its own.
+
+A terminal that takes nothing (Ctrl-S, a pipe whose reader sleeps) must not stop the gateway: only this thread
+waits for it. Lines beyond a bound are left out, and their number is told when it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from queue import SimpleQueue
+from threading import Thread
+from typing import TextIO
+
+MOST = 2000
+"""Pieces that may wait; one has the request lines of some milliseconds."""
+LAST_WORDS = 1.0
+"""Seconds that the rest gets at the end."""
+
+
+class Writer:
+    """Writes pieces in the order in which they came; started by the first one."""
+
+    def __init__(self) -> None:
+        self._pieces: SimpleQueue[tuple[TextIO, str] | None] = SimpleQueue()
+        self._left_out = 0
+        self._thread: Thread | None = None
+
+    def put(self, stream: TextIO, text: str) -> None:
+        """Take a piece, without waiting."""
+        if self._pieces.qsize() >= MOST:
+            self._left_out += 1
+            return
+        if self._left_out:
+            text = f"({self._left_out} pieces of output left out: the terminal took none)\n{text}"
+            self._left_out = 0
+        self._pieces.put((stream, text))
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="console", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left, for `LAST_WORDS` seconds at most."""
+        if self._thread is not None:
+            self._pieces.put(None)
+            self._thread.join(LAST_WORDS)
+
+    def _work(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            write(*piece)
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write a piece and a line end; one that cannot be written is lost."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        print(text, file=stream, flush=True)
+        return
+    content = f"{text}\n".encode(stream.encoding or "ascii", "replace")
+    try:
+        # Past the stream's buffer, which is empty: whoever waits within its lock cannot be left behind.
+        while content:
+            content = content[os.write(descriptor, content) :]
+    except OSError:
+        return
