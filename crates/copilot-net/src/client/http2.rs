@@ -29,7 +29,7 @@ use tokio::{
 
 use super::{
     answer::{Head, joined},
-    call::{Call, content_length, impossible, is_ours},
+    call::{Call, content_length, impossible},
     errors::{CallError, Failure, Fate, reason},
     moment::Moment,
     pool::IDLE,
@@ -314,11 +314,10 @@ fn request(call: &Call) -> Result<Request<()>, CallError> {
     *request.uri_mut() = call.uri.clone();
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
-    headers.try_reserve(call.headers.len() + 2).map_err(|_| impossible("header"))?;
-    for (name, value) in &call.headers {
-        if !is_ours(name.as_str()) {
-            headers.try_append(name.clone(), value.clone()).map_err(|_| impossible("header"))?;
-        }
+    let (common, own) = (call.common.fields(), call.headers.fields());
+    headers.try_reserve(common.len() + own.len() + 2).map_err(|_| impossible("header"))?;
+    for (name, value) in common.iter().chain(own) {
+        headers.try_append(name.clone(), value.clone()).map_err(|_| impossible("header"))?;
     }
     if let Some(length) = content_length(call) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

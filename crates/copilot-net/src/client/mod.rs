@@ -36,7 +36,7 @@ use tokio::{
 pub use self::{
     answer::Answer,
     body::Body,
-    call::{Call, Headers, Timeouts, header},
+    call::{Call, Headers, Timeouts},
     errors::CallError,
 };
 
