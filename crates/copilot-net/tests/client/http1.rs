@@ -57,7 +57,7 @@ async fn what_http_cannot_express_is_not_sent_and_not_repeated_in_the_message() 
     };
     for made in [
         make("G T", "http://h/", &[]),
-        make("GET", "http://h:secret/", &[]),
+        make("GET", "http://h secret/", &[]),
         make("GET", "http://h/", &[("a b", "secret")]),
         make("GET", "http://h/", &[("a", "secret\r\nx: y")]),
         make("GET", "http://h/", &[("a", "secret\0")]),
@@ -65,7 +65,8 @@ async fn what_http_cannot_express_is_not_sent_and_not_repeated_in_the_message() 
         let error = made.unwrap_err();
         assert!(!error.sent() && !error.to_string().contains("secret"), "{error}");
     }
-    for url in ["/path", "ftp://h/", "http://user:secret@127.0.0.1:1/"] {
+    for url in ["/path", "ftp://h/", "http://h:secret/", "http://h:65536/", "http://user:secret@127.0.0.1:1/"]
+    {
         let error = error(client().request(get(url)).await);
         assert!(matches!(error, CallError::ConnectFailed(_)), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");

@@ -11,7 +11,7 @@ use super::support::{
         CANCEL, CONTINUATION, CONTINUE, DATA, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, INTERNAL_ERROR,
         NO_ERROR, OK, PING, Peer, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, Wire,
     },
-    post, text,
+    pass, post, text,
 };
 
 type Calling = JoinHandle<Result<Answer, CallError>>;
@@ -344,10 +344,10 @@ async fn r40_pings_that_are_answered_keep_a_silent_stream() {
     let call = calling(&client, call);
     let (stream, _) = wire.request().await;
     for _ in 0..10 {
-        time::pause();
-        time::advance(Duration::from_secs(21)).await;
-        time::resume();
+        pass(Duration::from_secs(21)).await;
         assert_eq!(wire.next(PING).await.payload.len(), 8);
+        // The answer has arrived.
+        wire.settle().await;
     }
     wire.answer(stream, "ok").await;
     assert_eq!(text(call.await.unwrap().unwrap()).await.unwrap(), "ok");
@@ -356,16 +356,12 @@ async fn r40_pings_that_are_answered_keep_a_silent_stream() {
 #[tokio::test]
 async fn r39_an_idle_connection_is_left_before_upstream_leaves_it() {
     let (peer, client, mut wire) = used().await;
-    time::pause();
-    time::advance(Duration::from_secs(19)).await;
-    time::resume();
+    pass(Duration::from_secs(19)).await;
     let call = calling(&client, post(&peer.url()));
     let (stream, _) = wire.request().await;
     wire.answer(stream, "same").await;
     assert_eq!(text(call.await.unwrap().unwrap()).await.unwrap(), "same");
-    time::pause();
-    time::advance(Duration::from_secs(21)).await;
-    time::resume();
+    pass(Duration::from_secs(21)).await;
     let call = calling(&client, post(&peer.url()));
     let mut other = peer.accept().await;
     let (stream, _) = other.request().await;
@@ -380,9 +376,7 @@ async fn r39_an_idle_connection_is_left_before_upstream_leaves_it() {
 async fn an_idle_connection_is_closed_though_nobody_calls() {
     let (_peer, _client, mut wire) = used().await;
     for _ in 0..2 {
-        time::pause();
-        time::advance(Duration::from_secs(21)).await;
-        time::resume();
+        pass(Duration::from_secs(21)).await;
         if wire.frame().await.is_none_or(|frame| frame.kind == GOAWAY) {
             return wire.closed().await;
         }

@@ -47,6 +47,17 @@ pub(crate) async fn fetch(client: &Client, call: Call) -> String {
     text(client.request(call).await.unwrap()).await.unwrap()
 }
 
+/// Lets time pass for the timers of everyone who has nothing else to do.
+pub(crate) async fn pass(time: Duration) {
+    // Whoever was woken sets its timers first.
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// The next piece of a body.
 pub(crate) async fn chunk(body: &mut Body) -> Option<Result<Bytes, CallError>> {
     poll_fn(|cx| body.poll_chunk(cx)).await
