@@ -1,9 +1,14 @@
 //! Failures, and what each tells about the request; timeouts; calls that nobody waits for any more.
 
-use std::{future::Future, sync::Arc, task::Context, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, task::Context, time::Duration};
 
 use copilot_net::client::{Call, CallError, Client, ClientOptions, Timeouts};
-use tokio::{net::TcpListener, sync::Notify, time};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    time,
+};
 
 use super::support::{
     OPTIONS, PATIENCE, TIMEOUTS, client, error, fetch, pass, post, text,
@@ -197,31 +202,38 @@ async fn r30_the_wait_counts_from_the_last_byte_that_went_out() {
 }
 
 #[tokio::test]
-async fn a_connection_that_cannot_be_made_in_time() {
-    // A socket that listens and whose queue is full: nobody answers the next one.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut queue = Vec::new();
-    while let Ok(Ok(stream)) =
-        time::timeout(Duration::from_millis(100), tokio::net::TcpStream::connect(address)).await
-    {
-        queue.push(stream);
-    }
+async fn a_connection_that_is_not_made_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let timeouts = Timeouts { connect: Duration::from_secs(10), ..TIMEOUTS };
-    let call = Call { timeouts, ..post(&format!("http://{address}/")) };
+    let call = Call { timeouts, ..post(&format!("https://{}/", listener.local_addr().unwrap())) };
+    let client = client();
+    let calling = tokio::spawn(async move { client.request(call).await });
+    let mut socket = silent_tls_peer(&listener).await;
     time::pause();
-    let error = error(client().request(call).await);
+    let error = error(calling.await.unwrap());
     assert_eq!(error, CallError::ConnectTimeout("no connection to 127.0.0.1 within 10 s".to_owned()));
     assert!(!error.sent());
+    time::resume();
+    assert_closed(&mut socket).await;
+}
+
+/// Takes a connection and its first words, and says nothing.
+async fn silent_tls_peer(listener: &TcpListener) -> TcpStream {
+    let (mut socket, _) = time::timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    assert_eq!(socket.read_u8().await.unwrap(), 22, "a handshake record");
+    socket
+}
+
+async fn assert_closed(socket: &mut TcpStream) {
+    let read = time::timeout(PATIENCE, socket.read_to_end(&mut Vec::new())).await;
+    assert!(read.is_ok(), "it is still open");
 }
 
 #[tokio::test]
 async fn no_free_place_in_time_is_no_connection_in_time() {
     let upstream =
         Upstream::one(vec![Request, send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), UntilClosed]).await;
-    let client = Client::new(ClientOptions { max_connections: 1, ..OPTIONS }, Default::default());
+    let client = Client::new(ClientOptions { max_connections: 1, ..OPTIONS }, HashMap::new());
     let held = client.request(post(&upstream.url("/"))).await.unwrap();
     let timeouts = Timeouts { connect: Duration::from_secs(10), ..TIMEOUTS };
     let call = Call { timeouts, ..post(&upstream.url("/")) };
@@ -249,22 +261,11 @@ async fn r32_a_call_that_is_dropped_closes_its_connection_at_once() {
 #[tokio::test]
 async fn r32_a_call_that_is_dropped_while_connecting_leaves_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap());
-    let client = client();
-    let mut calling = Box::pin(client.request(post(&url)));
-    // TLS waits for a peer that says nothing.
-    let (mut socket, _) = tokio::select! {
-        _ = &mut calling => panic!("nobody spoke TLS"),
-        accepted = listener.accept() => accepted.unwrap(),
-    };
-    let mut hello = vec![0; 4096];
-    tokio::select! {
-        _ = &mut calling => panic!("nobody spoke TLS"),
-        read = tokio::io::AsyncReadExt::read(&mut socket, &mut hello) => assert!(read.unwrap() > 0),
-    }
-    drop(calling);
-    let read = time::timeout(PATIENCE, tokio::io::AsyncReadExt::read(&mut socket, &mut hello)).await.unwrap();
-    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    let (client, call) = (client(), post(&format!("https://{}/", listener.local_addr().unwrap())));
+    let calling = tokio::spawn(async move { client.request(call).await });
+    let mut socket = silent_tls_peer(&listener).await;
+    calling.abort();
+    assert_closed(&mut socket).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! HTTP/1.1: what goes out, how answers are framed, when a connection is used again.
 
+use std::collections::HashMap;
+
 use copilot_net::client::{Call, CallError, Client, ClientOptions};
 
 use super::support::{
@@ -279,7 +281,7 @@ async fn the_connection_used_last_is_used_first() {
 async fn calls_beyond_the_limit_wait_for_a_body_to_end() {
     let script = || vec![Request, answer("hello"), Request, answer("hello"), UntilClosed];
     let upstream = Upstream::play([script(), script()]).await;
-    let client = Client::new(ClientOptions { max_connections: 1, ..OPTIONS }, Default::default());
+    let client = Client::new(ClientOptions { max_connections: 1, ..OPTIONS }, HashMap::new());
     let first = client.request(post(&upstream.url("/"))).await.unwrap();
     let waiting = tokio::spawn({
         let (client, call) = (client.clone(), post(&upstream.url("/")));

@@ -110,8 +110,8 @@ async fn r38_r40_goaway_lets_streams_below_finish_and_gives_those_above_back() {
 
 #[tokio::test]
 async fn r38_a_stream_that_goaway_let_finish_and_the_end_took_may_have_been_billed() {
-    let (_peer, client, mut wire) = used().await;
-    let call = calling(&client, post(&_peer.url()));
+    let (peer, client, mut wire) = used().await;
+    let call = calling(&client, post(&peer.url()));
     let (stream, _) = wire.request().await;
     wire.go_away(stream, NO_ERROR).await;
     drop(wire);
@@ -449,7 +449,7 @@ async fn r14_a_large_request_arrives_whole_at_the_peers_pace() {
         if frame.flags & END_STREAM != 0 {
             break frame.stream;
         }
-        let more = (frame.payload.len() as u32).to_be_bytes();
+        let more = u32::try_from(frame.payload.len()).unwrap().to_be_bytes();
         if !frame.payload.is_empty() {
             wire.send(WINDOW_UPDATE, 0, 0, &more).await;
             wire.send(WINDOW_UPDATE, 0, frame.stream, &more).await;

@@ -3,7 +3,13 @@
 //! No test waits for time to pass: peers say what happened, and where a timeout is tested the clock is stopped
 //! once nothing more can come over the wire.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod bodies;
 mod failures;

@@ -16,10 +16,13 @@ use super::support::{
 
 const HTTPS: &str = "https://api.github.com/user";
 
+/// Environment, URL, proxy.
+type Case = (&'static [(&'static str, &'static str)], &'static str, Option<&'static str>);
+
 /// The cases of the reference's test, and more of the same rules.
 #[test]
 fn choice() {
-    let cases: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+    let cases: &[Case] = &[
         (&[], HTTPS, None),
         (&[("https_proxy", "http://p:3")], HTTPS, Some("http://p:3")),
         (&[("HTTPS_PROXY", "http://p:3")], HTTPS, Some("http://p:3")),
@@ -225,7 +228,7 @@ async fn proxies_are_passed_by_for_excluded_hosts_and_when_they_are_not_wanted()
     let excluded = client_in(&[("http_proxy", &setting), ("no_proxy", "127.0.0.1")]);
     assert_eq!(fetch(&excluded, post(&upstream.url("/"))).await, "ok");
     let environ = HashMap::from([("http_proxy".to_owned(), setting)]);
-    assert!(!OPTIONS.proxy_from_env);
+    const { assert!(!OPTIONS.proxy_from_env) };
     let upstream = plain().await;
     assert_eq!(fetch(&Client::new(OPTIONS, environ), post(&upstream.url("/"))).await, "ok");
     assert_eq!(proxy.record.counts().connections, 0);

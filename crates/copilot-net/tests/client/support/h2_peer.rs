@@ -44,7 +44,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// The number at the end of RST_STREAM, GOAWAY and WINDOW_UPDATE.
+    /// The number at the end of a reset, a goodbye or a window update.
     pub(crate) fn number(&self) -> u32 {
         u32::from_be_bytes(self.payload[self.payload.len() - 4..].try_into().unwrap())
     }
@@ -121,7 +121,7 @@ impl Wire {
 
     /// Sends a frame; false when the connection ended.
     pub(crate) async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
-        let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
         frame.extend([kind, flags]);
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);

@@ -22,7 +22,11 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 impl Certificate {
     pub(crate) fn new() -> Self {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        Self::for_names(&["localhost", "127.0.0.1"])
+    }
+
+    pub(crate) fn for_names(names: &[&str]) -> Self {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let key = rcgen::generate_simple_self_signed(names).unwrap();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("copilot-net-{}-{number}", std::process::id()));

@@ -89,8 +89,8 @@ impl Record {
     /// Waits until the counts are as wanted.
     pub(crate) async fn until(&self, wanted: impl FnMut(&Counts) -> bool) {
         let mut counts = self.counts.subscribe();
-        let waited = timeout(PATIENCE, counts.wait_for(wanted)).await;
-        assert!(waited.is_ok(), "waited in vain: {:?}", self.counts());
+        let reached = timeout(PATIENCE, counts.wait_for(wanted)).await;
+        assert!(reached.is_ok(), "waited in vain: {:?}", self.counts());
     }
 
     pub(crate) fn heads(&self) -> Vec<String> {
