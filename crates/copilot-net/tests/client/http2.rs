@@ -57,7 +57,13 @@ async fn calls_share_one_connection_also_the_first_ones() {
 #[tokio::test]
 async fn r11_only_the_calls_own_headers_go_out() {
     let peer = Peer::listen().await;
-    let headers = [("X-Mine", "1"), ("Connection", "x"), ("Transfer-Encoding", "chunked"), ("Host", "evil")];
+    let headers = [
+        ("X-Mine", "1"),
+        ("Connection", "x"),
+        ("Transfer-Encoding", "chunked"),
+        ("Host", "evil"),
+        ("Authorization", "Bearer x"),
+    ];
     let call = Call::new("POST", &peer.url(), headers, Some("body".into()), TIMEOUTS).unwrap();
     let call = calling(&peer.client(), call);
     let mut connection = h2::server::handshake(peer.accept_tls().await).await.unwrap();
@@ -66,8 +72,12 @@ async fn r11_only_the_calls_own_headers_go_out() {
     assert_eq!(request.uri().to_string(), peer.url());
     let fields: Vec<_> =
         request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let expected: [(&str, &[u8]); 3] =
-        [("x-mine", b"1"), ("content-length", b"4"), ("accept-encoding", b"identity")];
+    let expected: [(&str, &[u8]); 4] = [
+        ("x-mine", b"1"),
+        ("authorization", b"Bearer x"),
+        ("content-length", b"4"),
+        ("accept-encoding", b"identity"),
+    ];
     assert_eq!(fields, expected);
     let answer = http::Response::builder().status(201).header("a", "1").header("b", "2").header("a", "3");
     respond.send_response(answer.body(()).unwrap(), true).unwrap();
@@ -79,6 +89,18 @@ async fn r11_only_the_calls_own_headers_go_out() {
         [("a", "1, 3"), ("b", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()))
     );
     assert_eq!(text(answer).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn r08_the_authorization_is_in_no_compression_table() {
+    let peer = Peer::listen().await;
+    let call = Call::new("GET", &peer.url(), [("Authorization", "Bearer x")], None, TIMEOUTS).unwrap();
+    let call = calling(&peer.client(), call);
+    let mut wire = peer.accept().await;
+    let block = wire.next(HEADERS).await.payload;
+    // A literal that is never indexed (0001), its name by its number: 23, of which 15 fit beside that.
+    assert!(block.windows(2).any(|bytes| bytes == [0x1f, 23 - 15]), "{block:x?}");
+    call.abort();
 }
 
 #[tokio::test]

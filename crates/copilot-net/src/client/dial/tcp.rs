@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{DialError, Socket};
+use super::{DialError, Socket, broken};
 
 /// How long an address is waited for before the next one is tried beside it: RFC 8305's value.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -24,13 +24,15 @@ const STAGGER: Duration = Duration::from_millis(250);
 type Attempt<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 pub(super) async fn connect(host: &str, port: u16) -> Result<Socket, DialError> {
-    let found = lookup_host((host, port)).await.map_err(|error| DialError(error.to_string()))?;
-    let tcp = race(in_turns(found), |address| Box::pin(TcpStream::connect(address)))
-        .await
-        .map_err(|error| DialError(error.to_string()))?;
+    open(host, port).await.map(Socket::new).map_err(|error| broken(&error))
+}
+
+async fn open(host: &str, port: u16) -> io::Result<TcpStream> {
+    let found = lookup_host((host, port)).await?;
+    let tcp = race(in_turns(found), |address| Box::pin(TcpStream::connect(address))).await?;
     // A small request must not wait for the acknowledgement of the one before.
-    tcp.set_nodelay(true).map_err(|error| DialError(error.to_string()))?;
-    Ok(Socket::new(tcp))
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
 }
 
 /// Orders addresses by turns of their families, the resolver's first choice first.
@@ -115,6 +117,13 @@ mod tests {
         );
         assert_eq!(ordered(&["1.1.1.1:1", "[::1]:1"]), ["1.1.1.1:1", "[::1]:1"]);
         assert!(ordered(&[]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn small_requests_are_not_held_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = open("localhost", listener.local_addr().unwrap().port()).await.unwrap();
+        assert!(tcp.nodelay().unwrap());
     }
 
     #[derive(Clone, Copy)]

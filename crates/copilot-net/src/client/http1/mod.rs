@@ -326,3 +326,34 @@ fn request(call: &Call, authority: &str) -> Bytes {
     put(&[b"accept-encoding: identity\r\n\r\n"]);
     text.into()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use socket2::SockRef;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::client::{Timeouts, stream::Socket};
+
+    #[tokio::test]
+    async fn r38_a_request_of_which_no_byte_went_out_was_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        tcp.readable().await.unwrap();
+
+        let wait = Duration::from_secs(1);
+        let timeouts = Timeouts { connect: wait, first_byte: wait, idle: wait };
+        let call = Call::new("POST", "http://h/", [], Some("body".into()), timeouts).unwrap();
+        let mut link = Link::new(Stream::Tcp(Socket::new(tcp)));
+        assert!(!link.is_quiet());
+        link.begin(&call, "h", 1000);
+        let failure = poll_fn(|cx| link.poll_head(cx)).await.unwrap_err();
+        assert_eq!(failure.fate, Fate::Unsent, "{failure:?}");
+    }
+}
