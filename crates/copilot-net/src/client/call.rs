@@ -1,6 +1,6 @@
 //! What is sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header::AUTHORIZATION};
@@ -19,18 +19,66 @@ pub struct Timeouts {
     pub idle: Duration,
 }
 
-/// Header fields in the order in which they are sent. Made once and cloned, they cost two counters a field.
-pub type Headers = Vec<(HeaderName, HeaderValue)>;
+/// Header fields in the order in which they are sent, without those that are the client's own: `host`,
+/// `content-length`, `accept-encoding` and the hop-by-hop ones are left out.
+#[derive(Clone, Default)]
+pub struct Headers {
+    fields: Vec<(HeaderName, HeaderValue)>,
+    /// As HTTP/1.1 writes them: what many calls have in common is written once.
+    text: Vec<u8>,
+}
 
-/// One HTTP request. Everything in it is cheap to clone.
+impl Headers {
+    /// Reads fields from texts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Headers::push`].
+    pub fn read<'t>(fields: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, CallError> {
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.push(name, value)?;
+        }
+        Ok(headers)
+    }
+
+    /// Adds one field. The value of `authorization` is marked as a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::ConnectFailed`] for what HTTP cannot express: it was not sent.
+    pub fn push(&mut self, name: &str, value: &str) -> Result<(), CallError> {
+        let name: HeaderName = name.parse().map_err(|_| impossible("header"))?;
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| impossible("header"))?;
+        value.set_sensitive(name == AUTHORIZATION);
+        if !is_ours(name.as_str()) {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                self.text.extend_from_slice(part);
+            }
+            self.fields.push((name, value));
+        }
+        Ok(())
+    }
+
+    pub(super) fn fields(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.fields
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+/// One HTTP request.
 #[derive(Clone)]
 pub struct Call {
     /// `GET`, `POST`, …
     pub method: Method,
     /// Where to, `http` or `https`.
     pub uri: Uri,
-    /// What goes out besides `host`, `content-length` and `accept-encoding`, which are the client's own: those
-    /// are left out here, and so are the hop-by-hop fields.
+    /// What many calls have in common; it goes out first.
+    pub common: Arc<Headers>,
+    /// What only this one has.
     pub headers: Headers,
     /// What is sent.
     pub body: Option<Bytes>,
@@ -55,26 +103,12 @@ impl Call {
         Ok(Self {
             method: method.parse().map_err(|_| impossible("method"))?,
             uri: url.parse().map_err(|_| impossible("address"))?,
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| header(name, value))
-                .collect::<Result<_, _>>()?,
+            common: Arc::default(),
+            headers: Headers::read(headers)?,
             body,
             timeouts,
         })
     }
-}
-
-/// Reads one header field; the value of `authorization` is marked as a secret.
-///
-/// # Errors
-///
-/// [`CallError::ConnectFailed`] for what HTTP cannot express.
-pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), CallError> {
-    let name: HeaderName = name.parse().map_err(|_| impossible("header"))?;
-    let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| impossible("header"))?;
-    value.set_sensitive(name == AUTHORIZATION);
-    Ok((name, value))
 }
 
 pub(super) fn impossible(what: &str) -> CallError {
@@ -82,7 +116,7 @@ pub(super) fn impossible(what: &str) -> CallError {
 }
 
 /// Whether a field of a call is the client's own affair, or that of one connection.
-pub(super) fn is_ours(name: &str) -> bool {
+fn is_ours(name: &str) -> bool {
     matches!(
         name,
         "host"

@@ -194,3 +194,94 @@ fn gzip_header(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     }
     Ok((bytes.len() >= length).then_some(length))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder, write};
+
+    use super::*;
+
+    fn decode(encoding: &str, pieces: &[&[u8]]) -> Result<Vec<u8>, &'static str> {
+        let mut decoder = Decoder::of(encoding).unwrap().unwrap();
+        let mut plain = Vec::new();
+        for piece in pieces {
+            decoder.feed(Bytes::copy_from_slice(piece));
+            while let Some(piece) = decoder.next()? {
+                assert!(!piece.is_empty() && piece.len() <= PIECE);
+                plain.extend_from_slice(&piece);
+            }
+        }
+        decoder.finish()?;
+        Ok(plain)
+    }
+
+    /// A member with every optional field of the header.
+    fn member(text: &[u8]) -> Vec<u8> {
+        let mut packer = GzBuilder::new()
+            .filename("name")
+            .comment("comment")
+            .extra(b"extra".to_vec())
+            .write(Vec::new(), Compression::best());
+        packer.write_all(text).unwrap();
+        packer.finish().unwrap()
+    }
+
+    #[test]
+    fn r35_members_are_the_same_however_they_are_cut() {
+        let packed = [member(b"hello "), member(b""), member(b"hello world")].concat();
+        for first in 0..=packed.len() {
+            for second in first..=packed.len() {
+                let pieces = [&packed[..first], &packed[first..second], &packed[second..]];
+                assert_eq!(decode("gzip", &pieces).unwrap(), b"hello hello world", "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn r35_an_end_inside_is_no_end() {
+        let packed = member(b"hello world");
+        for cut in 1..packed.len() {
+            assert!(decode("gzip", &[&packed[..cut]]).is_err(), "{cut}");
+        }
+        let mut zlib = write::ZlibEncoder::new(Vec::new(), Compression::best());
+        zlib.write_all(b"hello world").unwrap();
+        let zlib = zlib.finish().unwrap();
+        for cut in 1..zlib.len() {
+            assert!(decode("deflate", &[&zlib[..cut]]).is_err(), "{cut}");
+        }
+        assert_eq!(decode("deflate", &[&zlib]).unwrap(), b"hello world");
+        assert!(decode("deflate", &[&zlib, b"more"]).is_err());
+        assert!(decode("gzip", &[&packed, b"more"]).is_err());
+    }
+
+    #[test]
+    fn r35_every_damaged_byte_of_the_data_is_found() {
+        let packed = member(b"hello world");
+        // After the header's names come the data, the check sum and the length.
+        let data = packed.windows(8).position(|window| window == b"comment\0").unwrap() + 8;
+        for index in data..packed.len() {
+            let mut damaged = packed.clone();
+            damaged[index] ^= 0x10;
+            // The last byte of the data has bits that mean nothing.
+            let decoded = decode("gzip", &[&damaged]);
+            assert!(
+                decoded.is_err() || index + 9 == packed.len() && decoded.unwrap() == b"hello world",
+                "{index}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_that_repeats_itself_is_no_bomb() {
+        let plain = b"data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n".repeat(100_000);
+        let mut packer = write::GzEncoder::new(Vec::new(), Compression::default());
+        for frame in plain.chunks(54) {
+            packer.write_all(frame).unwrap();
+            packer.flush().unwrap();
+        }
+        assert!(decode("gzip", &[&packer.finish().unwrap()]).unwrap() == plain);
+    }
+}

@@ -36,7 +36,7 @@ use tokio::{
 pub use self::{
     answer::Answer,
     body::Body,
-    call::{Call, Headers, Timeouts, header},
+    call::{Call, Headers, Timeouts},
     errors::CallError,
 };
 
@@ -143,15 +143,17 @@ impl Inner {
         if let Some(host) = known {
             return Ok(host);
         }
-        if !secure && *scheme != Scheme::HTTP
-            || authority.as_str().contains('@')
-            || authority.host().is_empty()
-        {
+        let name = authority.host();
+        let usual_port = if secure { 443 } else { 80 };
+        let port = match authority.as_str().strip_prefix(name) {
+            Some("" | ":") => usual_port,
+            // What is before the name would be a user; what is after it may be no port.
+            Some(rest) => rest.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?,
+            None => return Err(wrong()),
+        };
+        if name.is_empty() || !secure && *scheme != Scheme::HTTP {
             return Err(wrong());
         }
-        let usual_port = if secure { 443 } else { 80 };
-        let port = authority.port_u16().unwrap_or(usual_port);
-        let name = authority.host();
         let shown = if port == usual_port { name.to_owned() } else { format!("{name}:{port}") };
         let target = Target { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
         let proxy = proxies::choose(&uri.to_string(), &self.environ).map(|proxy| Proxy::read(&proxy));

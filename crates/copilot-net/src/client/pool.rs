@@ -148,15 +148,16 @@ impl Host {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops what expired; false when nothing is left.
+    /// Drops what expired; false when nothing is left, and nobody needs to sweep any more.
     fn expire(&self) -> bool {
         let mut connections = self.connections();
         connections.idle.retain(|(_, since)| since.age() < IDLE);
-        !connections.idle.is_empty()
+        connections.swept = !connections.idle.is_empty();
+        connections.swept
     }
 }
 
-/// Says that nobody sweeps any more, also when its runtime ends.
+/// Whose connections are swept. Dropped early, with its runtime, it says that nobody sweeps any more.
 struct Sweep(Weak<Host>);
 
 impl Drop for Sweep {
@@ -167,11 +168,13 @@ impl Drop for Sweep {
     }
 }
 
-async fn sweep(sweep: Sweep) {
+async fn sweep(mut sweep: Sweep) {
     loop {
         sleep(IDLE).await;
         let Some(host) = sweep.0.upgrade() else { return };
         if !host.expire() {
+            // Another one may have begun already.
+            sweep.0 = Weak::new();
             return;
         }
     }

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use self::framing::{Framing, Step};
 use super::{
     answer::Head,
-    call::{Call, content_length, is_ours},
+    call::{Call, content_length},
     errors::{Failure, Fate},
     stream::Stream,
 };
@@ -307,27 +307,53 @@ impl Outgoing {
 /// Writes the header section of a request.
 fn request(call: &Call, authority: &str) -> Bytes {
     let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
-    let size: usize =
-        call.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
-    let mut text = Vec::with_capacity(size + path.len() + authority.len() + 128);
+    let (common, own) = (call.common.text(), call.headers.text());
+    let mut text = Vec::with_capacity(common.len() + own.len() + path.len() + authority.len() + 128);
     let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| text.extend_from_slice(part));
     put(&[
         call.method.as_str().as_bytes(),
-        b" ",
-        if path.starts_with('/') { b"" } else { b"/" },
+        if path.starts_with('/') { b" " } else { b" /" },
         path.as_bytes(),
         b" HTTP/1.1\r\nhost: ",
         authority.as_bytes(),
         b"\r\n",
+        common,
+        own,
     ]);
-    for (name, value) in &call.headers {
-        if !is_ours(name.as_str()) {
-            put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
-        }
-    }
     if let Some(length) = content_length(call) {
         put(&[b"content-length: ", length.to_string().as_bytes(), b"\r\n"]);
     }
     put(&[b"accept-encoding: identity\r\n\r\n"]);
     text.into()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use socket2::SockRef;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::client::{Timeouts, stream::Socket};
+
+    #[tokio::test]
+    async fn r38_a_request_of_which_no_byte_went_out_was_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        tcp.readable().await.unwrap();
+
+        let wait = Duration::from_secs(1);
+        let timeouts = Timeouts { connect: wait, first_byte: wait, idle: wait };
+        let call = Call::new("POST", "http://h/", [], Some("body".into()), timeouts).unwrap();
+        let mut link = Link::new(Stream::Tcp(Socket::new(tcp)));
+        assert!(!link.is_quiet());
+        link.begin(&call, "h", 1000);
+        let failure = poll_fn(|cx| link.poll_head(cx)).await.unwrap_err();
+        assert_eq!(failure.fate, Fate::Unsent, "{failure:?}");
+    }
 }

@@ -1,13 +1,14 @@
 //! HTTP/2: one connection to a host, shared by its calls. A task of its own reads and writes it; calls and
 //! bodies talk to the h2 crate themselves.
 
+mod watched;
+
 use std::{
     future::{Future, poll_fn},
-    io::{self, IoSlice},
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -22,14 +23,12 @@ use http::{
     HeaderValue, Request, Version,
     header::{ACCEPT_ENCODING, CONTENT_LENGTH},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
+use self::watched::{Seen, Watched};
 use super::{
     answer::{Head, joined},
-    call::{Call, content_length, impossible, is_ours},
+    call::{Call, content_length, impossible},
     errors::{CallError, Failure, Fate, reason},
     moment::Moment,
     pool::IDLE,
@@ -87,9 +86,8 @@ impl Shared {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(u32::try_from(header_limit).unwrap_or(u32::MAX))
-            .handshake(Watched { stream, seen: Arc::clone(&seen) })
+            .handshake(Watched::new(stream, Arc::clone(&seen)))
             .await?;
-        seen.note(0);
         let shared = Arc::new(Self {
             sender,
             sent,
@@ -314,92 +312,14 @@ fn request(call: &Call) -> Result<Request<()>, CallError> {
     *request.uri_mut() = call.uri.clone();
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
-    headers.try_reserve(call.headers.len() + 2).map_err(|_| impossible("header"))?;
-    for (name, value) in &call.headers {
-        if !is_ours(name.as_str()) {
-            headers.try_append(name.clone(), value.clone()).map_err(|_| impossible("header"))?;
-        }
+    let (common, own) = (call.common.fields(), call.headers.fields());
+    headers.try_reserve(common.len() + own.len() + 2).map_err(|_| impossible("header"))?;
+    for (name, value) in common.iter().chain(own) {
+        headers.try_append(name.clone(), value.clone()).map_err(|_| impossible("header"))?;
     }
     if let Some(length) = content_length(call) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(request)
-}
-
-/// What came in on a connection.
-#[derive(Default)]
-struct Seen {
-    bytes: AtomicU64,
-    /// When bytes came last: milliseconds of the wall clock, which goes on while the machine sleeps.
-    last: AtomicU64,
-}
-
-impl Seen {
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn note(&self, came: usize) {
-        // A connection has one reader: no read-modify-write is needed.
-        self.bytes.store(self.bytes() + came as u64, Ordering::Relaxed);
-        self.last.store(wall(), Ordering::Relaxed);
-    }
-
-    fn age(&self) -> Duration {
-        Duration::from_millis(wall().saturating_sub(self.last.load(Ordering::Relaxed)))
-    }
-}
-
-fn wall() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The byte stream of a connection, with a note of what comes in.
-struct Watched {
-    stream: Stream,
-    seen: Arc<Seen>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let came = buffer.filled().len() - before;
-        if came > 0 {
-            self.seen.note(came);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
