@@ -250,7 +250,7 @@ async fn r12_what_is_framed_well_is_served_with_what_follows() {
             "POST / hello world",
         ),
         (CHUNKED.replace("chunked", "Chunked \t") + "1\r\n\n\r\n0\r\n\r\n", "POST / \n"),
-        ("GET http://A:80/x HTTP/1.1\r\nHost: a:80\r\n\r\n".to_owned(), "GET http://a:80/x "),
+        ("GET http://A:80/x HTTP/1.1\r\nHost: a:80\r\n\r\n".to_owned(), "GET http://A:80/x "),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "OPTIONS * "),
         ("GET /%00%0d%0a/\u{e9} HTTP/1.1\r\nHost:a\r\n\r\n".to_owned(), "GET /%00%0d%0a/\u{e9} "),
         (

@@ -162,7 +162,9 @@ async fn r15_a_client_that_takes_nothing_is_cut_and_the_service_told() {
     responder.respond(head(200, &[]), ResponseBody::Channel(body));
     // More than the system buffers.
     for _ in 0..64 {
-        sender.try_send(vec![b'x'; 1 << 20].into()).unwrap();
+        if sender.try_send(vec![b'x'; 1 << 20].into()).is_err() {
+            break;
+        }
     }
     assert_eq!(host.gone().await, ticket);
     assert!(sender.is_gone());
