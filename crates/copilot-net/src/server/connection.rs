@@ -144,11 +144,12 @@ async fn finish(end: End, mut wire: Wire, link: &Arc<Link>, stage: &watch::Recei
         }
         None => Vec::new(),
     };
+    let lingers = wire.has_unread() || !refused.is_empty();
+    wire.open();
     let goodbye = async {
         let _ = wire.write_all(&refused).await;
         let _ = wire.shutdown().await;
-        if wire.has_unread() || !refused.is_empty() {
-            wire.open();
+        if lingers {
             let mut rest = [0; 4096];
             while matches!(wire.read(&mut rest).await, Ok(1..)) {}
         }

@@ -23,6 +23,8 @@ mod reply;
 mod screen;
 mod socket;
 mod stages;
+#[cfg(test)]
+mod virtual_time;
 mod wire;
 
 use std::{io, net::SocketAddr, sync::Arc};

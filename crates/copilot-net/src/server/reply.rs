@@ -67,8 +67,8 @@ impl Responder {
 /// The body that hyper reads. Its drop is the end of the request, whichever way.
 pub(super) struct Reply {
     source: Source,
-    /// Whether a `Content-Length` of the service stands, which hyper keeps.
-    is_sized: bool,
+    /// What is left of a length that was told: hyper does not ask for more.
+    left: Option<u64>,
     exchange: Exchange,
 }
 
@@ -90,23 +90,33 @@ impl Answer {
         let Self { mut head, body } = self;
         head.version = Version::HTTP_11;
         head.headers.remove(TRANSFER_ENCODING);
-        let Some(is_sized) = is_sized(&head.headers).filter(|_| !head.status.is_informational()) else {
+        let length = length(&head.headers);
+        let (Ok(length), false) = (length, head.status.is_informational()) else {
             return refuse(Refusal::Unanswered, exchange, dialect, is_head);
         };
         if is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return without_body(head, body, exchange, is_head);
         }
-        let mut reply = Reply { source: Source::Empty, is_sized, exchange };
+        let mut reply = Reply { source: Source::Empty, left: None, exchange };
         match body {
-            ResponseBody::Whole(bytes) if !bytes.is_empty() => {
-                head.headers.remove(CONTENT_LENGTH);
-                reply.is_sized = false;
-                reply.source = Source::Whole(bytes);
+            ResponseBody::Channel(body) => {
+                reply.left = length;
+                reply.source = Source::Channel(body);
             }
-            ResponseBody::Channel(body) => reply.source = Source::Channel(body),
-            ResponseBody::Stream(body) => reply.source = Source::Stream(body),
-            ResponseBody::Empty | ResponseBody::Whole(_) => {
-                head.headers.remove(CONTENT_LENGTH);
+            ResponseBody::Stream(body) => {
+                reply.left = length.or_else(|| body.size_hint().exact());
+                reply.source = Source::Stream(body);
+            }
+            whole => {
+                if length.is_some() {
+                    head.headers.remove(CONTENT_LENGTH);
+                }
+                if let ResponseBody::Whole(bytes) = whole
+                    && !bytes.is_empty()
+                {
+                    reply.left = Some(bytes.len() as u64);
+                    reply.source = Source::Whole(bytes);
+                }
             }
         }
         if reply.is_end_stream() {
@@ -128,7 +138,7 @@ pub(super) fn refuse(
     if is_head {
         return without_body(head, ResponseBody::Whole(body), exchange, true);
     }
-    let reply = Reply { source: Source::Whole(body), is_sized: false, exchange };
+    let reply = Reply { left: Some(body.len() as u64), source: Source::Whole(body), exchange };
     http::Response::from_parts(head, reply)
 }
 
@@ -149,17 +159,18 @@ fn without_body(
         head.headers.remove(CONTENT_LENGTH);
     }
     exchange.finish();
-    http::Response::from_parts(head, Reply { source: Source::Empty, is_sized: true, exchange })
+    http::Response::from_parts(head, Reply { source: Source::Empty, left: None, exchange })
 }
 
-/// Returns whether there is a length, None if hyper would break the connection over it.
-fn is_sized(headers: &HeaderMap) -> Option<bool> {
+/// Returns the length that is told, or an error if hyper would break the connection over it.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(length) = lengths.next() else { return Some(false) };
-    let is_length = length
-        .to_str()
-        .is_ok_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok());
-    (is_length && lengths.next().is_none()).then_some(true)
+    let Some(length) = lengths.next() else { return Ok(None) };
+    let digits = length.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match (digits.and_then(|digits| digits.parse().ok()), lengths.next()) {
+        (Some(length), None) => Ok(Some(length)),
+        _ => Err(()),
+    }
 }
 
 impl Body for Reply {
@@ -174,7 +185,7 @@ impl Body for Reply {
         if let Some(stall) = reply.exchange.stall() {
             stall.polled();
         }
-        let frame = match &mut reply.source {
+        let mut frame = match &mut reply.source {
             Source::Empty => None,
             Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Source::Channel(body) => ready!(body.poll_chunk(cx)).map(|chunk| chunk.map(Frame::data)),
@@ -189,9 +200,15 @@ impl Body for Reply {
         if matches!(reply.source, Source::Whole(_)) {
             reply.source = Source::Empty;
         }
-        match &frame {
+        match &mut frame {
+            // The client will see that something is missing.
+            None if reply.left.is_some_and(|left| left > 0) => reply.exchange.give_up(),
             None => reply.exchange.finish(),
-            Some(Ok(_)) => {
+            Some(Ok(frame)) => {
+                if let (Some(left), Some(data)) = (&mut reply.left, frame.data_mut()) {
+                    data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= data.len() as u64;
+                }
                 if reply.is_end_stream() {
                     reply.exchange.finish();
                 } else if let Some(stall) = reply.exchange.stall() {
@@ -208,6 +225,7 @@ impl Body for Reply {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
+            _ if self.left == Some(0) => true,
             Source::Empty => true,
             Source::Whole(_) => false,
             Source::Channel(body) => body.is_over(),
@@ -216,10 +234,6 @@ impl Body for Reply {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Stream(body) if !self.is_sized => body.size_hint(),
-            Source::Empty | Source::Stream(_) | Source::Channel(_) => SizeHint::default(),
-        }
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

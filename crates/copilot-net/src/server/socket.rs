@@ -20,6 +20,9 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
+    /// No socket: tests in virtual time cannot wait for the system.
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
 }
 
 /// A socket that notes whether the client takes what is sent.
@@ -55,6 +58,8 @@ macro_rules! either {
             Stream::Tcp($inner) => $call,
             #[cfg(unix)]
             Stream::Unix($inner) => $call,
+            #[cfg(test)]
+            Stream::Memory($inner) => $call,
         }
     };
 }
