@@ -33,8 +33,8 @@ VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-python test-clients lint lint-python lint-rust fmt build build-native \
-	bench bench-gateway fuzz lock docs clean
+.PHONY: help demo run dev test test-rust test-python test-asgi test-clients lint lint-python lint-rust fmt build \
+	build-native bench bench-gateway fuzz lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ test-rust: $(BASE) ## Run the tests of the crates only
 
 test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
 	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
+
+test-asgi: $(NATIVE) $(DEV) ## Run the test-suites of Starlette and FastAPI against our servers
+	$(PY) tools/asgi_suites/run.py $(filter-out start,$(ARGS))
 
 test-clients: $(NATIVE) $(DEV) $(CLIENTS) ## Run real client programs from npm against the gateway
 	$(PY) tools/run_tests.py clients

@@ -1,7 +1,7 @@
 """The apps that the servers host in these tests. `app` finds one by the first segment of the path.
 
-Apps tell the test what happened to them by lines on standard output (:func:`tell`), each with the `tag` that the
-test put into the query; what a test wants to happen later waits for a gate that it opens (`ServedApp.open`).
+Apps tell the test what happened to them by lines on standard output (:func:`tell`), each with the `tag` of
+the query; what a test wants to happen later waits for a gate that it opens (`ServedApp.open`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TURNS = 20
 """Turns of the event loop after which something that needs no I/O would have happened."""
 
 STALLED_AFTER = 0.5
-"""Seconds without progress after which a sender calls itself stalled; only ever too short on a stuck machine."""
+"""Seconds without progress after which a sender calls itself stalled."""
 
 
 class Gates:
@@ -227,7 +227,11 @@ class Player:
         await asyncio.Event().wait()
 
     async def _do_raise(self, name: str) -> None:
-        kinds = {"RuntimeError": RuntimeError, "SystemExit": SystemExit, "CancelledError": asyncio.CancelledError}
+        kinds = {
+            "RuntimeError": RuntimeError,
+            "SystemExit": SystemExit,
+            "CancelledError": asyncio.CancelledError,
+        }
         raise kinds[name]("secret words of the app")
 
     async def _do_tell(self, event: str) -> None:
@@ -275,9 +279,15 @@ class Player:
 def _message(given: dict[str, Any]) -> dict[str, Any]:
     made = dict(given)
     if "headers" in made:
-        made["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made["headers"]]
+        made["headers"] = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in made["headers"]
+        ]
     if "body" in made:
         made["body"] = made["body"].encode("latin-1")
+    if "many_headers" in made:
+        numbers = range(made.pop("many_headers"))
+        made["headers"] = [(f"x-{number}".encode(), str(number).encode() * 40) for number in numbers]
+        made["headers"].append((b"x-large", b"v" * 8000))
     if "fill" in made:
         made["body"] = b"\xa5" * made.pop("fill")
     return made

@@ -107,7 +107,9 @@ def test_pipelined_requests_are_answered_in_order(served: ServedApp) -> None:
 
 def test_many_pipelined_requests(served: ServedApp) -> None:
     with served.connect() as connection:
-        connection.send(b"".join(request_bytes(play(f"p{number}", *whole(str(number)))) for number in range(100)))
+        connection.send(
+            b"".join(request_bytes(play(f"p{number}", *whole(str(number)))) for number in range(100))
+        )
         for number in range(100):
             assert connection.response().body == str(number).encode()
 
@@ -235,7 +237,9 @@ def test_garbage_after_a_good_request(served: ServedApp) -> None:
 def test_endless_header_section_is_refused(served: ServedApp, size: int) -> None:
     with served.connect() as connection:
         try:
-            connection.send(b"GET /scope HTTP/1.1\r\nHost: x\r\n" + (b"X-Pad: " + b"p" * 990 + b"\r\n") * (size // 999))
+            connection.send(
+                b"GET /scope HTTP/1.1\r\nHost: x\r\n" + (b"X-Pad: " + b"p" * 990 + b"\r\n") * (size // 999)
+            )
             connection.send(b"\r\n")
             response = connection.response()
         except (Cut, ConnectionError):
@@ -247,7 +251,11 @@ def test_endless_header_section_is_refused(served: ServedApp, size: int) -> None
 
 def test_upgrades_are_ignored(served: ServedApp) -> None:
     with served.connect() as connection:
-        headers = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")]
+        headers = [
+            ("Connection", "Upgrade, HTTP2-Settings"),
+            ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
+        ]
         connection.request("GET", play(tag(), *whole("plain")), *headers)
         response = connection.response()
         assert (response.status, response.body, response.informational) == (200, b"plain", ())

@@ -141,12 +141,14 @@ def test_messages_after_the_end_never_reach_the_client(served: ServedApp, extra:
 
 @pytest.mark.parametrize("before", ["start", "body"])
 def test_send_to_a_client_that_is_gone(served: ServedApp, before: str) -> None:
-    """Either nothing happens or an OSError is raised; from version 2.4 of the specification on it is raised."""
+    """Either nothing happens or an OSError is raised; from version 2.4 of ASGI on it is raised."""
     name = tag()
     first = send(start(), body("part", more=True)) if before == "body" else []
     rest = ["send_until_error"] if before == "body" else ["try_send", start()]
     with served.connect() as connection:
-        connection.request("GET", play(name, ["read"], *first, ["tell", "waiting for it to go"], ["receive"], rest))
+        connection.request(
+            "GET", play(name, ["read"], *first, ["tell", "waiting for it to go"], ["receive"], rest)
+        )
         if before == "body":
             connection.head()
             connection.chunk()
@@ -154,7 +156,8 @@ def test_send_to_a_client_that_is_gone(served: ServedApp, before: str) -> None:
         connection.abort()
     assert served.event("received", name)["type"] == "http.disconnect"
     told = served.wait_for(
-        lambda each: each.get("tag") == name and each["event"] in ("send failed", "sent"), f"the end of {name}"
+        lambda each: each.get("tag") == name and each["event"] in ("send failed", "sent"),
+        f"the end of {name}",
     )
     version = served.ask("/scope").json[1]["asgi"][1]["spec_version"][1]
     assert told.get("os", True)

@@ -46,7 +46,10 @@ def test_each_request_has_a_shallow_copy_of_the_state(server: str) -> None:
     with lifespan(server, "good") as served:
         assert served.ask("/write").status == 200
         state = served.ask("/").json[1]["state"]
-    assert state == ["dict", {"number": ["int", 7], "shared": ["list", [["str", "from startup"], ["str", "one more"]]]}]
+    assert state == [
+        "dict",
+        {"number": ["int", 7], "shared": ["list", [["str", "from startup"], ["str", "one more"]]]},
+    ]
 
 
 def test_failed_startup_never_listens(server: str) -> None:

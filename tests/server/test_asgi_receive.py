@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import threading
 
 import pytest
 
@@ -23,7 +24,7 @@ def checked(response: RawResponse, content: bytes) -> None:
 
 
 def noise(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
+    return random.Random(size).randbytes(size)  # noqa: S311 - the same bytes each time
 
 
 def test_no_body_is_one_empty_message(served: ServedApp) -> None:
@@ -115,7 +116,9 @@ def test_receive_after_the_body_waits_for_the_client_to_go(served: ServedApp) ->
 def test_client_goes_before_the_response(served: ServedApp, how: str) -> None:
     name = tag()
     with served.connect() as connection:
-        connection.request("GET", play(name, ["read"], ["tell", "listening"], ["receive"], ["receive"], ["tell", "done"]))
+        connection.request(
+            "GET", play(name, ["read"], ["tell", "listening"], ["receive"], ["receive"], ["tell", "done"])
+        )
         served.event("listening", name)
         if how == "fin":
             connection.close()
@@ -196,7 +199,7 @@ def test_bad_chunks_end_the_connection(served: ServedApp, wrong: bytes) -> None:
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_body_that_the_app_did_not_read_is_no_request(served: ServedApp, framing: str) -> None:
-    """Either it is drained and the connection goes on, or the connection ends; its bytes are never a request."""
+    """It is drained, or the connection ends with the response; its bytes are never a request."""
     inner = b"GET /scope HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with served.connect() as connection:
         if framing == "length":
@@ -216,7 +219,9 @@ def test_app_answers_before_the_body_has_come(served: ServedApp) -> None:
     """An early answer is allowed, not required: a server may hold the app until the body is whole."""
     name = tag()
     with served.connect() as connection:
-        connection.send(f"POST {play(name, *whole('early'))} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n".encode())
+        connection.send(
+            f"POST {play(name, *whole('early'))} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n".encode()
+        )
         connection.send(b"abcdef")
         assert connection.response().body == b"early"
 
@@ -225,10 +230,9 @@ def test_body_larger_than_buffers_while_the_app_waits(served: ServedApp) -> None
     """The app asks for the body only after a while; nothing is lost, and other clients are served."""
     name, content = tag(), noise(2 * MIB)
     with served.connect() as connection:
-        head = f"POST {play(name, gate(name), ['read'], *whole())} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
+        target = play(name, gate(name), ["read"], *whole())
+        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
         connection.send(head.encode())
-        import threading
-
         sender = threading.Thread(target=connection.send, args=(content,))
         sender.start()
         served.event("waiting", name)

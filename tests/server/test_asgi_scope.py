@@ -26,7 +26,9 @@ def ask(served: ServedApp, payload: bytes) -> Shown:
 
 
 def get(target: str, *lines: str, method: str = "GET", version: str = "1.1") -> bytes:
-    return "\r\n".join([f"{method} {target} HTTP/{version}", "Host: localhost", *lines, "", ""]).encode("latin-1")
+    return "\r\n".join([f"{method} {target} HTTP/{version}", "Host: localhost", *lines, "", ""]).encode(
+        "latin-1"
+    )
 
 
 def test_every_key_and_type(served: ServedApp) -> None:
@@ -116,7 +118,12 @@ def test_path_that_is_no_utf_8_harms_nobody(served: ServedApp, target: str) -> N
 
 @pytest.mark.parametrize(
     ("target", "query"),
-    [("/scope", ""), ("/scope?", ""), ("/scope?a=%C3%A9+b&a=2&", "a=%C3%A9+b&a=2&"), ("/scope?x?y=/", "x?y=/")],
+    [
+        ("/scope", ""),
+        ("/scope?", ""),
+        ("/scope?a=%C3%A9+b&a=2&", "a=%C3%A9+b&a=2&"),
+        ("/scope?x?y=/", "x?y=/"),
+    ],
 )
 def test_query_string_is_raw(served: ServedApp, target: str, query: str) -> None:
     shown = ask(served, get(target))
@@ -141,7 +148,15 @@ def test_asterisk_target(served: ServedApp) -> None:
 def test_headers_keep_order_duplicates_and_bytes(served: ServedApp) -> None:
     shown = ask(
         served,
-        get("/scope", "X-B: 2", "x-a: first", "X-A:second", "X-Empty:", "X-Pad: \t in the \t middle \t", "X-L: \xe9\xff"),
+        get(
+            "/scope",
+            "X-B: 2",
+            "x-a: first",
+            "X-A:second",
+            "X-Empty:",
+            "X-Pad: \t in the \t middle \t",
+            "X-L: \xe9\xff",
+        ),
     )
     pairs = [tuple(each[1] for each in pair) for _, pair in shown["headers"][1]]
     assert pairs == [

@@ -12,7 +12,7 @@ _PIDFD_GETFD = 438
 
 
 def borrow_peer(pid: int, ours: socket.socket) -> socket.socket | None:
-    """A duplicate of the child's socket at the other end of `ours`; None where the kernel does not give it."""
+    """A duplicate of the child's socket at the other end of `ours`; None where the kernel gives none."""
     descriptor = _descriptor_of(pid, _inode_of_peer(ours))
     library = ctypes.CDLL(None, use_errno=True)
     process = os.pidfd_open(pid)

@@ -112,13 +112,19 @@ class TerminalGateway(GatewayProcess):
 
 def body_of(dialect: Dialect, *, stream: bool = True, text: str = "hello", **more: Any) -> bytes:
     """A request in a dialect."""
-    value: dict[str, Any] = {"model": "gpt-4.1", "stream": stream, "messages": [{"role": "user", "content": text}]}
+    value: dict[str, Any] = {
+        "model": "gpt-4.1",
+        "stream": stream,
+        "messages": [{"role": "user", "content": text}],
+    }
     if dialect == "messages":
         value["max_tokens"] = 100
     return json.dumps({**value, **more}, ensure_ascii=False).encode()
 
 
-def ask(connection: RawConnection, dialect: Dialect, body: bytes | None = None, *headers: tuple[str, str]) -> None:
+def ask(
+    connection: RawConnection, dialect: Dialect, body: bytes | None = None, *headers: tuple[str, str]
+) -> None:
     """Send a request and do not wait."""
     content = body_of(dialect) if body is None else body
     connection.request("POST", PATHS[dialect], ("Content-Type", "application/json"), *headers, body=content)

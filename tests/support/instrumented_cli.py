@@ -1,9 +1,10 @@
-"""The real program with three test hooks; run as ``python -m tests.support.instrumented_cli start …`` (Linux).
+"""The real program with three test hooks: ``python -m tests.support.instrumented_cli start …`` (Linux).
 
-- SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``; SIGUSR2 does
-  the same and holds the GIL meanwhile, so that no Python runs in any thread.
+- SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``;
+  SIGUSR2 does the same and holds the GIL meanwhile, so that no Python runs in any thread.
 - SIGRTMIN writes ``wakes N``: how often the event loop's thread has been woken from its sleep.
-- A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the answer.
+- A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the
+  answer.
 """
 
 from __future__ import annotations

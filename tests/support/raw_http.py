@@ -1,7 +1,7 @@
 """HTTP/1.1 in bytes: a test sends exactly what it says, and what comes back is read strictly.
 
-Nothing is forgiven: a response that an ordinary client would repair is a :class:`ProtocolViolation` here, and one
-that ends early is :class:`Cut`, never a shorter body.
+Nothing is forgiven: a response that an ordinary client would repair is a :class:`ProtocolViolation` here,
+and one that ends early is :class:`Cut`, never a shorter body.
 """
 
 from __future__ import annotations
@@ -72,7 +72,11 @@ class RawResponse:
     def closes(self) -> bool:
         """The server says that it will close, or has to."""
         tokens = {token.strip().lower() for value in self.all("connection") for token in value.split(",")}
-        return "close" in tokens or self.framing == "close" or (self.version == "1.0" and "keep-alive" not in tokens)
+        return (
+            "close" in tokens
+            or self.framing == "close"
+            or (self.version == "1.0" and "keep-alive" not in tokens)
+        )
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
-"""A program that serves a named ASGI app with a chosen server until SIGTERM: the door to both servers under test.
+"""A program that serves a named ASGI app with a chosen server until SIGTERM: both servers under test.
 
-``python -m tests.support.serve_app MODULE:APP --server uvicorn|native``. It writes one JSON object a line on standard
-output: ``ready`` with port, ``cancel_streams`` when the drain time is over, ``stopped`` at the end. Each line on
-standard input opens the app's gate of that name, also while nobody can connect any more. Exit code 3: it never
-became ready.
+``python -m tests.support.serve_app MODULE:APP --server uvicorn|native``. It writes one JSON object a line on
+standard output: ``ready`` with port, ``cancel_streams`` when the drain time is over, ``stopped`` at the end.
+Each line on standard input opens the app's gate of that name, also while nobody can connect any more. Exit
+code 3: it never became ready.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import inspect
 import json
 import logging
 import socket
@@ -39,12 +38,13 @@ def main() -> int:
     parser.add_argument("--unix", help="path of a Unix socket to listen on instead")
     parser.add_argument("--drain", type=float, default=30.0)
     parser.add_argument("--lifespan", action="store_true")
+    parser.add_argument("--options", type=json.loads, default={}, help="of our own server, as JSON")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")
     module, _, name = asked.app.partition(":")
     app = getattr(importlib.import_module(module), name)
     try:
-        sockets = [_unix(asked.unix)] if asked.unix else serving.bind(asked.host, asked.port)
+        sockets = serving.bind_unix(asked.unix) if asked.unix else serving.bind(asked.host, asked.port)
     except serving.PortTaken as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -53,14 +53,6 @@ def main() -> int:
     finally:
         for listener in sockets:
             listener.close()
-
-
-def _unix(path: str) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(128)
-    listener.setblocking(False)
-    return listener
 
 
 async def _run(app: Any, sockets: list[socket.socket], asked: argparse.Namespace) -> int:
@@ -78,7 +70,9 @@ async def _run(app: Any, sockets: list[socket.socket], asked: argparse.Namespace
         drain_timeout=asked.drain,
         on_ready=ready,
         cancel_streams=lambda: say("cancel_streams"),
-        **_choice(asked),
+        server=asked.server,
+        lifespan=asked.lifespan,
+        **asked.options,
     )
     say("stopped")
     return 0 if was_ready else NEVER_READY
@@ -94,33 +88,6 @@ def _listen_to_the_test(app: Any, loop: asyncio.AbstractEventLoop) -> None:
 
     if hasattr(app, "gates"):
         threading.Thread(target=read, daemon=True).start()
-
-
-def _choice(asked: argparse.Namespace) -> dict[str, Any]:
-    """What `serve` is told about server and lifespan; a build that knows one server only is told nothing."""
-    known = inspect.signature(serving.serve).parameters
-    chosen: dict[str, Any] = {}
-    if "server" in known:
-        chosen["server"] = asked.server
-    elif asked.server != "uvicorn":
-        raise SystemExit("this build serves with uvicorn only")
-    if asked.lifespan:
-        if "lifespan" in known:
-            chosen["lifespan"] = True
-        else:
-            _switch_on_uvicorns_lifespan()
-    return chosen
-
-
-def _switch_on_uvicorns_lifespan() -> None:
-    import uvicorn
-
-    plain = uvicorn.Config
-
-    def config(*given: Any, **named: Any) -> uvicorn.Config:
-        return plain(*given, **{**named, "lifespan": "auto"})
-
-    uvicorn.Config = config  # type: ignore[misc, assignment]
 
 
 if __name__ == "__main__":

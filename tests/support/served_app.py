@@ -57,7 +57,9 @@ class ServedApp:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._read, self._read_errors)]
+        self._threads = [
+            threading.Thread(target=each, daemon=True) for each in (self._read, self._read_errors)
+        ]
         for thread in self._threads:
             thread.start()
 

@@ -1,4 +1,4 @@
-"""Failures of an upstream by name, with what a client must see of each: one table for every dialect and engine.
+"""Failures of an upstream by name, with what a client must see of each: one table for all dialects.
 
 The texts are streamed before the failure. ``seen`` says what is right for a *stream* (reliability.md 3):
 
@@ -90,7 +90,12 @@ FAILURES: tuple[Failure, ...] = (
         "status",
         502,
     ),
-    Failure("two lengths", (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n123456"), fin()), "status", 502),
+    Failure(
+        "two lengths",
+        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n123456"), fin()),
+        "status",
+        502,
+    ),
     Failure("silence instead of a head", (hold(),), "status", 504, timeout="first_byte"),
     # answers that are errors
     Failure("status 400", whole(_ERROR, 400), "status", 400),
@@ -102,7 +107,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("200 with HTML", whole(b"<html>hotel</html>", 200, _text("text/html")), "status", 502),
     Failure("200 with nothing", whole(b"", 200, [EVENT_STREAM]), "status", 502),
     Failure("JSON instead of a stream", whole(completion("".join(TEXTS))), "whole"),
-    Failure("error as first frame", (head(), frame(_ERROR), end()), "status", 502),
+    Failure("error as first frame", (head(), frame(_ERROR), end()), "status", 503),
     Failure("garbage as first frame", (head(), frame(b"{not json"), end()), "status", 502),
     Failure("end mark alone", (head(), done(), end()), "status", 502),
     # within the stream
@@ -114,10 +119,14 @@ FAILURES: tuple[Failure, ...] = (
     Failure("chunk size that is none", (*_opening(), raw(b"zz\r\nwhat\r\n"), fin()), "error"),
     Failure("chunk without its end", (*_opening(), raw(b"4\r\nwhatXX"), fin()), "error"),
     Failure("clean end without finish reason", (*_opening(), end()), "error"),
-    Failure("length longer than the body", (head(framing=9999), *(frame(text) for text in TEXTS), fin()), "error"),
+    Failure(
+        "length longer than the body", (head(framing=9999), *(frame(text) for text in TEXTS), fin()), "error"
+    ),
     Failure("until the close, cut", (*_opening(framing="close"), fin()), "error"),
     Failure("error frame", (*_opening(), frame(_ERROR), end()), "error"),
-    Failure("frame that is no JSON", (*_opening(), frame(b'{"choices": [{"del'), *_complete(), end()), "error"),
+    Failure(
+        "frame that is no JSON", (*_opening(), frame(b'{"choices": [{"del'), *_complete(), end()), "error"
+    ),
     Failure("silence", (*_opening(), hold()), "error", timeout="idle"),
     Failure(
         "a line without end",
@@ -130,10 +139,19 @@ FAILURES: tuple[Failure, ...] = (
     Failure("fin after the end mark", (*_opening(), *_complete(), fin()), "whole"),
     Failure("frames after the end mark", (*_opening(), *_complete(), frame("never"), end()), "whole"),
     Failure("until the close, whole", (*_opening(framing="close"), *_complete(), fin()), "whole"),
-    Failure("1xx before the head", (raw(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), *_opening(), *_complete(), end()), "whole"),
+    Failure(
+        "1xx before the head",
+        (raw(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"), *_opening(), *_complete(), end()),
+        "whole",
+    ),
     Failure(
         "a second answer behind the first",
-        (together(*_opening(), *_complete(), end(), raw(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged")), fin()),
+        (
+            together(
+                *_opening(), *_complete(), end(), raw(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged")
+            ),
+            fin(),
+        ),
         "whole",
     ),
     Failure("one byte a chunk", (head(), pieces(_flat(*TEXTS)), end()), "whole"),
@@ -147,7 +165,9 @@ FAILURES: tuple[Failure, ...] = (
         "whole",
     ),
     Failure("no blank line at the end", (head(), data(_flat(*TEXTS)[:-2]), end()), "whole"),
-    Failure("a frame of four mebibytes", (head(), frame(_WIDE), *_complete(), end()), "whole", texts=(_WIDE,)),
+    Failure(
+        "a frame of four mebibytes", (head(), frame(_WIDE), *_complete(), end()), "whole", texts=(_WIDE,)
+    ),
     Failure(
         "empty choices and usage",
         (
@@ -155,7 +175,13 @@ FAILURES: tuple[Failure, ...] = (
             frame({**chat.frame(), "choices": [], "prompt_filter_results": []}),
             *(frame(text) for text in TEXTS),
             finish(),
-            frame({**chat.frame(), "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}}),
+            frame(
+                {
+                    **chat.frame(),
+                    "choices": [],
+                    "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8},
+                }
+            ),
             done(),
             end(),
         ),
@@ -163,7 +189,11 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "gzip",
-        (head(headers=(EVENT_STREAM, ("content-encoding", "gzip"))), pieces(gzip.compress(_flat(*TEXTS), mtime=0), 11), end()),
+        (
+            head(headers=(EVENT_STREAM, ("content-encoding", "gzip"))),
+            pieces(gzip.compress(_flat(*TEXTS), mtime=0), 11),
+            end(),
+        ),
         "whole",
     ),
 )

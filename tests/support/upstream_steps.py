@@ -146,7 +146,7 @@ def hold(name: str = "hold") -> Step:
 
 
 def hose(unit: bytes, total: int) -> Step:
-    """Send `unit` over and over, `total` bytes or a little more; the mark ``stalled`` when nobody takes it."""
+    """Send `unit` over and over, `total` bytes or more; the mark ``stalled`` when nobody takes it."""
 
     async def run(attempt: Attempt) -> None:
         block = _framed(attempt, unit) * max(1, 65536 // len(unit))
@@ -216,9 +216,7 @@ def completion(text: str) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 1,
         "model": "gpt-4.1",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8},
     }
 
@@ -237,7 +235,11 @@ def good_answer(attempt: Attempt) -> Script:
         case ("GET", "/models"):
             return whole({"object": "list", "data": MODELS})
         case ("POST", "/chat/completions"):
-            return stream("scripted ", "answer") if attempt.json.get("stream") else whole(completion("scripted answer"))
+            return (
+                stream("scripted ", "answer")
+                if attempt.json.get("stream")
+                else whole(completion("scripted answer"))
+            )
         case ("POST", "/embeddings"):
             vector = {"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}
             return whole({"object": "list", "data": [vector], "model": "text-embedding-3-small"})

@@ -37,7 +37,7 @@ async def serve(
 
     config = uvicorn.Config(
         app,
-        lifespan="on" if lifespan else "off",
+        lifespan="auto" if lifespan else "off",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -140,6 +140,7 @@ impl Exchange {
         piece: Bytes,
         more: bool,
     ) -> PyResult<Option<Bytes>> {
+        let says_nothing = piece.is_empty() && !more;
         let held = match sender.try_send(piece) {
             Ok(()) if more => None,
             Ok(()) => {
@@ -154,6 +155,11 @@ impl Exchange {
                     waker.wake();
                 }
                 Some(piece)
+            }
+            // hyper left with the last byte of a declared length; the app says later that it was the last.
+            Err(TrySendError::Gone) if says_nothing => {
+                state.answer = Answer::Complete;
+                return Ok(None);
             }
             Err(TrySendError::Gone) => return Err(PyConnectionResetError::new_err(GONE)),
         };
