@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -53,18 +53,17 @@ enum Content {
     Gone,
 }
 
-/// Header fields that many calls have in common, read once.
+/// Header fields that many calls have in common, read and written once.
 #[pyclass(frozen, module = "copilot_api._native")]
-pub(crate) struct Headers(client::Headers);
+pub(crate) struct Headers(Arc<client::Headers>);
 
 #[pymethods]
 impl Headers {
     #[new]
     #[pyo3(signature = (fields, /))]
-    fn new(fields: Vec<(String, String)>) -> PyResult<Self> {
-        let headers =
-            fields.iter().map(|(name, value)| client::header(name, value)).collect::<Result<_, _>>();
-        headers.map(Self).map_err(|error| errors::call_error(&error))
+    fn new(fields: Vec<(PyBackedStr, PyBackedStr)>) -> PyResult<Self> {
+        let headers = client::Headers::read(fields.iter().map(|(name, value)| (&**name, &**value)));
+        headers.map(|headers| Self(Arc::new(headers))).map_err(|error| errors::call_error(&error))
     }
 }
 
@@ -115,7 +114,7 @@ impl Client {
         let own = own.iter().map(|(name, value)| (&**name, &**value));
         let mut call = Call::new(method, url, own, body.map(Bytes::copy_from_slice), timeouts)
             .map_err(|error| errors::call_error(&error))?;
-        call.headers.extend_from_slice(&headers.get().0);
+        call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
         let (client, idle) = (self.inner.clone(), call.timeouts.idle);
         runtime.get().run(py, None, |promise| async move {
