@@ -23,8 +23,6 @@ _MARKS = {"info": "\u2139", "success": "✔", "debug": "⚙"}
 _FOLD_AFTER = 5
 _SHORT = 100
 """Characters of a target whose printed form is remembered."""
-FLUSH_AFTER = 0.005
-"""Seconds that a request line may wait for others to be written with it."""
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
@@ -121,14 +119,17 @@ class Console:
 
     def flush(self) -> None:
         """Print the request lines that wait."""
-        if not self._requests:
-            return
         with self._writing:
-            lines = []
-            while self._requests:
-                lines.append(self._request_line(*self._requests.popleft()))
+            lines = self._take_lines()
             if lines:
-                self._write(self._out, "\n".join(lines))
+                self._write(self._out, lines)
+
+    def _take_lines(self) -> str:
+        self._flush_is_due = False
+        lines = []
+        while self._requests:
+            lines.append(self._request_line(*self._requests.popleft()))
+        return "\n".join(lines)
 
     def _request_line(self, method: str, target: str, status: int, seconds: float) -> str:
         if not status:
@@ -181,20 +182,11 @@ class Console:
     def _print_soon(self, request: tuple[str, str, int, float]) -> None:
         """Print a line together with those of other requests: a write costs more than a line."""
         self._requests.append(request)
-        if self._flush_is_due:
-            return
-        from asyncio import get_running_loop
-
-        try:
-            get_running_loop().call_later(FLUSH_AFTER, self._flush_now)
-        except RuntimeError:  # no loop, no hurry
+        if self._writer is None:
             self.flush()
-        else:
+        elif not self._flush_is_due:
             self._flush_is_due = True
-
-    def _flush_now(self) -> None:
-        self._flush_is_due = False
-        self.flush()
+            self._writer.put_soon(self._out, self._take_lines)
 
 
 class ConsoleHandler(logging.Handler):

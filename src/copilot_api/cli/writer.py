@@ -7,12 +7,16 @@ waits for it. Lines beyond a bound are left out, and their number is told when i
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from typing import TextIO
 
 MOST = 2000
 """Pieces that may wait; one has the request lines of some milliseconds."""
+TOGETHER = 0.005
+"""Seconds that a request line may wait for others to be written with it."""
 LAST_WORDS = 1.0
 """Seconds that the rest gets at the end."""
 
@@ -21,7 +25,7 @@ class Writer:
     """Writes pieces in the order in which they came; started by the first one."""
 
     def __init__(self) -> None:
-        self._pieces: SimpleQueue[tuple[TextIO, str] | None] = SimpleQueue()
+        self._pieces: SimpleQueue[tuple[TextIO, str | Callable[[], str]] | None] = SimpleQueue()
         self._left_out = 0
         self._thread: Thread | None = None
 
@@ -33,7 +37,14 @@ class Writer:
         if self._left_out:
             text = f"({self._left_out} pieces of output left out: the terminal took none)\n{text}"
             self._left_out = 0
-        self._pieces.put((stream, text))
+        self._put(stream, text)
+
+    def put_soon(self, stream: TextIO, take: Callable[[], str]) -> None:
+        """Write what `take` returns after a moment, which must be thread-safe; nothing if it is empty."""
+        self._put(stream, take)
+
+    def _put(self, stream: TextIO, piece: str | Callable[[], str]) -> None:
+        self._pieces.put((stream, piece))
         if self._thread is None:
             self._thread = Thread(target=self._work, name="console", daemon=True)
             self._thread.start()
@@ -45,8 +56,13 @@ class Writer:
             self._thread.join(LAST_WORDS)
 
     def _work(self) -> None:
-        while (piece := self._pieces.get()) is not None:
-            write(*piece)
+        while (taken := self._pieces.get()) is not None:
+            stream, piece = taken
+            if not isinstance(piece, str):
+                time.sleep(TOGETHER)
+                piece = piece()
+            if piece:
+                write(stream, piece)
 
 
 def write(stream: TextIO, text: str) -> None:
