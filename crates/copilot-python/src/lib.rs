@@ -4,6 +4,8 @@
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
 mod build_info;
+mod cache;
+mod concurrency;
 mod errors;
 mod limiter;
 mod streaming;
@@ -17,6 +19,10 @@ mod validation;
 mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::cache::{Freshness, ResponseCache, cache_key};
+    #[pymodule_export]
+    use super::concurrency::Concurrency;
     #[pymodule_export]
     use super::limiter::{Admission, Limiter};
     #[pymodule_export]

@@ -183,9 +183,9 @@ class NativeLimiter:
     """Implements :class:`copilot_api.engine.interfaces.Limiter`; the clock is monotonic seconds."""
 
     def __init__(
-        self, interval: float | None, wait: bool, clock: Callable[[], float] = time.monotonic
+        self, interval: float | None, wait: bool, burst: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._state = _native.Limiter(interval, wait)
+        self._state = _native.Limiter(interval, wait, burst)
         self._clock = clock
         self._waiting: dict[int, asyncio.Future[NativeAdmission]] = {}
         self._timer: asyncio.TimerHandle | None = None
