@@ -40,12 +40,18 @@ class Rule:
     only_at_import: bool = False
 
 
+NATIVE_ADAPTERS = (
+    "copilot_api.engine.native",
+    "copilot_api.engine.native_cache",
+    "copilot_api.engine.native_concurrency",
+)
+
 # Contracts between modules that may be absent, or that are no Python modules, stand here; all others are
 # import-linter contracts in pyproject.toml.
 RULES = (
     Rule("copilot_api.engine.reference", "copilot_api.engine.native"),
     Rule("copilot_api.engine.native", "copilot_api.engine.reference"),
-    Rule("copilot_api", "copilot_api._native", exempt=("copilot_api.engine.native",)),
+    Rule("copilot_api", "copilot_api._native", exempt=NATIVE_ADAPTERS),
     Rule("copilot_api", "copilot_api.engine.native", exempt=("copilot_api.engine",)),
     Rule("copilot_api.simulator", "copilot_api", allowed=("copilot_api.simulator",)),
     Rule("copilot_api", "copilot_api.simulator", exempt=("copilot_api.cli", "copilot_api.simulator")),
@@ -56,6 +62,9 @@ RULES = (
     Rule("copilot_api", "httpx2", only_at_import=True),
     Rule("copilot_api", "uvicorn", only_at_import=True),
     Rule("copilot_api", "rich", only_at_import=True),
+    *(Rule("copilot_api.engine.reference", name) for name in NATIVE_ADAPTERS[1:]),
+    *(Rule(name, "copilot_api.engine.reference") for name in NATIVE_ADAPTERS[1:]),
+    *(Rule("copilot_api", name, exempt=("copilot_api.engine",)) for name in NATIVE_ADAPTERS[1:]),
 )
 
 

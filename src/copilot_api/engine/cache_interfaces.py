@@ -44,8 +44,8 @@ class CacheLookup:
     """What a request is to do.
 
     ``hit``: take `answer`, which is `age` seconds old. ``lead``: ask upstream, then settle. ``wait``: another
-    request asks for the same; wait until a settlement names this ticket. ``alone``: ask upstream, then settle;
-    nobody waits for it.
+    request asks for the same; wait until a settlement names this ticket. ``alone``: ask upstream, then
+    settle; nobody waits for it.
     """
 
     outcome: Literal["hit", "lead", "wait", "alone"]

@@ -8,12 +8,15 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+from collections.abc import Callable
 
+from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
 from copilot_api.engine.interfaces import (
     Client,
     ClientOptions,
     ComponentReport,
     ComponentState,
+    Concurrency,
     Engine,
     Limiter,
     TokenFetch,
@@ -33,10 +36,10 @@ from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.engine")
 
-COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter")
+COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter", "cache")
 """All components, in the order that `debug` prints them."""
 
-NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "token", "limiter")
+NATIVE_COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "token", "limiter", "cache")
 """Those with a native implementation so far."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
@@ -106,7 +109,10 @@ def build_engine(settings: Settings) -> Engine:
         translation=translation,
         make_client=lambda options: _reference_client(options, translation),
         make_token_manager=lambda fetch: _token_manager(made["token"], fetch),
-        make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
+        make_limiter=lambda interval, wait, burst: _limiter(made["limiter"], interval, wait, burst),
+        make_concurrency=lambda limit, queue, patience: _concurrency(made["limiter"], limit, queue, patience),
+        make_cache=lambda options, lost: _cache(made["cache"], options, lost),
+        make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
     )
@@ -185,11 +191,43 @@ def _token_manager(switch: Switch, fetch: TokenFetch) -> TokenManager:
     return ReferenceTokenManager(fetch)
 
 
-def _limiter(switch: Switch, interval: float | None, wait: bool) -> Limiter:
+def _limiter(switch: Switch, interval: float | None, wait: bool, burst: int) -> Limiter:
     if switch.mode == "native":
         from copilot_api.engine.native import NativeLimiter
 
-        return NativeLimiter(interval, wait)
+        return NativeLimiter(interval, wait, burst)
     from copilot_api.engine.reference.limiter import ReferenceLimiter
 
-    return ReferenceLimiter(interval, wait)
+    return ReferenceLimiter(interval, wait, burst)
+
+
+def _concurrency(switch: Switch, limit: int, queue: int, patience: float) -> Concurrency:
+    if switch.mode == "native":
+        from copilot_api.engine.native_concurrency import NativeConcurrency
+
+        return NativeConcurrency(limit, queue, patience)
+    from copilot_api.engine.reference.concurrency import ReferenceConcurrency
+
+    return ReferenceConcurrency(limit, queue, patience)
+
+
+def _cache(switch: Switch, options: CacheOptions, lost: Callable[[], None]) -> ResponseCache:
+    from copilot_api.engine.reference.cache import ReferenceResponseCache
+
+    if switch.mode == "reference":
+        return ReferenceResponseCache(options)
+    from copilot_api.engine.native_cache import NativeResponseCache
+    from copilot_api.engine.switched_cache import SwitchedResponseCache
+
+    native = NativeResponseCache(options)
+    return SwitchedResponseCache(switch, native, lambda: ReferenceResponseCache(options), lost)
+
+
+def _freshness(switch: Switch, fresh: float, retry: float) -> Freshness:
+    if switch.mode == "native":
+        from copilot_api.engine.native_cache import NativeFreshness
+
+        return NativeFreshness(fresh, retry)
+    from copilot_api.engine.reference.freshness import ReferenceFreshness
+
+    return ReferenceFreshness(fresh, retry)

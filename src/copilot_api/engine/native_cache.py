@@ -22,7 +22,10 @@ NativeFreshness = _native.Freshness
 
 
 class NativeResponseCache:
-    """Implements :class:`copilot_api.engine.cache_interfaces.ResponseCache`; the clock is monotonic seconds."""
+    """Implements :class:`copilot_api.engine.cache_interfaces.ResponseCache`.
+
+    The clock is monotonic seconds.
+    """
 
     def __init__(
         self,

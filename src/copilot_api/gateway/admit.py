@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Protocol
 
-from copilot_api.engine.interfaces import Limiter, RateLimited, RequestFacts
+from copilot_api.engine.interfaces import Concurrency, Limiter, NoPlace, RateLimited, RequestFacts
 from copilot_api.gateway.errors import ApprovalRefused, Overloaded, RateLimitHit
 
 
@@ -18,22 +19,42 @@ class Approver(Protocol):
 
 
 class Gate:
-    """Counts requests in flight and refuses those beyond the limit at once (R-60)."""
+    """Places for requests in flight; those beyond are refused, at once or after a wait (R-60)."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, places: Concurrency, limit: int) -> None:
+        self._places = places
         self._limit = limit
-        self.in_flight = 0
 
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold one place. Raises :class:`Overloaded`."""
-        if self.in_flight >= self._limit:
-            raise Overloaded(self._limit)
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place."""
+        return self._places.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._places.waiting
+
+    async def enter(self) -> Gate:
+        """Take a place, and give it back by leaving a ``with`` block over what this returns.
+
+        Raises :class:`Overloaded`.
+        """
+        if not self._places.try_enter():
+            try:
+                await self._places.wait()
+            except NoPlace:
+                raise Overloaded(self._limit) from None
+        return self
+
+    def __enter__(self) -> None:
+        """Hold the place."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the place back."""
+        self._places.leave()
 
 
 class Admission:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from copilot_api.engine.interfaces import (
     Dialect,
@@ -20,6 +21,7 @@ from copilot_api.engine.interfaces import (
 from copilot_api.engine.switch import begin_request
 from copilot_api.gateway.admit import Admission, Gate
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
+from copilot_api.gateway.caching import Caching, Caller
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import Counting
 from copilot_api.gateway.errors import BadRequest, UpstreamRefused
@@ -44,13 +46,16 @@ class Pipeline:
         catalog: ModelCatalog,
         sender: Sender,
         admission: Admission,
+        caching: Caching | None = None,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._catalog = catalog
         self._sender = sender
         self._admission = admission
-        self._gate = Gate(settings.max_concurrency)
+        self._caching = caching
+        places = engine.make_concurrency(settings.max_concurrency, settings.max_queue, settings.queue_timeout)
+        self._gate = Gate(places, settings.max_concurrency)
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
         self._completion_cap_models: set[str] = set()
@@ -59,6 +64,16 @@ class Pipeline:
     def in_flight(self) -> int:
         """Requests that hold a place now."""
         return self._gate.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._gate.waiting
+
+    @property
+    def caches(self) -> bool:
+        """Tell whether it matters who calls."""
+        return self._caching is not None
 
     def close(self) -> None:
         """Stop counting."""
@@ -70,16 +85,23 @@ class Pipeline:
             relay.cancel("shutdown")
 
     @asynccontextmanager
-    async def generate(self, dialect: Dialect, body: bytes) -> AsyncIterator[Whole | Streamed]:
+    async def generate(
+        self, dialect: Dialect, body: bytes, caller: Caller | None = None, *, plan: Plan | None = None
+    ) -> AsyncIterator[Whole | Streamed]:
         """Run one request of a dialect; leaving the block frees all it holds, however it is left.
 
-        Raises :class:`copilot_api.gateway.errors.GatewayError`.
+        With a `plan` it was inspected before, and the cache was asked. Raises
+        :class:`copilot_api.gateway.errors.GatewayError`.
         """
-        begin_request()
-        facts = self._inspect(body, dialect)
-        plan = self._plan(facts)
+        if plan is None:
+            begin_request()
+            plan = self._plan(self._inspect(body, dialect))
+            if self._caching is not None and caller is not None and not plan.facts.stream:
+                yield await self._caching.answer(caller, body, plan, lambda: self._whole(body, plan))
+                return
+        facts = plan.facts
         request = self._translate(body, plan)
-        with self._gate.enter():
+        with await self._gate.enter():
             async with self._admission.admit(facts):
                 if dialect == "chat":
                     self._counting.log(plan, request.body)
@@ -107,6 +129,11 @@ class Pipeline:
                         estimate.cancel()
                 async with self._holding(answer, plan):
                     yield answer
+
+    async def _whole(self, body: bytes, plan: Plan) -> Whole:
+        async with self.generate(plan.facts.dialect, body, plan=plan) as answer:
+            # What was asked for as one answer never comes as a stream.
+            return cast("Whole", answer)
 
     async def count_tokens(self, body: bytes, beta: str) -> int:
         """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.

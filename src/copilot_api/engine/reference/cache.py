@@ -1,9 +1,10 @@
 """Whole answers that are kept, and requests that wait for equal ones.
 
 Eviction is S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), with weights
-instead of counts. A new entry comes into a small queue. When it reaches the end of it, it goes on into the main
-queue if it was asked for meanwhile, and out otherwise, so that a crowd asked for once drives out nothing else. A
-key that went out of the small queue is remembered for a while and comes into the main queue the next time.
+instead of counts. A new entry comes into a small queue. When it reaches the end of it, it goes on into the
+main queue if it was asked for meanwhile, and out otherwise, so that a crowd asked for once drives out nothing
+else. A key that went out of the small queue is remembered for a while and comes into the main queue the next
+time.
 """
 
 from __future__ import annotations
@@ -233,7 +234,7 @@ class ReferenceResponseCache:
             return CacheWakes()
         leader, *others = waiters
         alone = tuple(ticket for ticket in others if now - waiters[ticket] >= self._patience)
-        still = {ticket: waiters[ticket] for ticket in others if ticket not in alone}
+        still = {ticket: waiters[ticket] for ticket in others if now - waiters[ticket] < self._patience}
         self._tickets[leader] = (key, "lead")
         for ticket in alone:
             self._tickets[ticket] = (key, "alone")

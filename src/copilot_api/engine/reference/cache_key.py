@@ -12,8 +12,8 @@ from copilot_api.engine.reference import jsontext
 FORM = "copilot-api cache key 1"
 """Changes when the canonical form does."""
 LEFT_OUT = ("model", "stream")
-"""Members of the request that do not count: the model is in the scope as it was resolved, and what is cached is
-no stream."""
+"""Members of the request that do not count: the model is in the scope as it was resolved, and what is cached
+is no stream."""
 DIALECTS = ("chat", "messages", "embeddings")
 
 _LARGEST_EXPONENT = 2**63
@@ -42,7 +42,7 @@ def cache_key(body: bytes, dialect: str, scope: tuple[str, ...]) -> bytes | None
 
 
 def _is_zero(value: Any) -> bool:
-    return isinstance(value, jsontext.Number) and not set(value.text.lower().partition("e")[0]) & set("123456789")
+    return isinstance(value, jsontext.Number) and canonical_number(value.text) == "0"
 
 
 def _write(value: Any, parts: list[str]) -> None:

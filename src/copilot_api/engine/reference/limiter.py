@@ -1,8 +1,8 @@
-"""Minimum interval between requests that are sent: compat.md 3.9 with D-H19 cured; with a burst, a token bucket.
+"""Minimum interval between requests that are sent: compat.md 3.9 with D-H19 cured; or a token bucket.
 
-Both are one algorithm (GCRA, the virtual scheduling of ITU-T I.371): what is kept is the time at which the next
-request would come if all came an interval apart. A request may come earlier by the interval for each further
-request of the burst.
+Both are one algorithm (GCRA, the virtual scheduling of ITU-T I.371): what is kept is the time at which the
+next request would come if all came an interval apart. A request may come earlier by the interval for each
+further request of the burst; without a burst none may.
 """
 
 from __future__ import annotations
