@@ -209,8 +209,8 @@ class ResponseCache:
     ) -> tuple[list[int], int | None, list[int]]:
         """End a request; return the tickets of those that are served, that lead, that go alone."""
 
-    def statistics(self, now: float, /) -> tuple[int, int, int, int, int, int, int]:
-        """Return hits, misses, coalesced, evictions, expirations, entries and bytes."""
+    def statistics(self, now: float, /) -> list[int]:
+        """Return hits, misses, coalesced, evictions, expirations, entries, bytes and waiting."""
 
 @final
 class Freshness:

@@ -80,9 +80,9 @@ impl ResponseCache {
     }
 
     #[pyo3(signature = (now, /))]
-    fn statistics(&self, now: f64) -> (u64, u64, u64, u64, u64, u64, u64) {
+    fn statistics(&self, now: f64) -> [u64; 8] {
         let found = self.with(|cache| cache.statistics(now));
-        (
+        [
             found.hits,
             found.misses,
             found.coalesced,
@@ -90,7 +90,8 @@ impl ResponseCache {
             found.expirations,
             found.entries,
             found.bytes,
-        )
+            found.waiting,
+        ]
     }
 }
 

@@ -79,6 +79,8 @@ class CacheStatistics:
     expirations: int = 0
     entries: int = 0
     bytes: int = 0
+    waiting: int = 0
+    """Requests that wait now for the answer to an equal one."""
 
 
 class ResponseCache(Protocol):

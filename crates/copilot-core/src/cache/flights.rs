@@ -48,6 +48,10 @@ impl Flights {
         Self { patience, most_waiters, flights: HashMap::new(), tickets: HashMap::new(), waiting: 0 }
     }
 
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     pub(super) fn key_of(&self, ticket: u64) -> Option<Key> {
         self.tickets.get(&ticket).map(|(key, _)| *key)
     }

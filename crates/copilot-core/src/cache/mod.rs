@@ -65,6 +65,8 @@ pub struct Statistics {
     pub entries: u64,
     /// Their weight
     pub bytes: u64,
+    /// Requests that wait for others now
+    pub waiting: u64,
 }
 
 /// Keeps values, and lets one of several equal requests ask for all.
@@ -146,6 +148,7 @@ impl<V> ResponseCache<V> {
             expirations,
             entries: self.store.len() as u64,
             bytes: self.store.bytes(),
+            waiting: self.flights.waiting() as u64,
         }
     }
 }

@@ -206,6 +206,7 @@ class ReferenceResponseCache:
             expirations=self._store.expirations,
             entries=len(self._store.entries),
             bytes=self._store.bytes,
+            waiting=self._waiting,
         )
 
     def _join(self, key: bytes, ticket: int, now: float) -> _Role:

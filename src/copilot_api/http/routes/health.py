@@ -20,7 +20,11 @@ _CACHE_COUNTERS = (
     ("evictions", "Entries that made room for others."),
     ("expirations", "Entries that became too old."),
 )
-_CACHE_GAUGES = (("entries", "Answers that are kept."), ("bytes", "Memory that they take."))
+_CACHE_GAUGES = (
+    ("entries", "Answers that are kept."),
+    ("bytes", "Memory that they take."),
+    ("waiting", "Requests that wait now for the answer to an equal one."),
+)
 
 
 class Load(Protocol):
