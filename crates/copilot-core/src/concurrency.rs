@@ -174,17 +174,17 @@ mod tests {
                         prop_assert!(waiting.is_empty());
                         inside += 1;
                     }
-                    Act::Come => match places.queue(now) {
-                        Some(ticket) => waiting.push((ticket, now)),
-                        None => prop_assert_eq!(waiting.len(), longest),
-                    },
+                    Act::Come => {
+                        let ticket = places.queue(now);
+                        prop_assert_eq!(ticket.is_none(), waiting.len() == longest);
+                        waiting.extend(ticket.map(|ticket| (ticket, now)));
+                    }
                     Act::Leave if inside > 0 => match places.leave() {
                         Some(ticket) => prop_assert_eq!(ticket, waiting.remove(0).0),
                         None => inside -= 1,
                     },
-                    Act::Leave => {}
                     Act::GiveUp(at) if at < waiting.len() => prop_assert!(places.give_up(waiting.remove(at).0)),
-                    Act::GiveUp(_) => {}
+                    Act::Leave | Act::GiveUp(_) => {}
                     Act::Pass(seconds) => {
                         now += f64::from(seconds);
                         while let Some(ticket) = places.expire(now) {

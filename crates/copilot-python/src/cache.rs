@@ -12,12 +12,8 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 /// Returns the key of a request that may be cached.
 #[pyfunction]
 #[pyo3(signature = (body, dialect, scope, /))]
-pub(crate) fn cache_key(
-    py: Python<'_>,
-    body: &[u8],
-    dialect: &str,
-    scope: Vec<String>,
-) -> Option<Key> {
+#[expect(clippy::needless_pass_by_value, reason = "PyO3 makes no slice of a list")]
+pub(crate) fn cache_key(py: Python<'_>, body: &[u8], dialect: &str, scope: Vec<String>) -> Option<Key> {
     let dialect = match dialect {
         "chat" => Dialect::Chat,
         "messages" => Dialect::Messages,

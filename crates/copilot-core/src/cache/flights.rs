@@ -37,15 +37,15 @@ struct Waiter {
 pub(super) struct Flights {
     patience: f64,
     most_waiters: usize,
-    /// By key: those that wait for the leader, who exists for each key here.
-    flights: HashMap<Key, VecDeque<Waiter>>,
+    /// Those that wait for the leader, who exists for each key here.
+    by_key: HashMap<Key, VecDeque<Waiter>>,
     tickets: HashMap<u64, (Key, Role)>,
     waiting: usize,
 }
 
 impl Flights {
     pub(super) fn new(patience: f64, most_waiters: usize) -> Self {
-        Self { patience, most_waiters, flights: HashMap::new(), tickets: HashMap::new(), waiting: 0 }
+        Self { patience, most_waiters, by_key: HashMap::new(), tickets: HashMap::new(), waiting: 0 }
     }
 
     pub(super) const fn waiting(&self) -> usize {
@@ -63,9 +63,9 @@ impl Flights {
 
     /// Lets a request in: it leads, or waits for who leads, or goes alone when too many wait.
     pub(super) fn join(&mut self, key: Key, ticket: u64, now: f64) -> Role {
-        let role = match self.flights.get_mut(&key) {
+        let role = match self.by_key.get_mut(&key) {
             None => {
-                self.flights.insert(key, VecDeque::new());
+                self.by_key.insert(key, VecDeque::new());
                 Role::Lead
             }
             Some(waiters) if self.waiting < self.most_waiters => {
@@ -96,7 +96,7 @@ impl Flights {
     }
 
     fn forget_waiter(&mut self, key: &Key, ticket: u64) {
-        if let Some(waiters) = self.flights.get_mut(key)
+        if let Some(waiters) = self.by_key.get_mut(key)
             && let Some(place) = waiters.iter().position(|waiter| waiter.ticket == ticket)
         {
             waiters.remove(place);
@@ -105,7 +105,7 @@ impl Flights {
     }
 
     fn serve(&mut self, key: &Key) -> Wakes {
-        let waiters = self.flights.remove(key).unwrap_or_default();
+        let waiters = self.by_key.remove(key).unwrap_or_default();
         self.waiting -= waiters.len();
         let served: Vec<u64> = waiters.into_iter().map(|waiter| waiter.ticket).collect();
         for ticket in &served {
@@ -117,7 +117,7 @@ impl Flights {
     /// One at a time tries again, so that a failing upstream gets no herd; but who has waited long goes alone,
     /// so that nobody waits for the sum of all failures.
     fn hand_over(&mut self, key: Key, now: f64) -> Wakes {
-        let mut waiters = self.flights.remove(&key).unwrap_or_default();
+        let mut waiters = self.by_key.remove(&key).unwrap_or_default();
         let Some(leader) = waiters.pop_front() else {
             return Wakes::default();
         };
@@ -129,7 +129,7 @@ impl Flights {
         for ticket in &alone {
             self.tickets.insert(*ticket, (key, Role::Alone));
         }
-        self.flights.insert(key, waiting.into());
+        self.by_key.insert(key, waiting.into());
         Wakes { served: Vec::new(), leader: Some(leader.ticket), alone }
     }
 }
@@ -138,10 +138,10 @@ impl Flights {
 impl Flights {
     /// Fails unless the books agree with each other.
     pub(super) fn check(&self) {
-        assert_eq!(self.waiting, self.flights.values().map(VecDeque::len).sum::<usize>());
+        assert_eq!(self.waiting, self.by_key.values().map(VecDeque::len).sum::<usize>());
         assert!(self.waiting <= self.most_waiters);
         let count = |wanted| self.tickets.values().filter(|(_, role)| *role == wanted).count();
-        assert_eq!(count(Role::Lead), self.flights.len());
+        assert_eq!(count(Role::Lead), self.by_key.len());
         assert_eq!(count(Role::Wait), self.waiting);
     }
 }

@@ -138,10 +138,15 @@ mod tests {
     #[test]
     fn spelling_does_not_matter() {
         assert_eq!(
-            of(r#"{"model":"a","temperature":0,"messages":[{"role":"user","content":"é/\n"}],"stream":false}"#),
-            of(" { \"messages\" : [ {\"content\":\"\\u00e9\\/\\u000a\" , \"role\":\"user\"} ],\n\"temperature\":-0.0e9 } "),
+            of(
+                r#"{"model":"a","temperature":0,"messages":[{"role":"user","content":"é/\n"}],"stream":false}"#
+            ),
+            of(
+                " { \"messages\" : [ {\"content\":\"\\u00e9\\/\\u000a\" , \"role\":\"user\"} ],\n\"temperature\":-0.0e9 } "
+            ),
         );
-        for (one, other) in [("1", "1.0"), ("1", "10e-1"), ("100", "1E+2"), ("-0", "0e99999999999999999999"), ("0.5", "5e-1")]
+        for (one, other) in
+            [("1", "1.0"), ("1", "10e-1"), ("100", "1E+2"), ("-0", "0e99999999999999999999"), ("0.5", "5e-1")]
         {
             assert_eq!(with(&format!("\"n\":{one}")), with(&format!("\"n\":{other}")), "{one} {other}");
         }
