@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -136,3 +137,41 @@ def test_the_same_steps(
         assert found[0] == found[1], (number, act, one, other)
         assert both[0].statistics() == both[1].statistics()
         assert both[0].statistics().bytes <= limit
+
+
+@examples(60)
+@given(
+    seed=st.integers(0, 1 << 32),
+    room=st.integers(3, 14),
+    asks_at_once=st.sampled_from([1, 3, 12]),
+    time_to_live=st.sampled_from([0.0, 40.0]),
+)
+def test_the_same_in_the_long_run(seed: int, room: int, asks_at_once: int, time_to_live: float) -> None:
+    """Popular keys among many, so that queues move, ghosts come back and waiters gather."""
+    chance = random.Random(seed)  # noqa: S311 - for variety only
+    now = 0.0
+    options = CacheOptions(room * 600, time_to_live)
+    both = [
+        made(options, clock=lambda: now, patience=5.0, waiters=8)
+        for made in (ReferenceResponseCache, NativeResponseCache)
+    ]
+    asking: list[int] = []
+    for ticket in range(700):
+        now += chance.choice((0.0, 0.0, 0.25, 1.0))
+        popular = int(room * 1.5 * chance.random() ** 2)
+        key = bytes([popular if chance.random() < 0.8 else chance.randrange(256)]) * 32
+        max_age = 0.0 if chance.random() < 0.05 else None
+        begun = [subject.begin(key, ticket, max_age) for subject in both]
+        assert begun[0] == begun[1], ticket
+        if begun[0].outcome != "hit":
+            asking.append(ticket)
+        while len(asking) >= asks_at_once:
+            settled = asking.pop(chance.randrange(len(asking)))
+            # Of about 600 bytes with the overhead; now and then one that fills the room exactly, or a tenth.
+            size = chance.choice((88, 88, 30, 700, 60 * room - 512, 600 * room - 512))
+            answer = CachedAnswer(b"x" * max(size, 0)) if chance.random() < 0.8 else None
+            wakes = [subject.settle(settled, answer) for subject in both]
+            assert wakes[0] == wakes[1], ticket
+            asking = [other for other in asking if other not in wakes[0].served]
+        assert both[0].statistics() == both[1].statistics(), ticket
+        assert both[0].statistics().bytes <= options.limit

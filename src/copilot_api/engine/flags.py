@@ -212,15 +212,17 @@ def _concurrency(switch: Switch, limit: int, queue: int, patience: float) -> Con
 
 
 def _cache(switch: Switch, options: CacheOptions, lost: Callable[[], None]) -> ResponseCache:
-    from copilot_api.engine.reference.cache import ReferenceResponseCache
+    def reference() -> ResponseCache:
+        from copilot_api.engine.reference.cache import ReferenceResponseCache
+
+        return ReferenceResponseCache(options)
 
     if switch.mode == "reference":
-        return ReferenceResponseCache(options)
+        return reference()
     from copilot_api.engine.native_cache import NativeResponseCache
     from copilot_api.engine.switched_cache import SwitchedResponseCache
 
-    native = NativeResponseCache(options)
-    return SwitchedResponseCache(switch, native, lambda: ReferenceResponseCache(options), lost)
+    return SwitchedResponseCache(switch, NativeResponseCache(options), reference, lost)
 
 
 def _freshness(switch: Switch, fresh: float, retry: float) -> Freshness:
