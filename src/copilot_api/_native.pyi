@@ -150,8 +150,8 @@ class Limiter:
     def leave(self, ticket: int, /) -> bool:
         """Take a waiter out; tell whether it was still waiting."""
 
-    def withdraw(self, admission: Admission, /) -> None:
-        """Give a slot back if nobody was admitted since."""
+    def withdraw(self, admission: Admission, /) -> bool:
+        """Give a slot back if nobody was admitted since; tell whether it was given back."""
 
 @final
 class Concurrency:

@@ -103,11 +103,13 @@ impl Limiter {
         place.and_then(|place| self.queue.remove(place)).is_some()
     }
 
-    /// The request was not sent after all: gives the slot back if nobody was admitted since.
-    pub fn withdraw(&mut self, admission: Admission) {
-        if admission.after.is_some() && self.due == admission.after {
+    /// The request was not sent after all: gives the slot back if nobody was admitted since, and tells so.
+    pub fn withdraw(&mut self, admission: Admission) -> bool {
+        let is_last = admission.after.is_some() && self.due == admission.after;
+        if is_last {
             self.due = admission.before;
         }
+        is_last
     }
 
     fn remaining(&self, now: f64) -> f64 {
@@ -166,9 +168,9 @@ mod tests {
         let mut limiter = Limiter::new(Some(10.0), false, 2);
         let Decision::Admitted(first) = limiter.admit(0.0) else { unreachable!() };
         let Decision::Admitted(second) = limiter.admit(0.0) else { unreachable!() };
-        limiter.withdraw(first);
+        assert!(!limiter.withdraw(first));
         assert_eq!(limiter.admit(0.0), Decision::Refused(10));
-        limiter.withdraw(second);
+        assert!(limiter.withdraw(second));
         assert!(admitted(&mut limiter, 0.0));
         assert!(!admitted(&mut limiter, 0.0));
     }

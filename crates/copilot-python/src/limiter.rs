@@ -53,7 +53,7 @@ impl Limiter {
     }
 
     #[pyo3(signature = (admission, /))]
-    fn withdraw(&self, admission: &Admission) {
-        self.with(|limiter| limiter.withdraw(admission.0));
+    fn withdraw(&self, admission: &Admission) -> bool {
+        self.with(|limiter| limiter.withdraw(admission.0))
     }
 }

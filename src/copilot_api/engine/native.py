@@ -215,8 +215,8 @@ class NativeLimiter:
 
     def give_back(self, admission: _native.Admission) -> None:
         """Undo an admission, unless a later one was made."""
-        self._state.withdraw(admission)
-        self._arm()
+        if self._state.withdraw(admission):
+            self._arm()
 
     def _arm(self) -> None:
         if self._timer is not None:
