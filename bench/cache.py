@@ -58,8 +58,9 @@ def side_by_side(
 def entering(gate: Gate) -> Callable[[int], None]:
     async def enter(times: int) -> None:
         for _ in range(times):
-            with await gate.enter():
-                pass
+            if not gate.try_enter():
+                await gate.wait()
+            gate.leave()
 
     return lambda times: asyncio.run(enter(times))
 

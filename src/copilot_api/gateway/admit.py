@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Protocol
 
 from copilot_api.engine.interfaces import Concurrency, Limiter, NoPlace, RateLimited, RequestFacts
@@ -19,11 +18,17 @@ class Approver(Protocol):
 
 
 class Gate:
-    """Places for requests in flight; those beyond are refused, at once or after a wait (R-60)."""
+    """Places for requests in flight; those beyond are refused, at once or after a wait (R-60).
+
+    Who has taken a place, by `try_enter` or :meth:`wait`, gives it back by `leave`.
+    """
 
     def __init__(self, places: Concurrency, limit: int) -> None:
         self._places = places
         self._limit = limit
+        # Called for each request: bound here, without a frame of Python between.
+        self.try_enter = places.try_enter
+        self.leave = places.leave
 
     @property
     def in_flight(self) -> int:
@@ -35,26 +40,12 @@ class Gate:
         """Requests that wait for a place."""
         return self._places.waiting
 
-    async def enter(self) -> Gate:
-        """Take a place, and give it back by leaving a ``with`` block over what this returns.
-
-        Raises :class:`Overloaded`.
-        """
-        if not self._places.try_enter():
-            try:
-                await self._places.wait()
-            except NoPlace:
-                raise Overloaded(self._limit) from None
-        return self
-
-    def __enter__(self) -> None:
-        """Hold the place."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the place back."""
-        self._places.leave()
+    async def wait(self) -> None:
+        """Take a place after `try_enter` found none. Raises :class:`Overloaded`."""
+        try:
+            await self._places.wait()
+        except NoPlace:
+            raise Overloaded(self._limit) from None
 
 
 class Admission:

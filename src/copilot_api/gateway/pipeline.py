@@ -101,7 +101,9 @@ class Pipeline:
                 return
         facts = plan.facts
         request = self._translate(body, plan)
-        with await self._gate.enter():
+        if not self._gate.try_enter():
+            await self._gate.wait()
+        try:
             async with self._admission.admit(facts):
                 if dialect == "chat":
                     self._counting.log(plan, request.body)
@@ -129,6 +131,8 @@ class Pipeline:
                         estimate.cancel()
                 async with self._holding(answer, plan):
                     yield answer
+        finally:
+            self._gate.leave()
 
     async def _whole(self, body: bytes, plan: Plan) -> Whole:
         async with self.generate(plan.facts.dialect, body, plan=plan) as answer:
