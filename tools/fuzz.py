@@ -25,6 +25,7 @@ TARGETS = (
     "stream_chat",
     "stream_messages",
     "tokenizer",
+    "cache_key",
 )
 # What cargo-fuzz asks for, less the sanitizers, which need nightly: the core has no unsafe code to watch.
 COVERAGE = (
@@ -85,7 +86,7 @@ def seeds(target: str) -> list[bytes]:
         "stream_chat": ("upstream/chat",),
         "stream_messages": ("upstream/chat",),
     }.get(target, ("clients", "upstream"))
-    prefix = b"" if target in ("document", "validation") else b"\x00"
+    prefix = b"" if target in ("document", "validation", "cache_key") else b"\x00"
     paths = [path for folder in folders for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*"))]
     return [
         prefix + path.read_bytes() for path in paths if path.is_file() and path.stat().st_size <= LARGEST_SEED

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use copilot_core::{
-    sse,
+    cache, sse,
     streams::{StreamEnd, StreamPlan, StreamTranslator},
     text::{Document, Tree},
     tokenizer::{Encoding, count_chat},
@@ -18,7 +18,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 9] = [
     ("document", document),
     ("sse", events),
     ("validation", facts),
@@ -27,6 +27,7 @@ const TARGETS: [(&str, Target); 8] = [
     ("stream_chat", |data| stream(data, false)),
     ("stream_messages", |data| stream(data, true)),
     ("tokenizer", tokens),
+    ("cache_key", keys),
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -145,6 +146,25 @@ fn stream(data: &[u8], messages: bool) {
     for event in parse(std::iter::once(&*out)) {
         let data = event.data.unwrap_or_default();
         assert!(data == b"[DONE]" || Document::read(&data).is_ok());
+    }
+}
+
+/// A body and its canonical text have one key; another member more, and it is another.
+fn keys(data: &[u8]) {
+    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Embeddings] {
+        let Some(key) = cache::key(data, dialect, &["scope"]) else {
+            continue;
+        };
+        let document = Document::read(data).expect("what has a key is JSON");
+        let mut text = document.root().canonical().into_owned();
+        assert_eq!(cache::key(text.as_bytes(), dialect, &["scope"]), Some(key));
+        assert_ne!(cache::key(data, dialect, &["other scope"]), Some(key));
+        let name = if document.root().get("more").is_some() { "\"even more\":0" } else { "\"more\":0" };
+        let comma = if text == "{}" { "" } else { "," };
+        text.insert_str(1, &format!("{name}{comma}"));
+        if document.root().get("even more").is_none() {
+            assert_ne!(cache::key(text.as_bytes(), dialect, &["scope"]), Some(key));
+        }
     }
 }
 

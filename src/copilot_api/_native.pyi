@@ -16,10 +16,13 @@ from copilot_api.engine.interfaces import Outcome
 __all__ = [
     "Admission",
     "Client",
+    "Concurrency",
     "Exchange",
+    "Freshness",
     "Headers",
     "Limiter",
     "Relay",
+    "ResponseCache",
     "Runtime",
     "Server",
     "Stream",
@@ -28,6 +31,7 @@ __all__ = [
     "Upstream",
     "answer_as_stream",
     "build_info",
+    "cache_key",
     "count_chat",
     "count_text",
     "inspect_request",
@@ -145,7 +149,7 @@ class Limiter:
     Times are monotonic seconds.
     """
 
-    def __new__(cls, interval: float | None, wait: bool, /) -> Limiter: ...
+    def __new__(cls, interval: float | None, wait: bool, burst: int, /) -> Limiter: ...
     def admit(self, now: float, /) -> tuple[Admission | None, int | None, int]:
         """Return an admission, or the ticket of a waiter, or neither; and the seconds to wait."""
 
@@ -158,8 +162,77 @@ class Limiter:
     def leave(self, ticket: int, /) -> bool:
         """Take a waiter out; tell whether it was still waiting."""
 
-    def withdraw(self, admission: Admission, /) -> None:
-        """Give a slot back if nobody was admitted since."""
+    def withdraw(self, admission: Admission, /) -> bool:
+        """Give a slot back if nobody was admitted since; tell whether it was given back."""
+
+@final
+class Concurrency:
+    """Places for requests in flight; see :class:`copilot_api.engine.interfaces.Concurrency`.
+
+    Times are monotonic seconds.
+    """
+
+    def __new__(cls, limit: int, longest_queue: int, patience: float, /) -> Concurrency: ...
+    @property
+    def taken(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    def try_enter(self) -> bool:
+        """Take a place if there is one."""
+
+    def queue(self, now: float, /) -> int | None:
+        """Wait for a place; return the waiter's ticket, or None when the queue is full."""
+
+    def leave(self) -> int | None:
+        """Give a place back; it passes to the waiter whose ticket is returned."""
+
+    def give_up(self, ticket: int, /) -> bool:
+        """Take a waiter out; tell whether it was still waiting."""
+
+    def delay(self, now: float, /) -> float | None:
+        """Return the seconds until :meth:`expire` has something to do; None while nobody waits."""
+
+    def expire(self, now: float, /) -> int | None:
+        """Take the first waiter out if its time is over; return its ticket."""
+
+def cache_key(body: bytes, dialect: str, scope: list[str], /) -> bytes | None:
+    """Return the key of a request; see :meth:`copilot_api.engine.cache_interfaces.ResponseCache.key`.
+
+    The interpreter lock is released meanwhile.
+    """
+
+@final
+class ResponseCache:
+    """Keeps objects; see :class:`copilot_api.engine.cache_interfaces.ResponseCache`.
+
+    Times are monotonic seconds; keys have 32 bytes.
+    """
+
+    def __new__(
+        cls, limit: int, overhead: int, time_to_live: float | None, patience: float, waiters: int, /
+    ) -> ResponseCache: ...
+    def begin(
+        self, key: bytes, ticket: int, max_age: float | None, now: float, /
+    ) -> tuple[Literal["hit", "lead", "wait", "alone"], Any, float]:
+        """Look a request up; return what it is to do, the object, and its age in seconds."""
+
+    def settle(
+        self, ticket: int, value: object | None, weight: int, now: float, /
+    ) -> tuple[list[int], int | None, list[int]]:
+        """End a request; return the tickets of those that are served, that lead, that go alone."""
+
+    def statistics(self, now: float, /) -> list[int]:
+        """Return hits, misses, coalesced, evictions, expirations, entries, bytes and waiting."""
+
+@final
+class Freshness:
+    """See :class:`copilot_api.engine.cache_interfaces.Freshness`; times are monotonic seconds."""
+
+    def __new__(cls, time_to_live: float, retry_after: float, /) -> Freshness: ...
+    @property
+    def due(self) -> float: ...
+    def begin(self, now: float) -> bool: ...
+    def end(self, now: float, *, refreshed: bool) -> None: ...
 
 @final
 class TokenClock:

@@ -17,7 +17,8 @@ from copilot_api.engine.interfaces import (
     TokenUnavailable,
 )
 from copilot_api.gateway.admit import Admission, Approver
-from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.gateway.caching import Caching
+from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
@@ -91,22 +92,25 @@ async def open_gateway(
             upstream = await sender.send("GET", "/models")
             return await upstream.read(MODEL_LIST_LIMIT)
 
-        catalog = ModelCatalog(fetch_models)
+        catalog = ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        limiter = engine.make_limiter(settings.rate_limit, settings.wait) if settings.rate_limit else None
+        limiter = None
+        if settings.rate_limit:
+            limiter = engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
         admission = Admission(limiter, approver if settings.manual else None)
-        pipeline = Pipeline(settings, engine, catalog, sender, admission)
+        caching = Caching(engine.make_cache, settings) if settings.cache else None
+        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching)
         stack.callback(pipeline.close)
 
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
 
         routes = (
-            *generation.routes(pipeline),
+            *generation.routes(pipeline, access),
             *model_routes.routes(catalog),
-            *health.routes(engine.reports, lambda: pipeline.in_flight),
+            *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
         yield OpenGateway(

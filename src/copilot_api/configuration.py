@@ -16,7 +16,8 @@ from copilot_api.settings import PLAN_NAMES, Settings, option_fields
 ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
-_INTEGERS = ("port", "body_limit", "max_concurrency", "max_connections")
+_INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst")
+_SIZES = ("body_limit", "cache")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -24,6 +25,8 @@ _SECONDS = (
     "stream_idle_timeout",
     "keepalive_interval",
     "drain_timeout",
+    "queue_timeout",
+    "cache_ttl",
 )
 _LISTS = ("api_key", "public_host", "cors_origin", "native")
 _SECRETS = ("github_token", "api_key")
@@ -35,6 +38,8 @@ _CHOICES = {
 }
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
 _INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SMALLEST_CACHE = 64 * 1024
 
 
 class ConfigurationError(Exception):
@@ -128,6 +133,8 @@ def _convert(option: Field, raw: Any, origin: str) -> Any:
         return Secret(text)
     if name == "rate_limit" or name in _INTEGERS:
         return _whole(text, origin)
+    if name in _SIZES:
+        return _bytes(text, origin)
     if name in _SECONDS:
         return _seconds(text, origin)
     if name in _CHOICES and text not in _CHOICES[name]:
@@ -158,6 +165,14 @@ def _whole(text: str, origin: str) -> int:
     return int(found.group())
 
 
+def _bytes(text: str, origin: str) -> int:
+    """Read a size: ``67108864``, ``64M``, ``64MB`` and ``64MiB`` are the same."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"{origin}: {text!r} is not a size in bytes, as 67108864 or 64M")
+    return int(float(found.group(1)) * 1024 ** " kmgt".index(found.group(2).lower() or " "))
+
+
 def _seconds(text: str, origin: str) -> float:
     try:
         value = float(text)
@@ -178,9 +193,11 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             f"{origins['account_type']}: the account type {settings.account_type!r} holds characters that "
             f"may not stand in a host name; it is one of {', '.join(PLAN_NAMES)}"
         )
-    for name in ("body_limit", "max_concurrency", "max_connections"):
+    for name in ("body_limit", "max_concurrency", "max_connections", "max_queue", "rate_burst"):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if 0 < settings.cache < _SMALLEST_CACHE:
+        raise ConfigurationError(f"{origins['cache']}: {settings.cache} bytes keep nothing; write 64M, or 0")
     for origin in settings.cors_origin:
         if not origin_is_valid(origin):
             raise ConfigurationError(

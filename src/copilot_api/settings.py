@@ -95,6 +95,21 @@ class Settings:
     drain_timeout: float = option(30.0, "Seconds that running streams get at shutdown", metavar="SECONDS")
     body_limit: int = option(32 * 1024 * 1024, "Largest request body in bytes", metavar="BYTES")
     max_concurrency: int = option(64, "Requests in flight to Copilot; more get 503", metavar="N")
+    queue_timeout: float = option(
+        0.0,
+        "Seconds a request beyond --max-concurrency waits for a place before it gets 503",
+        metavar="SECONDS",
+    )
+    max_queue: int = option(512, "With --queue-timeout: requests that may wait; more get 503", metavar="N")
+    rate_burst: int = option(
+        1, "With --rate-limit: requests that may come at once after a pause (token bucket)", metavar="N"
+    )
+    cache: int = option(
+        0,
+        "Memory for answers that are kept: embeddings, and temperature 0 without a stream; as 64M; 0 is off",
+        metavar="BYTES",
+    )
+    cache_ttl: float = option(3600.0, "Seconds a kept answer is given out, 0 is for ever", metavar="SECONDS")
 
     # Server
     server: ServerName | None = option(

@@ -56,8 +56,33 @@ def history(limiter: Limiter, requests: list[dict[str, Any]]) -> list[tuple[Any,
 
 
 @examples(200)
-@given(interval=st.sampled_from([None, 0.0, 0.5, 1.0, 2.25]), wait=st.booleans(), requests=arrivals)
-def test_the_same_happens(interval: float | None, wait: bool, requests: list[dict[str, Any]]) -> None:
-    reference = history(ReferenceLimiter(interval, wait, clock=now), requests)
-    native = history(NativeLimiter(interval, wait, clock=now), requests)
+@given(
+    interval=st.sampled_from([None, 0.0, 0.5, 1.0, 2.25]),
+    wait=st.booleans(),
+    burst=st.sampled_from([1, 1, 2, 3, 7]),
+    requests=arrivals,
+)
+def test_the_same_happens(
+    interval: float | None, wait: bool, burst: int, requests: list[dict[str, Any]]
+) -> None:
+    reference = history(ReferenceLimiter(interval, wait, burst, clock=now), requests)
+    native = history(NativeLimiter(interval, wait, burst, clock=now), requests)
     assert native == reference
+
+
+@examples(200)
+@given(
+    interval=st.sampled_from([0.5, 1.0, 2.25]),
+    wait=st.booleans(),
+    burst=st.integers(1, 4),
+    requests=arrivals,
+)
+def test_no_time_sees_more_than_burst_and_rate(
+    interval: float, wait: bool, burst: int, requests: list[dict[str, Any]]
+) -> None:
+    requests = [{**request, "withdraws_after": None} for request in requests]
+    happened = history(NativeLimiter(interval, wait, burst, clock=now), requests)
+    times = [event[2] for event in happened if event[1] == "admitted"]
+    for first, start in enumerate(times):
+        for last, end in enumerate(times[first:], first):
+            assert last - first + 1 <= burst + (end - start) / interval

@@ -3,7 +3,8 @@
 //! - [`tokenizer`] counts BPE tokens of text and of chat requests;
 //! - [`json`] reads JSON as JavaScript does, and writes it so;
 //! - [`streams`] translates streams;
-//! - [`limiter`] spaces requests;
+//! - [`limiter`] spaces requests, [`concurrency`] counts those in flight;
+//! - [`cache`] keeps answers, and lets equal requests wait for one;
 //! - [`token`] knows when a token is fresh and when it is renewed;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
@@ -12,7 +13,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod canonical;
+pub mod concurrency;
 pub mod formats;
 pub mod json;
 pub mod limiter;

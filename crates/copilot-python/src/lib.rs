@@ -5,7 +5,9 @@
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
 mod build_info;
+mod cache;
 mod client;
+mod concurrency;
 mod errors;
 mod limiter;
 mod lock;
@@ -43,7 +45,11 @@ mod _native {
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
+    use super::cache::{Freshness, ResponseCache, cache_key};
+    #[pymodule_export]
     use super::client::{Client, Headers, Upstream};
+    #[pymodule_export]
+    use super::concurrency::Concurrency;
     #[pymodule_export]
     use super::limiter::{Admission, Limiter};
     #[pymodule_export]

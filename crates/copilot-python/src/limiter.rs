@@ -22,9 +22,9 @@ impl Limiter {
 #[pymethods]
 impl Limiter {
     #[new]
-    #[pyo3(signature = (interval, wait, /))]
-    fn new(interval: Option<f64>, wait: bool) -> Self {
-        Self(Mutex::new(limiter::Limiter::new(interval, wait)))
+    #[pyo3(signature = (interval, wait, burst, /))]
+    fn new(interval: Option<f64>, wait: bool, burst: u32) -> Self {
+        Self(Mutex::new(limiter::Limiter::new(interval, wait, burst)))
     }
 
     #[pyo3(signature = (now, /))]
@@ -53,7 +53,7 @@ impl Limiter {
     }
 
     #[pyo3(signature = (admission, /))]
-    fn withdraw(&self, admission: &Admission) {
-        self.with(|limiter| limiter.withdraw(admission.0));
+    fn withdraw(&self, admission: &Admission) -> bool {
+        self.with(|limiter| limiter.withdraw(admission.0))
     }
 }

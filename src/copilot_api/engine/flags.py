@@ -12,11 +12,13 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
 from copilot_api.engine.interfaces import (
     Client,
     ClientOptions,
     ComponentReport,
     ComponentState,
+    Concurrency,
     Engine,
     Limiter,
     Relay,
@@ -41,7 +43,9 @@ from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.engine")
 
-COMPONENTS = ("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter", "server")
+COMPONENTS = (
+    *("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter", "cache", "server"),
+)
 """All components, in the order that `debug` prints them."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
@@ -131,7 +135,10 @@ def build_engine(settings: Settings) -> Engine:
         translation=translation,
         make_client=lambda options: _client(made["client"], made["streaming"], options, translation),
         make_token_manager=lambda fetch: _token_manager(made["token"], fetch),
-        make_limiter=lambda interval, wait: _limiter(made["limiter"], interval, wait),
+        make_limiter=lambda interval, wait, burst: _limiter(made["limiter"], interval, wait, burst),
+        make_concurrency=lambda limit, queue, patience: _concurrency(made["limiter"], limit, queue, patience),
+        make_cache=lambda options, lost: _cache(made["cache"], options, lost),
+        make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -250,11 +257,45 @@ def _token_manager(switch: Switch, fetch: TokenFetch) -> TokenManager:
     return ReferenceTokenManager(fetch)
 
 
-def _limiter(switch: Switch, interval: float | None, wait: bool) -> Limiter:
+def _limiter(switch: Switch, interval: float | None, wait: bool, burst: int) -> Limiter:
     if switch.mode == "native":
         from copilot_api.engine.native import NativeLimiter
 
-        return NativeLimiter(interval, wait)
+        return NativeLimiter(interval, wait, burst)
     from copilot_api.engine.reference.limiter import ReferenceLimiter
 
-    return ReferenceLimiter(interval, wait)
+    return ReferenceLimiter(interval, wait, burst)
+
+
+def _concurrency(switch: Switch, limit: int, queue: int, patience: float) -> Concurrency:
+    if switch.mode == "native":
+        from copilot_api.engine.native.concurrency import NativeConcurrency
+
+        return NativeConcurrency(limit, queue, patience)
+    from copilot_api.engine.reference.concurrency import ReferenceConcurrency
+
+    return ReferenceConcurrency(limit, queue, patience)
+
+
+def _cache(switch: Switch, options: CacheOptions, lost: Callable[[], None]) -> ResponseCache:
+    def reference() -> ResponseCache:
+        from copilot_api.engine.reference.cache import ReferenceResponseCache
+
+        return ReferenceResponseCache(options)
+
+    if switch.mode == "reference":
+        return reference()
+    from copilot_api.engine.native.cache import NativeResponseCache
+    from copilot_api.engine.switched_cache import SwitchedResponseCache
+
+    return SwitchedResponseCache(switch, NativeResponseCache(options), reference, lost)
+
+
+def _freshness(switch: Switch, fresh: float, retry: float) -> Freshness:
+    if switch.mode == "native":
+        from copilot_api.engine.native.cache import NativeFreshness
+
+        return NativeFreshness(fresh, retry)
+    from copilot_api.engine.reference.freshness import ReferenceFreshness
+
+    return ReferenceFreshness(fresh, retry)

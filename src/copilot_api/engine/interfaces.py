@@ -3,7 +3,7 @@
 A component is a Protocol below with two implementations: `copilot_api.engine.reference` (Python, the
 specification) and `copilot_api._native` (Rust). `copilot_api.engine.flags` chooses between them.
 
-Three rules hold for all components:
+The cache's contract is in :mod:`~copilot_api.engine.cache_interfaces`. Three rules hold for all components:
 
 - Bodies cross this border as ``bytes``, never as trees: what an implementation builds inside is its own.
 - Decisions (retry, re-route, status to answer) are made by the gateway, once, for both implementations.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
+from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
 from copilot_api.records import field, record
 from copilot_api.redaction import Secret
 
@@ -115,6 +116,10 @@ class RateLimited(EngineError):
     def __init__(self, wait: int) -> None:
         super().__init__("Rate limit exceeded")
         self.wait = wait
+
+
+class NoPlace(EngineError):
+    """All places are taken, and so is the queue, or a place did not become free in time (R-60)."""
 
 
 # ------------------------------------------------------------------------------------------- tokenizer
@@ -476,13 +481,40 @@ class Admission(Protocol):
 
 
 class Limiter(Protocol):
-    """Minimum interval between requests that are sent (compat.md 3.9, cured by D-H19). FIFO."""
+    """Minimum interval between requests that are sent (compat.md 3.9, cured by D-H19). FIFO.
+
+    With a burst above 1 it is a token bucket: after a pause so many requests may come at once.
+    """
 
     async def admit(self) -> Admission:
         """Admit now, or wait for a slot when told to wait. Raises :class:`RateLimited` otherwise.
 
         Cancelling a waiter frees its place at once.
         """
+
+
+class Concurrency(Protocol):
+    """So many requests in flight, and a queue of those that wait for a place. FIFO."""
+
+    @property
+    def in_flight(self) -> int:
+        """Places that are taken now."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait now."""
+
+    def try_enter(self) -> bool:
+        """Take a place if there is one; tell whether it was taken."""
+
+    async def wait(self) -> None:
+        """Wait for a place, after :meth:`try_enter` found none. Raises :class:`NoPlace`.
+
+        Cancelling a waiter frees its turn at once.
+        """
+
+    def leave(self) -> None:
+        """Give a place back; it passes to the first waiter."""
 
 
 # -------------------------------------------------------------------------------------------- server
@@ -562,8 +594,14 @@ class Engine:
     translation: Translation
     make_client: Callable[[ClientOptions], Client]
     make_token_manager: Callable[[TokenFetch], TokenManager]
-    make_limiter: Callable[[float | None, bool], Limiter]
-    """``(seconds between requests or None, wait instead of refusing)``."""
+    make_limiter: Callable[[float | None, bool, int], Limiter]
+    """``(seconds between requests or None, wait instead of refusing, burst)``."""
+    make_concurrency: Callable[[int, int, float], Concurrency]
+    """``(places, requests that may wait, seconds that they wait)``."""
+    make_cache: Callable[[CacheOptions, Callable[[], None]], ResponseCache]
+    """``(options, called when all entries and tickets were lost)``."""
+    make_freshness: Callable[[float, float], Freshness]
+    """``(seconds a list is fresh, seconds until a failed refresh is tried again)``."""
     server: Literal["native", "uvicorn"]
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]

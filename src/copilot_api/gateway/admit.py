@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from copilot_api.engine.interfaces import Limiter, RateLimited, RequestFacts
+from copilot_api.engine.interfaces import Concurrency, Limiter, NoPlace, RateLimited, RequestFacts
 from copilot_api.gateway.errors import ApprovalRefused, Overloaded, RateLimitHit
 
 
@@ -16,22 +16,34 @@ class Approver(Protocol):
 
 
 class Gate:
-    """Counts requests in flight and refuses those beyond the limit at once (R-60).
+    """Places for requests in flight; those beyond are refused, at once or after a wait (R-60).
 
-    Entering the context takes one place and raises :class:`Overloaded` when there is none.
+    Who has taken a place, by `try_enter` or :meth:`wait`, gives it back by `leave`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, places: Concurrency, limit: int) -> None:
+        self._places = places
         self._limit = limit
-        self.in_flight = 0
+        # Called for each request: bound here, without a frame of Python between.
+        self.try_enter = places.try_enter
+        self.leave = places.leave
 
-    def __enter__(self) -> None:
-        if self.in_flight >= self._limit:
-            raise Overloaded(self._limit)
-        self.in_flight += 1
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place."""
+        return self._places.in_flight
 
-    def __exit__(self, *_: object) -> None:
-        self.in_flight -= 1
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._places.waiting
+
+    async def wait(self) -> None:
+        """Take a place after `try_enter` found none. Raises :class:`Overloaded`."""
+        try:
+            await self._places.wait()
+        except NoPlace:
+            raise Overloaded(self._limit) from None
 
 
 class Admission:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.gateway.errors import GatewayError
 from copilot_api.records import record
@@ -92,19 +94,26 @@ class ModelCatalog:
     """Holds the list. `fetch` gets the body of ``GET /models``; `clock` gives monotonic seconds."""
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[bytes]], clock: Callable[[], float] = time.monotonic
+        self,
+        fetch: Callable[[], Awaitable[bytes]],
+        freshness: Freshness,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
+        self._freshness = freshness
         self._clock = clock
         self._models: tuple[Model, ...] = ()
         self._by_id: dict[str, Model] = {}
-        self._due = 0.0
+        self._due = -math.inf
+        """The component's, kept here: each request looks at the list, and almost always it is fresh."""
         self._refresh: asyncio.Task[None] | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The list in upstream's order; a stale one starts a refresh in the background."""
-        if self._clock() >= self._due and (self._refresh is None or self._refresh.done()):
+        now = self._clock()
+        if now >= self._due and self._freshness.begin(now):
+            self._due = self._freshness.due
             self._refresh = asyncio.create_task(self._refresh_quietly())
         return self._models
 
@@ -118,7 +127,7 @@ class ModelCatalog:
         models = parse_models(await self._fetch())
         self._models = models
         self._by_id = {model.id: model for model in models}
-        self._due = self._clock() + TIME_TO_LIVE
+        self._note(refreshed=True)
 
     async def aclose(self) -> None:
         """Stop a running refresh."""
@@ -129,6 +138,12 @@ class ModelCatalog:
     async def _refresh_quietly(self) -> None:
         try:
             await self.load()
-        except (EngineError, GatewayError) as error:
-            self._due = self._clock() + RETRY_AFTER
+        except BaseException as error:
+            self._note(refreshed=False)
+            if not isinstance(error, (EngineError, GatewayError)):
+                raise
             logger.warning("Model list not refreshed, the old one stays: %s", error)
+
+    def _note(self, *, refreshed: bool) -> None:
+        self._freshness.end(self._clock(), refreshed=refreshed)
+        self._due = self._freshness.due

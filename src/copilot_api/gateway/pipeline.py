@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from copilot_api.engine.interfaces import (
     Dialect,
@@ -18,6 +19,7 @@ from copilot_api.engine.interfaces import (
 from copilot_api.engine.switch import begin_request
 from copilot_api.gateway.admit import Admission, Gate
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
+from copilot_api.gateway.caching import Caching, Caller
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import Counting
 from copilot_api.gateway.errors import BadRequest, UpstreamRefused
@@ -44,13 +46,16 @@ class Pipeline:
         catalog: ModelCatalog,
         sender: Sender,
         admission: Admission,
+        caching: Caching | None = None,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._planner = Planner(settings, catalog)
         self._sender = sender
         self._admission = admission
-        self._gate = Gate(settings.max_concurrency)
+        self._caching = caching
+        places = engine.make_concurrency(settings.max_concurrency, settings.max_queue, settings.queue_timeout)
+        self._gate = Gate(places, settings.max_concurrency)
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
 
@@ -58,6 +63,16 @@ class Pipeline:
     def in_flight(self) -> int:
         """Requests that hold a place now."""
         return self._gate.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._gate.waiting
+
+    @property
+    def caches(self) -> bool:
+        """Tell whether it matters who calls."""
+        return self._caching is not None
 
     def close(self) -> None:
         """Stop counting."""
@@ -68,17 +83,35 @@ class Pipeline:
         for relay in self._relays:
             relay.cancel("shutdown")
 
-    async def generate(self, dialect: Dialect, body: bytes, deliver: Deliver) -> None:
+    async def generate(
+        self,
+        dialect: Dialect,
+        body: bytes,
+        deliver: Deliver,
+        caller: Caller | None = None,
+        *,
+        known: tuple[RequestFacts, Plan] | None = None,
+    ) -> None:
         """Run one request of a dialect and hand its answer to `deliver`; all it holds is free at the end.
 
-        Raises :class:`copilot_api.gateway.errors.GatewayError`, and what `deliver` raises.
+        With `known` it was inspected before, and the cache was asked. Raises
+        :class:`copilot_api.gateway.errors.GatewayError`, and what `deliver` raises.
         """
-        if self._engine.shares:
-            begin_request()
-        facts = self._inspect(body, dialect)
-        plan = self._planner.plan(facts)
+        if known is None:
+            if self._engine.shares:
+                begin_request()
+            facts = self._inspect(body, dialect)
+            plan = self._planner.plan(facts)
+            if self._caching is not None and caller is not None and not facts.stream:
+                ask = lambda: self._whole(body, facts, plan)  # noqa: E731
+                await deliver(await self._caching.answer(caller, body, plan, ask))
+                return
+        else:
+            facts, plan = known
         request = self._translate(body, plan)
-        with self._gate:
+        if not self._gate.try_enter():
+            await self._gate.wait()
+        try:
             await self._admission.admit(facts)
             if dialect == "chat":
                 self._counting.log(plan, request.body)
@@ -87,6 +120,18 @@ class Pipeline:
                 await self._deliver_stream(answer, plan, deliver)
             else:
                 await deliver(answer)
+        finally:
+            self._gate.leave()
+
+    async def _whole(self, body: bytes, facts: RequestFacts, plan: Plan) -> Whole:
+        kept: list[Whole | Streamed] = []
+
+        async def keep(answer: Whole | Streamed) -> None:
+            kept.append(answer)
+
+        await self.generate(facts.dialect, body, keep, known=(facts, plan))
+        # What was asked for as one answer never comes as a stream.
+        return cast("Whole", kept[0])
 
     async def count_tokens(self, body: bytes, beta: str) -> int:
         """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.

@@ -198,6 +198,11 @@ def _check_key(request: Request, access: Access) -> None:
     )
 
 
+def shown_key(request: Request, access: Access) -> str:
+    """Return the key that :func:`check` accepted; empty where no key is configured."""
+    return (_given_key(request) or "") if access.keys else ""
+
+
 def _given_key(request: Request) -> str | None:
     scheme, _, value = (request.header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():

@@ -62,3 +62,29 @@ def test_r54_bad_file_says_what_is_wrong(tmp_path: Path, text: str) -> None:
 
 def test_every_option_has_help() -> None:
     assert all(option.metadata["help"] for option in option_fields())
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [("67108864", 1 << 26), ("64M", 1 << 26), ("64 mb", 1 << 26), ("64MiB", 1 << 26), ("1.5g", 3 << 29)],
+)
+def test_sizes_have_units(tmp_path: Path, given: str, size: int) -> None:
+    assert settings(tmp_path, cache=given).cache == size
+    assert settings(tmp_path, {"COPILOT_API_BODY_LIMIT": given}).body_limit == size
+
+
+@pytest.mark.parametrize("given", ["64X", "-1M", "M", "1e6", "64", "NaN"])
+def test_a_size_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+    with pytest.raises(ConfigurationError, match="64M"):
+        settings(tmp_path, cache=given)
+
+
+@pytest.mark.parametrize("name", ["rate_burst", "max_queue", "max_concurrency", "body_limit"])
+def test_counts_are_one_or_more(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="1 or more"):
+        settings(tmp_path, **{name: "0"})
+
+
+def test_the_cache_is_off_unless_asked_for(tmp_path: Path) -> None:
+    assert settings(tmp_path).cache == 0
+    assert settings(tmp_path, cache="0").cache == 0

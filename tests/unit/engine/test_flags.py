@@ -72,6 +72,7 @@ def test_flags_say_what_runs_and_why() -> None:
         "tokenizer=maybe",
         "limiter=shadow",
         "limiter=5%",
+        "cache=shadow",
     ],
 )
 def test_other_flags_are_refused(flag: str) -> None:

@@ -130,3 +130,46 @@ def test_waiter_cancelled_at_the_moment_of_its_turn_passes_it_on() -> None:
         return now()
 
     assert run_virtual(main()) <= 4.0
+
+
+def test_a_burst_may_come_at_once_and_then_the_rate_holds() -> None:
+    async def main() -> list[float]:
+        subject = _made[0](10, False, 3, clock=now)
+        admitted = []
+        for _ in range(60):
+            try:
+                await subject.admit()
+            except RateLimited:
+                pass
+            else:
+                admitted.append(now())
+            await asyncio.sleep(1)
+        return admitted
+
+    assert run_virtual(main()) == [0, 1, 2, 10, 20, 30, 40, 50]
+
+
+def test_waiters_beyond_a_burst_come_an_interval_apart() -> None:
+    async def main() -> list[tuple[int, float]]:
+        subject, order = _made[0](2, True, 2, clock=now), []
+
+        async def one(number: int) -> None:
+            await subject.admit()
+            order.append((number, now()))
+
+        await asyncio.gather(*(one(number) for number in range(5)))
+        await asyncio.sleep(3)
+        await asyncio.gather(*(one(number) for number in range(5, 7)))
+        return order
+
+    assert run_virtual(main()) == [(0, 0.0), (1, 0.0), (2, 2.0), (3, 4.0), (4, 6.0), (5, 9.0), (6, 10.0)]
+
+
+def test_a_burst_of_less_than_one_is_one() -> None:
+    async def main() -> None:
+        subject = _made[0](10, False, 0, clock=now)
+        await subject.admit()
+        with pytest.raises(RateLimited):
+            await subject.admit()
+
+    run_virtual(main())

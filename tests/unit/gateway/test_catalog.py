@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import ConnectFailed
-from copilot_api.gateway.catalog import MalformedList, ModelCatalog, parse_models
+from copilot_api.engine.native.cache import NativeFreshness
+from copilot_api.engine.reference.freshness import ReferenceFreshness
+from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, MalformedList, ModelCatalog, parse_models
 from tests.support.virtual_time import now, run_virtual
 
 MODELS = Path(__file__).parents[2] / "fixtures/upstream/models/models.json"
@@ -40,7 +44,10 @@ def test_malformed_list_is_said_to_be_one(body: bytes) -> None:
         parse_models(body)
 
 
-def test_d_r10_refreshes_in_the_background_and_survives_a_failure() -> None:
+@pytest.mark.parametrize("made", [ReferenceFreshness, NativeFreshness])
+def test_d_r10_refreshes_in_the_background_and_survives_a_failure(
+    made: Callable[[float, float], Freshness],
+) -> None:
     async def main() -> None:
         answers: list[bytes | Exception] = [
             b'{"data":[{"id":"a"}]}',
@@ -56,7 +63,7 @@ def test_d_r10_refreshes_in_the_background_and_survives_a_failure() -> None:
                 raise answer
             return answer
 
-        catalog = ModelCatalog(fetch, clock=now)
+        catalog = ModelCatalog(fetch, made(TIME_TO_LIVE, RETRY_AFTER), clock=now)
         await catalog.load()
         await asyncio.sleep(599)
         assert catalog.get("a") is not None
@@ -70,6 +77,35 @@ def test_d_r10_refreshes_in_the_background_and_survives_a_failure() -> None:
         await asyncio.sleep(1)
         assert len(calls) == 3
         assert catalog.get("b") is not None
+        await catalog.aclose()
+
+    run_virtual(main())
+
+
+def test_one_refresh_at_a_time_and_an_unknown_failure_ends_it() -> None:
+    async def main() -> None:
+        calls = 0
+        gate = asyncio.Event()
+
+        async def fetch() -> bytes:
+            nonlocal calls
+            calls += 1
+            await gate.wait()
+            raise RuntimeError("unforeseen")
+
+        catalog = ModelCatalog(fetch, ReferenceFreshness(TIME_TO_LIVE, RETRY_AFTER), clock=now)
+        for _ in range(5):
+            assert catalog.models == ()
+            await asyncio.sleep(0)
+        assert calls == 1
+        gate.set()
+        await asyncio.sleep(RETRY_AFTER - 1)
+        assert catalog.models == ()
+        assert calls == 1
+        await asyncio.sleep(2)
+        assert catalog.models == ()
+        await asyncio.sleep(0)
+        assert calls == 2
         await catalog.aclose()
 
     run_virtual(main())

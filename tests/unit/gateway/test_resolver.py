@@ -7,6 +7,7 @@ import json
 import pytest
 
 from copilot_api.engine.interfaces import Dialect
+from copilot_api.engine.reference.freshness import ReferenceFreshness
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.resolver import resolve
 
@@ -27,7 +28,7 @@ async def catalog(ids: tuple[str, ...] = LISTED) -> ModelCatalog:
     async def fetch() -> bytes:
         return json.dumps({"data": [{"id": name} for name in ids]}).encode()
 
-    made = ModelCatalog(fetch)
+    made = ModelCatalog(fetch, ReferenceFreshness(600.0, 30.0))
     await made.load()
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.interfaces import ComponentReport, ComponentState
 from copilot_api.http.routes import health
 from tests.support import http
@@ -41,3 +42,13 @@ def test_the_running_program_tells_its_components(gateway: GatewayProcess, path:
         sample = 'copilot_api_component_seconds_count{component="validation",implementation="native"} '
         assert sample in answer.text
     assert "hello" not in answer.text
+
+
+def test_lines_of_the_cache_are_what_prometheus_reads() -> None:
+    lines = list(health._cache_lines(CacheStatistics(hits=3, misses=2, evictions=1, entries=5, bytes=700)))
+    assert 'copilot_api_cache_requests_total{result="hit"} 3' in lines
+    assert 'copilot_api_cache_requests_total{result="coalesced"} 0' in lines
+    assert "copilot_api_cache_evictions_total 1" in lines
+    assert "copilot_api_cache_bytes 700" in lines
+    described = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
+    assert {line.split(" ")[0].split("{")[0] for line in lines if not line.startswith("#")} == described

@@ -33,9 +33,9 @@ class NativeLimiter:
     """Implements :class:`copilot_api.engine.interfaces.Limiter`; the clock is monotonic seconds."""
 
     def __init__(
-        self, interval: float | None, wait: bool, clock: Callable[[], float] = time.monotonic
+        self, interval: float | None, wait: bool, burst: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._state = _native.Limiter(interval, wait)
+        self._state = _native.Limiter(interval, wait, burst)
         self._clock = clock
         self._waiting: dict[int, asyncio.Future[NativeAdmission]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -65,8 +65,8 @@ class NativeLimiter:
 
     def give_back(self, admission: _native.Admission) -> None:
         """Undo an admission, unless a later one was made."""
-        self._state.withdraw(admission)
-        self._arm()
+        if self._state.withdraw(admission):
+            self._arm()
 
     def _arm(self) -> None:
         if self._timer is not None:

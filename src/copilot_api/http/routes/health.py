@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
+from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.interfaces import ComponentReport
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
 from copilot_api.http.routing import Route, simple
+from copilot_api.records import fields
 from copilot_api.version import VERSION
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text exposition format."""
 
 
+_CACHE_COUNTERS = (
+    ("evictions", "Entries that made room for others."),
+    ("expirations", "Entries that became too old."),
+)
+_CACHE_GAUGES = (
+    ("entries", "Answers that are kept."),
+    ("bytes", "Memory that they take."),
+    ("waiting", "Requests that wait now for the answer to an equal one."),
+)
+
+
+class Load(Protocol):
+    """How busy the gateway is."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for one."""
+
+
 def routes(
-    reports: Callable[[], tuple[ComponentReport, ...]], in_flight: Callable[[], int]
+    reports: Callable[[], tuple[ComponentReport, ...]],
+    load: Load,
+    cache: Callable[[], CacheStatistics] | None = None,
 ) -> tuple[Route, ...]:
-    """Return the routes. `reports` are the engine's, `in_flight` counts requests that hold a place."""
+    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept."""
 
     async def health(_request: Request, _body: bytes) -> Response:
         components = {
@@ -28,14 +56,22 @@ def routes(
             }
             for report in reports()
         }
-        return json_response(
-            200,
-            {"status": "ok", "version": VERSION, "requests_in_flight": in_flight(), "engine": components},
-            (("cache-control", "no-store"),),
-        )
+        facts: dict[str, Any] = {
+            "status": "ok",
+            "version": VERSION,
+            "requests_in_flight": load.in_flight,
+            "requests_waiting": load.waiting,
+            "engine": components,
+        }
+        if cache is not None:
+            facts["cache"] = _by_name(cache())
+        return json_response(200, facts, (("cache-control", "no-store"),))
 
     async def metrics(_request: Request, _body: bytes) -> Response:
-        text = "".join(f"{line}\n" for line in _lines(reports(), in_flight()))
+        lines = [*_lines(reports(), load.in_flight, load.waiting)]
+        if cache is not None:
+            lines += _cache_lines(cache())
+        text = "".join(f"{line}\n" for line in lines)
         return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE),))
 
     return (
@@ -44,10 +80,32 @@ def routes(
     )
 
 
-def _lines(reports: tuple[ComponentReport, ...], in_flight: int) -> Iterator[str]:
+def _by_name(found: CacheStatistics) -> dict[str, int]:
+    return {each.name: getattr(found, each.name) for each in fields(CacheStatistics)}
+
+
+def _cache_lines(found: CacheStatistics) -> Iterator[str]:
+    yield "# HELP copilot_api_cache_requests_total Requests that the cache was asked about, by what it said."
+    yield "# TYPE copilot_api_cache_requests_total counter"
+    for result, count in (("hit", found.hits), ("miss", found.misses), ("coalesced", found.coalesced)):
+        yield f'copilot_api_cache_requests_total{{result="{result}"}} {count}'
+    for name, text in _CACHE_COUNTERS:
+        yield f"# HELP copilot_api_cache_{name}_total {text}"
+        yield f"# TYPE copilot_api_cache_{name}_total counter"
+        yield f"copilot_api_cache_{name}_total {getattr(found, name)}"
+    for name, text in _CACHE_GAUGES:
+        yield f"# HELP copilot_api_cache_{name} {text}"
+        yield f"# TYPE copilot_api_cache_{name} gauge"
+        yield f"copilot_api_cache_{name} {getattr(found, name)}"
+
+
+def _lines(reports: tuple[ComponentReport, ...], in_flight: int, waiting: int = 0) -> Iterator[str]:
     yield "# HELP copilot_api_requests_in_flight Requests that hold a place now."
     yield "# TYPE copilot_api_requests_in_flight gauge"
     yield f"copilot_api_requests_in_flight {in_flight}"
+    yield "# HELP copilot_api_requests_waiting Requests that wait for a place now."
+    yield "# TYPE copilot_api_requests_waiting gauge"
+    yield f"copilot_api_requests_waiting {waiting}"
     yield "# HELP copilot_api_component_info Which implementation of a component runs."
     yield "# TYPE copilot_api_component_info gauge"
     for report in reports:
