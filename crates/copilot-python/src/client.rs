@@ -61,6 +61,7 @@ pub(crate) struct Headers(Arc<client::Headers>);
 impl Headers {
     #[new]
     #[pyo3(signature = (fields, /))]
+    #[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
     fn new(fields: Vec<(PyBackedStr, PyBackedStr)>) -> PyResult<Self> {
         let headers = client::Headers::read(fields.iter().map(|(name, value)| (&**name, &**value)));
         headers.map(|headers| Self(Arc::new(headers))).map_err(|error| errors::call_error(&error))
@@ -92,6 +93,7 @@ impl Client {
 
     #[pyo3(signature = (runtime, method, url, headers, own, body, timeouts, ahead, patience, /))]
     #[expect(
+        clippy::needless_pass_by_value,
         clippy::too_many_arguments,
         reason = "one call across the border, positional and checked by its stub"
     )]

@@ -37,6 +37,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_init]
+    #[expect(clippy::unnecessary_wraps, reason = "the form that pyo3 asks for")]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::quiet_panics();
         Ok(())

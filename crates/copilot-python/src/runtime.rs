@@ -99,16 +99,19 @@ impl Slots {
     }
 
     fn get(&mut self, ticket: Ticket) -> Option<&mut Option<Slot>> {
-        let (generation, index) = ((ticket >> 32) as u32, (ticket & u64::from(u32::MAX)) as usize);
-        let entry = self.entries.get_mut(index)?;
-        (entry.0 == generation).then_some(&mut entry.1)
+        let entry = self.entries.get_mut(index_of(ticket) as usize)?;
+        (u64::from(entry.0) == ticket >> 32).then_some(&mut entry.1)
     }
 
     fn remove(&mut self, ticket: Ticket) -> Option<Slot> {
         let slot = self.get(ticket)?.take()?;
-        self.free.push((ticket & u64::from(u32::MAX)) as u32);
+        self.free.push(index_of(ticket));
         Some(slot)
     }
+}
+
+fn index_of(ticket: Ticket) -> u32 {
+    u32::try_from(ticket & Ticket::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
 /// See the module. Made on the loop's thread, and used there only.
@@ -292,7 +295,7 @@ fn serve(server: &Bound<'_, Server>, event: Event) {
     }
 }
 
-fn object<'py>(py: Python<'py>, upstream: Upstream) -> PyResult<Bound<'py, PyAny>> {
+fn object(py: Python<'_>, upstream: Upstream) -> PyResult<Bound<'_, PyAny>> {
     Ok(Bound::new(py, upstream)?.into_any())
 }
 

@@ -134,20 +134,20 @@ impl Shared {
     fn add(&self, bytes: &[u8]) {
         let mut state = self.lock();
         state.waiting.extend_from_slice(bytes);
-        self.tell(state);
+        tell(state);
     }
 
     fn end(&self, how: Result<(), CallError>) {
         let mut state = self.lock();
         state.ended = Some(how);
-        self.tell(state);
+        tell(state);
     }
+}
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        let listener = state.listener.take();
-        drop(state);
-        if let Some(listener) = listener {
-            listener();
-        }
+fn tell(mut state: MutexGuard<'_, State>) {
+    let listener = state.listener.take();
+    drop(state);
+    if let Some(listener) = listener {
+        listener();
     }
 }

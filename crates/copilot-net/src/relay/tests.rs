@@ -1,6 +1,6 @@
 //! Relays in virtual time: silence, keep-alive, refusal, stop, back-pressure.
 
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::{
     collections::VecDeque,

@@ -9,7 +9,7 @@ use pyo3::{exceptions::PyStopIteration, prelude::*};
 pub(super) struct Done(Mutex<Option<Py<PyAny>>>);
 
 impl Done {
-    pub(super) fn new(py: Python<'_>, value: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    pub(super) fn with(py: Python<'_>, value: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> {
         Ok(Bound::new(py, Self(Mutex::new(Some(value))))?.into_any())
     }
 }

@@ -200,7 +200,7 @@ impl Exchange {
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut state = self.lock();
         if state.gone || matches!(state.answer, Answer::Complete) {
-            return Done::new(py, disconnect(py)?);
+            return Done::with(py, disconnect(py)?);
         }
         if let Some(body) = state.body.take() {
             drop(state);
@@ -208,7 +208,7 @@ impl Exchange {
             message.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
             message.set_item(intern!(py, "body"), PyBytes::new(py, &body))?;
             message.set_item(intern!(py, "more_body"), false)?;
-            return Done::new(py, message.unbind().into_any());
+            return Done::with(py, message.unbind().into_any());
         }
         // One future for all who wait: a waiter that is cancelled would take it from the others.
         if let Some(waiting) = &state.receiving

@@ -83,7 +83,11 @@ impl Server {
     /// Serves from now on. The server owns the descriptors from now on, also when this fails.
     #[new]
     #[pyo3(signature = (runtime, start, descriptors, options, tls, asgi, extensions, state, /))]
-    #[expect(clippy::too_many_arguments, reason = "one call at start-up, positional and checked by its stub")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        clippy::too_many_arguments,
+        reason = "one call at start-up, positional and checked by its stub"
+    )]
     fn new(
         py: Python<'_>,
         runtime: &Bound<'_, Runtime>,
