@@ -8,7 +8,6 @@ that met it is answered by the reference (architecture.md 5).
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
@@ -44,7 +43,9 @@ _DRAW: ContextVar[float] = ContextVar("copilot_api_engine_draw")
 
 def begin_request() -> None:
     """Draw for the current request, so that all its components decide alike; only shares need it."""
-    _DRAW.set(random.random())  # noqa: S311 - spreads requests only
+    from random import random
+
+    _DRAW.set(random())  # noqa: S311 - spreads requests only
 
 
 class Timing:
