@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,6 +108,8 @@ def _config_file(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError:
         return {}
+    import tomllib
+
     try:
         values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

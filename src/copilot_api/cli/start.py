@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -63,6 +62,8 @@ def run(invocation: Invocation) -> int:
         with contextlib.ExitStack() as stack:
             directory = home
             if settings.simulate:
+                import tempfile
+
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
             return asyncio.run(_run(_Session(settings, console, directory), sockets))
     finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
@@ -49,7 +48,9 @@ _DRAW: ContextVar[float] = ContextVar("copilot_api_engine_draw")
 
 def begin_request() -> None:
     """Draw for the current request, so that all its components decide alike; only shares need it."""
-    _DRAW.set(random.random())  # noqa: S311 - spreads requests only
+    from random import random
+
+    _DRAW.set(random())  # noqa: S311 - spreads requests only
 
 
 class Timing:

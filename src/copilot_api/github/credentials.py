@@ -7,7 +7,6 @@ import logging
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from copilot_api.redaction import Secret
@@ -70,6 +69,8 @@ class TokenFile:
         return True
 
     def _write(self, text: str) -> None:
+        import tempfile
+
         directory = self.path.parent
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if sys.platform != "win32":
