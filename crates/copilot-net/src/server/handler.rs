@@ -79,7 +79,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
 
 impl Handler {
     fn check(&self, head: &mut Parts, body: &Incoming) -> Result<(), Refusal> {
-        if self.link.is_surplus {
+        if self.link.is_surplus() {
             return Err(Refusal::Full);
         }
         if self.link.is_http2() {

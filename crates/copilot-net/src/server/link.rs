@@ -9,7 +9,9 @@ use std::{
     task::Waker,
 };
 
-use super::{ConnectionInfo, Shared};
+use tokio::sync::watch;
+
+use super::{ConnectionInfo, Shared, accept::Open, stages::Stage};
 
 /// Where an HTTP/1 connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +32,9 @@ pub(super) enum Phase {
 pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
     pub(super) info: Arc<ConnectionInfo>,
-    /// Requests are answered 503: the server was full when the client came.
-    pub(super) is_surplus: bool,
+    /// As long as it is there, the server is not drained.
+    pub(super) stage: watch::Receiver<Stage>,
+    open: Open,
     phase: AtomicU8,
     /// Answers that were flushed.
     served: AtomicU64,
@@ -56,11 +59,12 @@ struct Streams {
 }
 
 impl Link {
-    pub(super) fn new(shared: Arc<Shared>, info: ConnectionInfo, is_surplus: bool) -> Self {
+    pub(super) fn new(open: Open, info: ConnectionInfo, stage: watch::Receiver<Stage>) -> Self {
         Self {
-            shared,
+            shared: Arc::clone(&open.shared),
             info: Arc::new(info),
-            is_surplus,
+            stage,
+            open,
             phase: AtomicU8::new(Phase::Idle as u8),
             served: AtomicU64::new(0),
             is_blocked: AtomicBool::new(false),
@@ -69,6 +73,11 @@ impl Link {
             active: AtomicUsize::new(0),
             streams: OnceLock::new(),
         }
+    }
+
+    /// Whether requests are answered 503.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.open.is_surplus
     }
 
     pub(super) fn phase(&self) -> Phase {
