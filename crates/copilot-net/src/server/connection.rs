@@ -40,7 +40,7 @@ pub(super) enum End {
 /// Serves a connection without TLS to its end.
 pub(super) fn plain(plain: Plain, link: Arc<Link>) -> Http1 {
     let options = &link.shared.options;
-    let screen = Screen::new(options.header_limit, options.h2c);
+    let screen = Screen::new(options.header_limit, options.body_limit, options.h2c);
     Http1::new(Wire::new(Socket::Plain(plain), Arc::clone(&link), Some(screen)), link)
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn tls(plain: Plain, link: Arc<Link>, acceptor: TlsAcceptor) {
     };
     let Ok(Ok(tls)) = shaken else { return };
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-    let screen = (!is_http2).then(|| Screen::new(options.header_limit, false));
+    let screen = (!is_http2).then(|| Screen::new(options.header_limit, options.body_limit, false));
     let wire = Wire::new(Socket::Tls(Box::new(tls)), Arc::clone(&link), screen);
     if is_http2 { http2::serve(wire, &link).await } else { Http1::new(wire, link).await }
 }

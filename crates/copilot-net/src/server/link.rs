@@ -9,6 +9,7 @@ use std::{
     task::Waker,
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{ConnectionInfo, Shared, accept::Open, stages::Stage};
@@ -46,7 +47,23 @@ pub(super) struct Link {
     is_stopped: AtomicBool,
     /// Requests that began and are not answered whole.
     active: AtomicUsize,
+    body: Mutex<Body>,
     streams: OnceLock<Streams>,
+}
+
+/// The body of an HTTP/1 request where hyper does not see it: the wire reads it into one piece, which saves a
+/// copy, and hyper's buffers stay small.
+#[derive(Default)]
+pub(super) enum Body {
+    /// The body is none, or hyper's to read.
+    #[default]
+    Elsewhere,
+    /// So many bytes of it have come.
+    Coming(usize),
+    /// It is whole.
+    Whole(Bytes),
+    /// The client ended before its body did.
+    Short,
 }
 
 /// What HTTP/2 needs besides.
@@ -71,6 +88,7 @@ impl Link {
             writes: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
             active: AtomicUsize::new(0),
+            body: Mutex::default(),
             streams: OnceLock::new(),
         }
     }
@@ -131,6 +149,19 @@ impl Link {
 
     pub(super) fn stop(&self, stopped: bool) {
         self.is_stopped.store(stopped, Relaxed);
+    }
+
+    pub(super) fn put_body(&self, body: Body) {
+        *self.body.lock().unwrap_or_else(PoisonError::into_inner) = body;
+    }
+
+    /// Returns the body, once if it is whole.
+    pub(super) fn take_body(&self) -> Body {
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *body {
+            Body::Coming(size) => Body::Coming(*size),
+            other => std::mem::take(other),
+        }
     }
 
     pub(super) fn active(&self) -> usize {
