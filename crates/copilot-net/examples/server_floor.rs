@@ -44,7 +44,8 @@ impl Service for Hello {
 struct Silent(Mutex<Vec<(Request, BodySender)>>);
 
 impl Service for Silent {
-    fn request(&self, request: Request, responder: Responder) -> u64 {
+    fn request(&self, mut request: Request, responder: Responder) -> u64 {
+        request.body = Bytes::new();
         let (sender, body) = channel(64 * 1024);
         let _ = sender.try_send(Bytes::from_static(b"data: {}\n\n"));
         responder.respond(head(), ResponseBody::Channel(body));

@@ -46,13 +46,12 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>, mut stage: watch::Recei
                     pause = PAUSE;
                     let open = Open::new(&shared, place);
                     let info = ConnectionInfo { peer, local, tls: shared.tls.is_some() };
-                    let link = Arc::new(Link::new(Arc::clone(&shared), info, open.is_surplus));
+                    let link = Arc::new(Link::new(open, info, connections.clone()));
                     let plain = Plain::new(stream, Arc::clone(&link));
-                    let stage = connections.clone();
-                    handle.spawn(async move {
-                        let _open = open;
-                        connection::serve(plain, link, stage).await;
-                    });
+                    match &shared.tls {
+                        None => drop(handle.spawn(connection::plain(plain, link))),
+                        Some(tls) => drop(handle.spawn(connection::tls(plain, link, tls.clone()))),
+                    }
                 }
                 Err(error) if is_of_connection(&error) => {}
                 Err(_) => {
@@ -102,14 +101,15 @@ impl Door {
 }
 
 /// One open connection as the server counts it.
-struct Open {
-    shared: Arc<Shared>,
-    is_surplus: bool,
+pub(super) struct Open {
+    pub(super) shared: Arc<Shared>,
+    /// Its requests are answered 503: the server was full when the client came.
+    pub(super) is_surplus: bool,
     place: Option<OwnedSemaphorePermit>,
 }
 
 impl Open {
-    fn new(shared: &Arc<Shared>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, place: OwnedSemaphorePermit) -> Self {
         shared.counters.accepted.add();
         let is_surplus = shared.counters.stats().connections > shared.options.max_connections as u64;
         Self { shared: Arc::clone(shared), is_surplus, place: Some(place) }

@@ -10,21 +10,33 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{link::Link, refusal::Refusal};
-
-/// A body is worth this much memory before anything of it has come.
-const IN_ADVANCE: usize = 256 * 1024;
+use super::{
+    link::{Body, Link},
+    refusal::Refusal,
+};
 
 /// What a body must bring, in bytes a second.
 const PACE: f64 = 1024.0;
 
+const SHORT: Refusal = Refusal::Malformed("The body ended before it was whole.");
+
 /// A body that is read.
 pub(super) struct Gather {
+    source: Source,
+    span: Option<Span>,
+}
+
+enum Source {
+    Hyper(Pieces),
+    /// The wire reads it; so many bytes have come.
+    Wire(usize),
+}
+
+struct Pieces {
     body: Incoming,
     /// The first piece, which is often the only one and then not copied.
     first: Bytes,
     rest: BytesMut,
-    span: Option<Span>,
 }
 
 /// The time in which the pace is measured.
@@ -35,23 +47,72 @@ struct Span {
 }
 
 impl Gather {
-    pub(super) fn new(body: Incoming) -> Self {
-        Self { body, first: Bytes::new(), rest: BytesMut::new(), span: None }
+    /// Reads a body from hyper.
+    pub(super) fn hyper(body: Incoming) -> Self {
+        let pieces = Pieces { body, first: Bytes::new(), rest: BytesMut::new() };
+        Self { source: Source::Hyper(pieces), span: None }
     }
 
-    fn size(&self) -> usize {
-        self.first.len() + self.rest.len()
+    /// Waits for the body that the wire reads.
+    pub(super) fn wire() -> Self {
+        Self { source: Source::Wire(0), span: None }
+    }
+
+    /// Whether hyper was kept from seeing the body.
+    pub(super) fn is_wire(&self) -> bool {
+        matches!(self.source, Source::Wire(_))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<Result<Bytes, Refusal>> {
         let options = &link.shared.options;
-        let limit = options.body_limit;
+        let polled = match &mut self.source {
+            Source::Hyper(pieces) => pieces.poll(cx, options.body_limit),
+            Source::Wire(size) => match link.take_body() {
+                Body::Whole(bytes) => Poll::Ready(Ok(bytes)),
+                Body::Short | Body::Elsewhere => Poll::Ready(Err(SHORT)),
+                Body::Coming(come) => {
+                    *size = come;
+                    Poll::Pending
+                }
+            },
+        };
+        if polled.is_pending() && self.poll_pace(cx, options.body_stall).is_ready() {
+            return Poll::Ready(Err(Refusal::BodyTimeout));
+        }
+        polled
+    }
+
+    fn size(&self) -> usize {
+        match &self.source {
+            Source::Hyper(pieces) => pieces.size(),
+            Source::Wire(size) => *size,
+        }
+    }
+
+    /// Ready when too little came in a span.
+    fn poll_pace(&mut self, cx: &mut Context<'_>, length: Duration) -> Poll<()> {
+        let size = self.size();
+        let span = self.span.get_or_insert_with(|| Span { end: Box::pin(sleep(length)), base: size });
+        #[expect(clippy::cast_precision_loss, reason = "a body has less than 2^52 bytes")]
+        while span.end.as_mut().poll(cx).is_ready() {
+            if ((size - span.base) as f64) < PACE * length.as_secs_f64() {
+                return Poll::Ready(());
+            }
+            span.base = size;
+            span.end.as_mut().reset(Instant::now() + length);
+        }
+        Poll::Pending
+    }
+}
+
+impl Pieces {
+    fn size(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Bytes, Refusal>> {
         while !self.body.is_end_stream() {
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                ready!(self.poll_pace(cx, options.body_stall));
-                return Poll::Ready(Err(Refusal::BodyTimeout));
-            };
-            match frame {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 // What is not data is the trailers.
                 Some(Ok(frame)) => {
                     let chunk = frame.into_data().unwrap_or_default();
@@ -75,28 +136,8 @@ impl Gather {
             self.first = chunk;
             return;
         }
-        if self.rest.is_empty() {
-            let left = self.body.size_hint().exact().and_then(|left| usize::try_from(left).ok());
-            let size = (self.first.len() + chunk.len()).saturating_add(left.unwrap_or_default());
-            self.rest.reserve(size.min(IN_ADVANCE).max(self.first.len() + chunk.len()));
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-        }
+        self.rest.extend_from_slice(&std::mem::take(&mut self.first));
         self.rest.extend_from_slice(&chunk);
-    }
-
-    /// Ready when too little came in a span.
-    fn poll_pace(&mut self, cx: &mut Context<'_>, length: Duration) -> Poll<()> {
-        let size = self.size();
-        let span = self.span.get_or_insert_with(|| Span { end: Box::pin(sleep(length)), base: size });
-        #[expect(clippy::cast_precision_loss, reason = "a body has less than 2^52 bytes")]
-        while span.end.as_mut().poll(cx).is_ready() {
-            if ((size - span.base) as f64) < PACE * length.as_secs_f64() {
-                return Poll::Ready(());
-            }
-            span.base = size;
-            span.end.as_mut().reset(Instant::now() + length);
-        }
-        Poll::Pending
     }
 }
 
@@ -110,5 +151,5 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Refusal {
         }
         cause = error.source();
     }
-    Refusal::Malformed("The body ended before it was whole.")
+    SHORT
 }

@@ -9,17 +9,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, header::HOST, request::Parts};
+use http::{
+    HeaderValue, Method,
+    header::{CONNECTION, CONTENT_LENGTH, HOST},
+    request::Parts,
+};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::oneshot;
 
 use super::{
     Request, Responder,
     gather::Gather,
-    link::{Exchange, Link},
+    link::{Body, Exchange, Link},
     options::{FIELDS, TARGET},
     refusal::{Dialect, Refusal},
     reply::{self, Answer, Reply},
+    stages::Stage,
 };
 
 /// The requests of one connection.
@@ -68,10 +73,12 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
             dialect: Dialect::of(head.uri.path().as_bytes()),
             is_head: head.method == Method::HEAD,
         };
-        let state = match self.check(&mut head, &body) {
-            Err(refusal) => State::Refused(refusal, origin),
-            Ok(()) if body.is_end_stream() => State::hand_over(head, Bytes::new(), origin),
-            Ok(()) => State::Reading(head, Gather::new(body), origin),
+        let state = match (self.check(&mut head, &body), self.link.take_body()) {
+            (Err(refusal), _) => State::Refused(refusal, origin),
+            (Ok(()), Body::Whole(bytes)) => State::hand_over(measured(head, &bytes), bytes, origin),
+            (Ok(()), Body::Coming(_) | Body::Short) => State::Reading(head, Gather::wire(), origin),
+            (Ok(()), Body::Elsewhere) if body.is_end_stream() => State::hand_over(head, Bytes::new(), origin),
+            (Ok(()), Body::Elsewhere) => State::Reading(head, Gather::hyper(body), origin),
         };
         Handling { state }
     }
@@ -79,7 +86,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
 
 impl Handler {
     fn check(&self, head: &mut Parts, body: &Incoming) -> Result<(), Refusal> {
-        if self.link.is_surplus {
+        if self.link.is_surplus() {
             return Err(Refusal::Full);
         }
         if self.link.is_http2() {
@@ -125,6 +132,12 @@ fn check_stream(head: &mut Parts) -> Result<(), Refusal> {
     }
 }
 
+/// Puts the length back that hyper did not see.
+fn measured(mut head: Parts, body: &Bytes) -> Parts {
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    head
+}
+
 impl State {
     fn hand_over(head: Parts, body: Bytes, mut origin: Origin) -> Self {
         let (answer, waiting) = oneshot::channel();
@@ -148,8 +161,9 @@ impl Future for Handling {
         let state = &mut self.state;
         if let State::Reading(_, gather, origin) = state {
             let read = ready!(gather.poll(cx, origin.exchange.link()));
-            if let State::Reading(head, _, origin) = std::mem::replace(state, State::Answered) {
+            if let State::Reading(head, gather, origin) = std::mem::replace(state, State::Answered) {
                 *state = match read {
+                    Ok(body) if gather.is_wire() => State::hand_over(measured(head, &body), body, origin),
                     Ok(body) => State::hand_over(head, body, origin),
                     Err(refusal) => State::Refused(refusal, origin),
                 };
@@ -164,10 +178,17 @@ impl Future for Handling {
         match std::mem::replace(state, State::Answered) {
             State::Waiting(_, origin) | State::Refused(_, origin) => {
                 let Origin { exchange, dialect, is_head } = origin;
-                Poll::Ready(Ok(match answer {
+                // hyper may not have been told yet, when the request came while the drain began. In HTTP/2 the field
+                // means nothing, and hyper drops it.
+                let is_last = exchange.link().shared.stages.now() != Stage::Serving;
+                let mut response = match answer {
                     Ok(answer) => answer.into_response(exchange, dialect, is_head),
                     Err(refusal) => reply::refuse(refusal, exchange, dialect, is_head),
-                }))
+                };
+                if is_last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Poll::Ready(Ok(response))
             }
             State::Reading(..) | State::Answered => Poll::Pending,
         }

@@ -9,7 +9,10 @@ use std::{
     task::Waker,
 };
 
-use super::{ConnectionInfo, Shared};
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::{ConnectionInfo, Shared, accept::Open, stages::Stage};
 
 /// Where an HTTP/1 connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +33,9 @@ pub(super) enum Phase {
 pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
     pub(super) info: Arc<ConnectionInfo>,
-    /// Requests are answered 503: the server was full when the client came.
-    pub(super) is_surplus: bool,
+    /// As long as it is there, the server is not drained.
+    pub(super) stage: watch::Receiver<Stage>,
+    open: Open,
     phase: AtomicU8,
     /// Answers that were flushed.
     served: AtomicU64,
@@ -43,7 +47,23 @@ pub(super) struct Link {
     is_stopped: AtomicBool,
     /// Requests that began and are not answered whole.
     active: AtomicUsize,
+    body: Mutex<Body>,
     streams: OnceLock<Streams>,
+}
+
+/// The body of an HTTP/1 request where hyper does not see it: the wire reads it into one piece, which saves a
+/// copy, and hyper's buffers stay small.
+#[derive(Default)]
+pub(super) enum Body {
+    /// The body is none, or hyper's to read.
+    #[default]
+    Elsewhere,
+    /// So many bytes of it have come.
+    Coming(usize),
+    /// It is whole.
+    Whole(Bytes),
+    /// The client ended before its body did.
+    Short,
 }
 
 /// What HTTP/2 needs besides.
@@ -56,19 +76,26 @@ struct Streams {
 }
 
 impl Link {
-    pub(super) fn new(shared: Arc<Shared>, info: ConnectionInfo, is_surplus: bool) -> Self {
+    pub(super) fn new(open: Open, info: ConnectionInfo, stage: watch::Receiver<Stage>) -> Self {
         Self {
-            shared,
+            shared: Arc::clone(&open.shared),
             info: Arc::new(info),
-            is_surplus,
+            stage,
+            open,
             phase: AtomicU8::new(Phase::Idle as u8),
             served: AtomicU64::new(0),
             is_blocked: AtomicBool::new(false),
             writes: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
             active: AtomicUsize::new(0),
+            body: Mutex::default(),
             streams: OnceLock::new(),
         }
+    }
+
+    /// Whether requests are answered 503.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.open.is_surplus
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -122,6 +149,19 @@ impl Link {
 
     pub(super) fn stop(&self, stopped: bool) {
         self.is_stopped.store(stopped, Relaxed);
+    }
+
+    pub(super) fn put_body(&self, body: Body) {
+        *self.body.lock().unwrap_or_else(PoisonError::into_inner) = body;
+    }
+
+    /// Returns the body, once if it is whole.
+    pub(super) fn take_body(&self) -> Body {
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *body {
+            Body::Coming(size) => Body::Coming(*size),
+            other => std::mem::take(other),
+        }
     }
 
     pub(super) fn active(&self) -> usize {

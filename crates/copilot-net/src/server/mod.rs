@@ -2,7 +2,7 @@
 //!
 //! A [`Service`] gets whole requests, read within the limits of [`ServerOptions`], and answers each through its
 //! [`Responder`] from any thread. The way of a request: `accept` counts and admits the connection,
-//! `connection` drives it under the clock of `keeper`, `wire` shows hyper one request at a time after `screen`
+//! `http1` or `http2` drives it under the clock of `keeper`, `wire` shows hyper one request at a time after `screen`
 //! has judged its framing, `handler` reads it and hands it over, `reply` carries the answer back. An
 //! HTTP/1 connection is one task; a request costs one oneshot and no task, timer or box of its own.
 //!
@@ -15,6 +15,8 @@ mod connection;
 mod counters;
 mod gather;
 mod handler;
+mod http1;
+mod http2;
 mod keeper;
 mod link;
 mod options;
@@ -30,7 +32,7 @@ mod wire;
 use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::Builder;
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, watch},
@@ -123,7 +125,7 @@ struct Shared {
     counters: Counters,
     stages: Stages,
     tls: Option<TlsAcceptor>,
-    http1: http1::Builder,
+    http1: Builder,
     places: Arc<Semaphore>,
     /// A connection ended: its descriptor may be what accepting waits for.
     freed: Notify,
@@ -152,7 +154,7 @@ impl Server {
     ) -> io::Result<Self> {
         let _entered = handle.enter();
         let doors = listeners.into_iter().map(Door::new).collect::<io::Result<Vec<_>>>()?;
-        let mut http1 = http1::Builder::new();
+        let mut http1 = Builder::new();
         // Header sections are timed and limited in front of hyper.
         http1.header_read_timeout(None).max_buf_size(BUFFER.max(options.header_limit.saturating_add(1)));
         // Each listener has a place ready for whoever comes.

@@ -6,6 +6,8 @@
 //! Host or two; a blank behind a chunk size. Names, values, target and version are hyper's to judge: it sees
 //! every head that passes, and [`own_answer`](Screen::own_answer) gives its bare refusal a body.
 
+use std::ops::Range;
+
 use http::Uri;
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -37,8 +39,10 @@ impl From<Refusal> for Stop {
 
 enum State {
     Head,
-    /// A body of this many bytes more.
+    /// A body of this many bytes more, for hyper to read.
     Sized(u64),
+    /// A body that the wire reads, of this many bytes in all.
+    Direct(usize),
     Chunked(Chunks),
     /// The request is whole; what follows is the next one's.
     Whole,
@@ -50,6 +54,10 @@ pub(super) struct Screen {
     /// Bytes of the current head that were looked at without finding its end.
     searched: usize,
     header_limit: usize,
+    /// Bytes of a body that the wire may read.
+    body_limit: usize,
+    /// Where in the last head the digits of its length are, if hyper must not see them.
+    length: Range<usize>,
     /// Whether HTTP/2 may begin here.
     preface: bool,
     /// Of the last head.
@@ -58,11 +66,13 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(header_limit: usize, h2c: bool) -> Self {
+    pub(super) fn new(header_limit: usize, body_limit: usize, h2c: bool) -> Self {
         Self {
             state: State::Head,
             searched: 0,
             header_limit,
+            body_limit,
+            length: 0..0,
             preface: h2c,
             dialect: Dialect::OpenAi,
             is_head: false,
@@ -77,6 +87,21 @@ impl Screen {
     /// Whether a head is awaited or read.
     pub(super) fn is_in_head(&self) -> bool {
         matches!(self.state, State::Head)
+    }
+
+    /// Returns the size of a body that the wire reads itself, behind the head that has just passed.
+    pub(super) fn direct(&self) -> Option<usize> {
+        if let State::Direct(size) = self.state { Some(size) } else { None }
+    }
+
+    /// Returns where in the head that has just passed the length of such a body is written.
+    pub(super) fn take_length(&mut self) -> Range<usize> {
+        std::mem::take(&mut self.length)
+    }
+
+    /// The wire has read the body.
+    pub(super) fn has_body(&mut self) {
+        self.state = State::Whole;
     }
 
     /// The request was answered: what follows is the next one.
@@ -130,7 +155,7 @@ impl Screen {
                     return Err(self.refused(Refusal::Malformed("The chunks of the body are malformed.")));
                 }
             },
-            State::Head | State::Whole => 0,
+            State::Head | State::Direct(_) | State::Whole => 0,
         };
         Ok(passed)
     }
@@ -153,7 +178,8 @@ impl Screen {
         (self.dialect, self.is_head) = (Dialect::OpenAi, false);
         // One blank line is left over from clients that end a body with it.
         let blank = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
-        let mut head = Head { rest: bytes.get(blank..).unwrap_or_default(), line: 0, ..Head::default() };
+        let rest = bytes.get(blank..).unwrap_or_default();
+        let mut head = Head { rest, size: bytes.len(), ..Head::default() };
         let judged = head.read();
         (self.dialect, self.is_head) = (Dialect::of(head.target), head.method == b"HEAD");
         if !judged.map_err(|refusal| self.refused(refusal))? {
@@ -165,8 +191,15 @@ impl Screen {
             return self.incomplete(bytes);
         }
         let length = bytes.len() - head.rest.len();
-        let judged = if length > self.header_limit { Err(Refusal::HeaderTooLarge) } else { head.framing() };
+        let judged = if length > self.header_limit {
+            Err(Refusal::HeaderTooLarge)
+        } else {
+            head.framing(self.body_limit)
+        };
         self.state = judged.map_err(|refusal| self.refused(refusal))?;
+        if matches!(self.state, State::Direct(_)) {
+            self.length = head.length_at;
+        }
         self.searched = 0;
         Ok(Some(length))
     }
@@ -184,13 +217,17 @@ impl Screen {
 #[derive(Default)]
 struct Head<'a> {
     rest: &'a [u8],
+    /// Of all bytes that were given to read.
+    size: usize,
     /// Lines that were read.
     line: usize,
     method: &'a [u8],
     target: &'a [u8],
     is_http_10: bool,
     length: Option<u64>,
+    length_at: Range<usize>,
     is_chunked: bool,
+    has_expectation: bool,
     host: Option<&'a [u8]>,
 }
 
@@ -235,16 +272,22 @@ impl<'a> Head<'a> {
             if self.length.replace(length).is_some() {
                 return Err(Refusal::Malformed("There is more than one Content-Length."));
             }
+            // Behind the value come its trailing blanks, and behind the line what is left.
+            let trailing = line.len() - trimmed_end(line).len();
+            let end = self.size - self.rest.len() - 2 - trailing;
+            self.length_at = end - value.len()..end;
         } else if let Some(value) = value(line, b"transfer-encoding") {
             if self.is_http_10 || self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Refusal::Malformed("The Transfer-Encoding is other than chunked."));
             }
             self.is_chunked = true;
+        } else if value(line, b"expect").is_some() {
+            self.has_expectation = true;
         }
         Ok(())
     }
 
-    fn framing(&self) -> Result<State, Refusal> {
+    fn framing(&self, direct_limit: usize) -> Result<State, Refusal> {
         if self.is_chunked && self.length.is_some() {
             return Err(Refusal::Malformed("There are both Content-Length and Transfer-Encoding."));
         }
@@ -262,8 +305,12 @@ impl<'a> Head<'a> {
         }
         Ok(match (self.is_chunked, self.length) {
             (true, _) => State::Chunked(Chunks::new()),
-            (false, Some(length)) if length > 0 => State::Sized(length),
-            _ => State::Whole,
+            (false, None | Some(0)) => State::Whole,
+            (false, Some(length)) => match usize::try_from(length) {
+                // Who waits for 100, or sends too much, is hyper's to tell so.
+                Ok(size) if size <= direct_limit && !self.has_expectation => State::Direct(size),
+                _ => State::Sized(length),
+            },
         })
     }
 }
@@ -277,7 +324,14 @@ fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// Without the blanks that may stand around a value, and no other white space.
 fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    trimmed_end(value)
+}
+
+fn trimmed_end(mut value: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
     value
@@ -330,22 +384,44 @@ mod tests {
     use super::*;
 
     fn screen() -> Screen {
-        Screen::new(1024, true)
+        Screen::new(1024, 1000, true)
     }
 
     #[test]
     fn a_head_passes_whole_or_not_at_all() {
-        let bytes = b"\r\nPOST /v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n";
-        let whole = bytes.len() - 16;
+        let bytes = b"\r\nPOST /v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\nabcd";
+        let head = bytes.len() - 4;
         for cut in 1..bytes.len() {
             let mut screen = screen();
             let first = screen.admit(bytes.get(..cut).unwrap()).unwrap();
-            let head = whole - 3;
-            assert_eq!(first, if cut < head { 0 } else { cut.min(whole) });
+            assert_eq!(first, if cut < head { 0 } else { cut });
             let second = screen.admit(bytes.get(first..).unwrap()).unwrap();
-            assert_eq!(first + second, whole);
+            assert_eq!(first + second, bytes.len());
+            assert!(!screen.is_whole() && screen.direct().is_none());
+            assert_eq!(screen.admit(&[b'x'; 1000]), Ok(997));
             assert!(screen.is_whole());
             assert_eq!(screen.admit(b"GET "), Ok(0));
+        }
+    }
+
+    #[test]
+    fn the_wire_reads_bodies_within_the_limit_that_nobody_waits_for() {
+        for (fields, at) in [
+            ("Content-Length: 17\r\nHost: a", Some("17")),
+            ("host:\tb \r\ncontent-length:0999 \t\r\nX: 0999", Some("0999")),
+            ("Host: a\r\nContent-Length: 1000", Some("1000")),
+            ("Host: a\r\nContent-Length: 1001", None),
+            ("Host: a\r\nContent-Length: 17\r\nExpect: 100-continue", None),
+            ("Host: a\r\nContent-Length: 0", None),
+            ("Host: a\r\nTransfer-Encoding: chunked", None),
+        ] {
+            let head = format!("\r\nPOST / HTTP/1.1\r\n{fields}\r\n\r\n");
+            let mut screen = screen();
+            assert_eq!(screen.admit(format!("{head}1\r\n").as_bytes()).unwrap() >= head.len(), true);
+            assert_eq!(screen.direct(), at.map(|digits| digits.parse().unwrap()), "{head:?}");
+            let length = screen.take_length();
+            assert_eq!(head.get(length.clone()), Some(at.unwrap_or_default()));
+            assert!(length.is_empty() || !head.get(..length.start).unwrap().contains("X:"));
         }
     }
 

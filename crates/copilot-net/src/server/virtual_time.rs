@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    accept::Open,
     link::Link,
     socket::{Plain, Stream},
     *,
@@ -52,9 +53,11 @@ impl Setup {
         let (client, stream) = duplex(4096);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let info = ConnectionInfo { peer: Peer::Tcp(nowhere), local: Local::Tcp(nowhere), tls: false };
-        let link = Arc::new(Link::new(Arc::clone(&server.shared), info, false));
+        let place = Arc::clone(&server.shared.places).try_acquire_owned().unwrap();
+        let open = Open::new(&server.shared, place);
+        let link = Arc::new(Link::new(open, info, server.stage.subscribe()));
         let plain = Plain::new(Stream::Memory(stream), Arc::clone(&link));
-        let connection = tokio::spawn(connection::serve(plain, link, server.stage.subscribe()));
+        let connection = tokio::spawn(connection::plain(plain, link));
         Self { client, service, began: Instant::now(), connection, _server: server }
     }
 
@@ -148,7 +151,7 @@ async fn a_body_has_30_seconds_without_progress() {
 async fn a_body_that_stops_later_has_as_long() {
     let mut setup = Setup::new();
     setup.send(POST).await;
-    setup.send([b'x'; 90_000]).await;
+    setup.send(vec![b'x'; 90_000]).await;
     let (text, seconds) = setup.end().await;
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
     assert_eq!(seconds, 60, "the first 30 seconds brought enough");

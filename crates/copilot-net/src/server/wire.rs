@@ -2,16 +2,16 @@
 
 use std::{
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::{
-    link::{Link, Phase},
+    link::{Body, Link, Phase},
     screen::{Screen, Stop},
     socket::Socket,
 };
@@ -19,6 +19,9 @@ use super::{
 /// So much is read of what comes behind a request that is not answered yet: a client that goes away is noticed
 /// behind it.
 const AHEAD: usize = 64 * 1024;
+
+/// A body is worth this much memory before anything of it has come.
+const IN_ADVANCE: usize = 256 * 1024;
 
 /// A socket, what was read from it too early, and the screen between it and hyper.
 pub(super) struct Wire {
@@ -29,12 +32,20 @@ pub(super) struct Wire {
     held: BytesMut,
     /// How many of the held bytes hyper may have.
     passed: usize,
+    direct: Option<Direct>,
     stop: Option<Stop>,
+}
+
+/// A body that is read past hyper.
+struct Direct {
+    bytes: BytesMut,
+    left: usize,
+    is_short: bool,
 }
 
 impl Wire {
     pub(super) fn new(socket: Socket, link: Arc<Link>, screen: Option<Screen>) -> Self {
-        Self { socket, link, screen, held: BytesMut::new(), passed: 0, stop: None }
+        Self { socket, link, screen, held: BytesMut::new(), passed: 0, direct: None, stop: None }
     }
 
     /// Returns why the screen stopped hyper, once.
@@ -57,9 +68,13 @@ impl Wire {
 
     fn poll_screened(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
+            // hyper has the head by now.
+            if self.passed == 0 && self.direct.is_some() {
+                ready!(self.poll_direct(cx))?;
+            }
             if self.stop.is_none() && self.passed == 0 && !self.held.is_empty() {
-                let held = std::mem::take(&mut self.held);
-                let judged = self.judge(&held);
+                let mut held = std::mem::take(&mut self.held);
+                let judged = self.judge(&mut held);
                 self.held = held;
                 self.passed = judged?;
             }
@@ -75,16 +90,16 @@ impl Wire {
             }
             let before = buffer.filled().len();
             ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-            let fresh = buffer.filled().get(before..).unwrap_or_default();
+            let fresh = buffer.filled_mut().get_mut(before..).unwrap_or_default();
             if fresh.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            // Nearly always all that comes is of one request, and nothing is copied.
+            // Nearly always all that comes is of one request, and is not held.
             let passed = if self.held.is_empty() { self.judge(fresh)? } else { 0 };
-            if let Some(rest) = fresh.get(passed..)
-                && !rest.is_empty()
-            {
-                self.held.extend_from_slice(rest);
+            let rest = fresh.get(passed..).unwrap_or_default();
+            if !rest.is_empty() {
+                let taken = self.take_direct(rest);
+                self.held.extend_from_slice(rest.get(taken..).unwrap_or_default());
                 buffer.set_filled(before + passed);
             }
             if passed > 0 {
@@ -93,15 +108,76 @@ impl Wire {
         }
     }
 
+    /// Reads a body past hyper. Ready when it is whole.
+    fn poll_direct(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut held = std::mem::take(&mut self.held);
+        held.advance(self.take_direct(&held));
+        if !held.is_empty() {
+            self.held = held;
+        }
+        while let Some(direct) = &mut self.direct {
+            if direct.is_short {
+                return Poll::Pending;
+            }
+            if direct.bytes.len() == direct.bytes.capacity() {
+                direct.bytes.reserve(direct.left.min(direct.bytes.len()));
+            }
+            let mut target = (&mut direct.bytes).limit(direct.left);
+            let read = ready!(pin!(self.socket.read_buf(&mut target)).poll(cx))?;
+            direct.left -= read;
+            if read == 0 {
+                // Who waits for the body answers; hyper would only end the connection.
+                direct.is_short = true;
+                self.link.put_body(Body::Short);
+            } else {
+                self.note_direct();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what of `bytes` belongs to a body that is read past hyper, and returns how much that was.
+    fn take_direct(&mut self, bytes: &[u8]) -> usize {
+        let Some(direct) = &mut self.direct else { return 0 };
+        let taken = direct.left.min(bytes.len());
+        direct.bytes.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        direct.left -= taken;
+        self.note_direct();
+        taken
+    }
+
+    fn note_direct(&mut self) {
+        match self.direct.take() {
+            Some(direct) if direct.left == 0 => {
+                self.link.put_body(Body::Whole(direct.bytes.freeze()));
+                if let Some(screen) = &mut self.screen {
+                    screen.has_body();
+                }
+            }
+            Some(direct) => {
+                self.link.put_body(Body::Coming(direct.bytes.len()));
+                self.direct = Some(direct);
+            }
+            None => {}
+        }
+    }
+
     /// Returns how many of `bytes` hyper may have. What is refused before hyper saw its head stops the wire;
     /// later hyper has to see the body fail.
-    fn judge(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn judge(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let Some(screen) = &mut self.screen else { return Ok(bytes.len()) };
         let was_in_head = screen.is_in_head();
         match screen.admit(bytes) {
             Ok(passed) => {
                 if was_in_head {
                     self.link.enter(if screen.is_in_head() { Phase::Head } else { Phase::Busy });
+                }
+                if let Some(size) = screen.direct().filter(|_| was_in_head) {
+                    // hyper reads a head with a body of no bytes; the handler puts the length back.
+                    bytes.get_mut(screen.take_length()).unwrap_or_default().fill(b'0');
+                    let bytes = BytesMut::with_capacity(size.min(IN_ADVANCE));
+                    self.direct = Some(Direct { bytes, left: size, is_short: false });
+                    self.link.put_body(Body::Coming(0));
                 }
                 Ok(passed)
             }

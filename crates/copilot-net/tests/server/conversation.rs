@@ -32,6 +32,7 @@ async fn pipelined_requests_are_handed_over_one_at_a_time_and_answered_in_order(
         let (_, request, responder) = host.request().await;
         assert_eq!(request.head.uri.path(), format!("/{number}"));
         assert_eq!(request.body.len(), number * 700);
+        assert_eq!(request.head.headers["content-length"], (number * 700).to_string());
         assert_eq!(host.seen(), number as u64 + 1, "the next one waits for this answer");
         if number % 2 == 0 {
             responder.respond(head(200, &[]), whole(number.to_string()));

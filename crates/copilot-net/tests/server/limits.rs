@@ -80,6 +80,7 @@ async fn r14_a_20_mib_body_passes_unshortened() {
     client.send(&body).await;
     let (_, request, _) = host.request().await;
     assert!(request.body == body);
+    assert_eq!(request.head.headers["content-length"], body.len().to_string());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
