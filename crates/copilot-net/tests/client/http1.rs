@@ -1,8 +1,9 @@
 //! HTTP/1.1: what goes out, how answers are framed, when a connection is used again.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use copilot_net::client::{Call, CallError, Client, ClientOptions};
+use tokio::sync::Notify;
 
 use super::support::{
     OPTIONS, TIMEOUTS, all, chunk, client, error, fetch, get, post, text,
@@ -169,6 +170,19 @@ async fn r13_wrong_framing_is_a_failure_and_never_an_end() {
         assert!(matches!(end, Err(CallError::ConnectionLost(_))), "{text:?}");
         assert_eq!(String::from_utf8(got).unwrap(), before, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn r13_what_comes_after_wrong_framing_does_not_mend_it() {
+    let event = Arc::new(Notify::new());
+    let wrong = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX";
+    let script = vec![Request, send(wrong), Wait(Arc::clone(&event)), send("\r\n0\r\n\r\n"), UntilClosed];
+    let upstream = Upstream::one(script).await;
+    let mut answer = client().request(post(&upstream.url("/"))).await.unwrap();
+    assert_eq!(chunk(&mut answer.body).await.unwrap().unwrap(), "hello");
+    event.notify_one();
+    assert!(matches!(all(answer.body).await, (rest, Err(CallError::ConnectionLost(_))) if rest.is_empty()));
+    upstream.record.until(|counts| counts.closed == 1).await;
 }
 
 #[tokio::test]
