@@ -45,34 +45,36 @@ def run_stream(pair: Pair, dialect: Dialect, count: int) -> bytes:
 
 
 def wakes_of(pair: Pair, dialect: Dialect, count: int) -> int:
-    """Times that a stream of so many frames woke the loop; the least of three, since others wake it too."""
+    """Times that events woke the loop while a stream of so many frames ran; the middle of five runs."""
     found = []
-    for _ in range(3):
-        before = pair.gateway.wakes()
+    for _ in range(5):
+        before, _timers = pair.gateway.wakes()
         run_stream(pair, dialect, count)
-        found.append(pair.gateway.wakes() - before)
-    return min(found)
+        after, _timers = pair.gateway.wakes()
+        found.append(after - before)
+    return sorted(found)[2]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_frames_do_not_wake_python(pair: Pair, dialect: Dialect) -> None:
     need_native_relay(pair)
     run_stream(pair, dialect, 5)  # connections and caches are there afterwards
-    few, many = wakes_of(pair, dialect, 5), wakes_of(pair, dialect, 150)
-    assert many <= few + 5  # timers of the program may fall into the longer one
+    few, many = wakes_of(pair, dialect, 5), wakes_of(pair, dialect, 100)
+    assert many <= few + 1
 
 
-def test_a_stream_wakes_python_three_times(pair: Pair) -> None:
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_stream_wakes_python_three_times(pair: Pair, dialect: Dialect) -> None:
     need_native_relay(pair)
-    run_stream(pair, "chat", 5)
-    assert wakes_of(pair, "chat", 50) <= WAKES_A_STREAM
+    run_stream(pair, dialect, 5)
+    assert wakes_of(pair, dialect, 50) <= WAKES_A_STREAM
 
 
 def test_the_counter_counts(pair: Pair) -> None:
-    """Where Python moves the bytes, each frame wakes it: what the tests above look at can be seen."""
+    """Where Python moves the bytes, frames wake it: what the tests above look at can be seen."""
     if pair.server == "native":
         pytest.skip("frames are not to be seen there")
-    assert wakes_of(pair, "chat", 60) >= 50
+    assert wakes_of(pair, "chat", 60) >= 30
 
 
 @pytest.mark.parametrize("hold_gil", [False, True], ids=["loop blocked", "GIL held"])

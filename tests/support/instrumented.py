@@ -50,11 +50,12 @@ class InstrumentedGateway(GatewayProcess):
                 release.write(b"x")
         self._wait_for_line(lines, "test hook: released")
 
-    def wakes(self) -> int:
-        """How often the event loop's thread has been woken so far."""
+    def wakes(self) -> tuple[int, int]:
+        """How often the event loop's thread has been woken so far: by events, by timers."""
         lines = len(self.errors.lines)
         self.process.send_signal(signal.SIGRTMIN)
-        return int(self._wait_for_line(lines, "test hook: wakes ").rpartition(" ")[2])
+        *_, events, timers = self._wait_for_line(lines, "test hook: wakes ").split(" ")
+        return int(events), int(timers)
 
     def in_flight(self) -> int:
         """Requests that hold a place, as ``/health`` says."""

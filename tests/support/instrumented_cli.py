@@ -2,7 +2,8 @@
 
 - SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``;
   SIGUSR2 does the same and holds the GIL meanwhile, so that no Python runs in any thread.
-- SIGRTMIN writes ``wakes N``: how often the event loop's thread has been woken from its sleep.
+- SIGRTMIN writes ``wakes N M``: how often the event loop's thread has been woken from its sleep by events and
+  by timers.
 - A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the
   answer.
 """
@@ -46,18 +47,20 @@ def install_block(fifo: str) -> None:
 
 
 def install_wake_counter() -> None:
-    wakes = 0
+    by_events, by_timers = 0, 0
     plain = selectors.DefaultSelector.select
 
     def select(self: Any, timeout: float | None = None) -> Any:
-        nonlocal wakes
+        nonlocal by_events, by_timers
         found = plain(self, timeout)
-        if timeout is None or timeout > 0:
-            wakes += 1
+        if found and timeout != 0:
+            by_events += 1
+        elif timeout != 0:
+            by_timers += 1
         return found
 
     def tell(_number: int, _frame: object) -> None:
-        say(f"wakes {wakes}")
+        say(f"wakes {by_events} {by_timers}")
 
     selectors.DefaultSelector.select = select  # type: ignore[method-assign, assignment]
     signal.signal(signal.SIGRTMIN, tell)
