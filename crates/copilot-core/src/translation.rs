@@ -1,7 +1,5 @@
 //! Requests and whole answers between a dialect and a leg.
 
-use std::borrow::Cow;
-
 use crate::{
     formats::{
         chat::{self, Usage, frames},
@@ -9,7 +7,7 @@ use crate::{
     },
     sse,
     streams::{StreamEnd, StreamPlan, StreamTranslator},
-    text::{Document, Member, ReadError, Tree, append, escape, members, remove, rename, replace_value},
+    text::{Document, Edits, Member, ReadError, Tree, escape},
     validation::InvalidRequest,
 };
 
@@ -77,45 +75,30 @@ fn quoted(text: &str) -> String {
 
 fn chat_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
     let mut rewrites = Vec::new();
-    let mut edited = Cow::Borrowed(text);
+    let mut edits = Edits::of(text);
     if let Some(model) = plan.model {
-        edited = Cow::Owned(replace_value(text, "model", &quoted(model)));
+        edits.replace_value("model", &quoted(model));
     }
-    let listed = members(text);
     // Of equal names the last counts.
-    let cap = listed.iter().rev().find(|member| member.name == "max_tokens").map(|member| member.value);
-    let mut rename_cap = |edited: Cow<'_, str>| {
-        if plan.cap_field == "max_tokens" {
-            return edited.into_owned();
-        }
-        rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
-        rename(&edited, "max_tokens", plan.cap_field)
-    };
+    let cap =
+        edits.members().iter().rev().find(|member| member.name == "max_tokens").map(|member| member.value);
+    let has_other_cap = edits.members().iter().any(|member| member.name == "max_completion_tokens");
+    let renames = cap.is_some() && plan.cap_field != "max_tokens";
     match (cap, plan.output_cap) {
-        (None, Some(cap)) if !listed.iter().any(|member| member.name == "max_completion_tokens") => {
-            edited = Cow::Owned(append(&edited, plan.cap_field, &cap.to_string()));
-        }
-        (None, _) => {}
+        (None, Some(cap)) if !has_other_cap => edits.append(plan.cap_field, &cap.to_string()),
         (Some("null"), None) => {
-            edited = Cow::Owned(remove(&edited, "max_tokens"));
+            edits.remove("max_tokens");
             rewrites.push("dropped max_tokens, which was null".to_owned());
+            return TranslatedRequest { body: edits.finish(), rewrites };
         }
-        (Some("null"), Some(cap)) => {
-            let capped = replace_value(&edited, "max_tokens", &cap.to_string());
-            edited = Cow::Owned(rename_cap(Cow::Owned(capped)));
-        }
-        (Some(_), _) if plan.cap_field == "max_tokens" => {}
-        (Some(_), _) => edited = Cow::Owned(rename_cap(edited)),
+        (Some("null"), Some(cap)) => edits.replace_value("max_tokens", &cap.to_string()),
+        _ => {}
     }
-    changed(edited, text, rewrites)
-}
-
-fn changed(edited: Cow<'_, str>, text: &str, rewrites: Vec<String>) -> TranslatedRequest {
-    let body = match edited {
-        Cow::Owned(edited) if edited != text => Some(edited),
-        _ => None,
-    };
-    TranslatedRequest { body, rewrites }
+    if renames {
+        edits.rename("max_tokens", plan.cap_field);
+        rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
+    }
+    TranslatedRequest { body: edits.finish(), rewrites }
 }
 
 fn messages_request(
@@ -134,17 +117,17 @@ fn messages_request(
 }
 
 fn embeddings_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
-    let mut edited = Cow::Borrowed(text);
+    let mut edits = Edits::of(text);
     if let Some(model) = plan.model {
-        edited = Cow::Owned(replace_value(text, "model", &quoted(model)));
+        edits.replace_value("model", &quoted(model));
     }
     let mut rewrites = Vec::new();
     let is_text = |member: &&Member<'_>| member.name == "input" && member.value.starts_with('"');
-    if let Some(input) = members(text).iter().find(is_text) {
-        edited = Cow::Owned(replace_value(&edited, "input", &format!("[{}]", input.value)));
+    if let Some(input) = edits.members().iter().find(is_text).map(|input| input.value) {
+        edits.replace_value("input", &format!("[{input}]"));
         rewrites.push("input put into a list".to_owned());
     }
-    changed(edited, text, rewrites)
+    TranslatedRequest { body: edits.finish(), rewrites }
 }
 
 /// Upstream said 200 but its body is not an answer.

@@ -26,7 +26,7 @@ pub struct Member<'a> {
 
 /// Lists the members of the outermost object, as they were written.
 #[must_use]
-pub fn members(text: &str) -> Vec<Member<'_>> {
+fn members(text: &str) -> Vec<Member<'_>> {
     let bytes = text.as_bytes();
     let mut listed = Vec::new();
     let mut at = skip_spaces(bytes, 0);
@@ -100,75 +100,124 @@ fn value_end(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
-fn spliced(text: &str, start: usize, end: usize, replacement: &str) -> String {
-    let (before, after) = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
-    [before, replacement, after].concat()
+/// Changes to one text, made together in one copy of it.
+///
+/// The members are listed once: a large body is looked through once, whatever is changed in it.
+#[derive(Debug)]
+pub struct Edits<'a> {
+    text: &'a str,
+    members: Vec<Member<'a>>,
+    /// What takes the place of a range; the ranges do not overlap.
+    changes: Vec<(usize, usize, String)>,
 }
 
-/// Puts `value` (JSON text) in place of every value of `name`.
-#[must_use]
-pub fn replace_value(text: &str, name: &str, value: &str) -> String {
-    let mut edited = text.to_owned();
-    for member in members(text).into_iter().rev().filter(|member| member.name == name) {
-        edited = spliced(&edited, member.value_start, member.end, value);
+impl<'a> Edits<'a> {
+    /// Begins with no change.
+    #[must_use]
+    pub fn of(text: &'a str) -> Self {
+        Self { text, members: members(text), changes: Vec::new() }
     }
-    edited
-}
 
-/// Renames a member in place; `to` needs no escapes.
-#[must_use]
-pub fn rename(text: &str, name: &str, to: &str) -> String {
-    let mut edited = text.to_owned();
-    for member in members(text).into_iter().rev().filter(|member| member.name == name) {
-        edited = spliced(&edited, member.start, member.name_end, &format!("\"{to}\""));
+    /// The members of the outermost object, as they were written.
+    #[must_use]
+    pub fn members(&self) -> &[Member<'a>] {
+        &self.members
     }
-    edited
-}
 
-/// Removes a member with one of the commas beside it.
-#[must_use]
-pub fn remove(text: &str, name: &str) -> String {
-    let mut edited = text.to_owned();
-    loop {
-        let listed = members(&edited);
-        let Some(at) = listed.iter().position(|member| member.name == name) else {
-            return edited;
-        };
-        let Some(member) = listed.get(at) else {
-            return edited;
-        };
-        edited = if let Some(next) = listed.get(at + 1) {
-            spliced(&edited, member.start, next.start, "")
-        } else if let Some(before) = at.checked_sub(1).and_then(|at| listed.get(at)) {
-            spliced(&edited, before.end, member.end, "")
-        } else {
-            spliced(&edited, member.start, member.end, "")
-        };
+    /// Puts `value` (JSON text) in place of every value of `name`.
+    pub fn replace_value(&mut self, name: &str, value: &str) {
+        for member in self.members.iter().filter(|member| member.name == name) {
+            self.changes.push((member.value_start, member.end, value.to_owned()));
+        }
     }
-}
 
-/// Adds a member after the last one; `name` needs no escapes.
-#[must_use]
-pub fn append(text: &str, name: &str, value: &str) -> String {
-    if let Some(last) = members(text).last() {
-        return spliced(text, last.end, last.end, &format!(",\"{name}\":{value}"));
+    /// Renames a member in place; `to` needs no escapes.
+    pub fn rename(&mut self, name: &str, to: &str) {
+        for member in self.members.iter().filter(|member| member.name == name) {
+            self.changes.push((member.start, member.name_end, format!("\"{to}\"")));
+        }
     }
-    let at = text.find('{').map_or(text.len(), |at| at + 1);
-    spliced(text, at, at, &format!("\"{name}\":{value}"))
+
+    /// Removes a member, every time it was written, with one of the commas beside it.
+    pub fn remove(&mut self, name: &str) {
+        let is_left = |member: &&Member<'_>| member.name != name;
+        // A comma goes with the member before it, or, behind the last that is left, with the one after.
+        let last_left = self.members.iter().rposition(|member| is_left(&member));
+        for (at, member) in self.members.iter().enumerate().filter(|(_, member)| !is_left(member)) {
+            let next = self.members.get(at + 1);
+            match (last_left, next) {
+                (Some(last), _) if at > last => {
+                    let before =
+                        self.members.get(at.saturating_sub(1)).map_or(member.start, |before| before.end);
+                    self.changes.push((before, member.end, String::new()));
+                }
+                (_, Some(next)) => self.changes.push((member.start, next.start, String::new())),
+                (_, None) => self.changes.push((member.start, member.end, String::new())),
+            }
+        }
+    }
+
+    /// Adds a member after the last one; `name` needs no escapes.
+    pub fn append(&mut self, name: &str, value: &str) {
+        let (at, comma) = self.members.last().map_or_else(
+            || (self.text.find('{').map_or(self.text.len(), |at| at + 1), ""),
+            |last| (last.end, ","),
+        );
+        self.changes.push((at, at, format!("{comma}\"{name}\":{value}")));
+    }
+
+    /// Returns the changed text, None when nothing was changed.
+    #[must_use]
+    pub fn finish(mut self) -> Option<String> {
+        self.changes.sort_by_key(|(start, _, _)| *start);
+        let added: usize = self.changes.iter().map(|(_, _, by)| by.len()).sum();
+        let mut edited = String::with_capacity(self.text.len() + added);
+        let mut at = 0;
+        for (start, end, by) in &self.changes {
+            edited.push_str(self.text.get(at..*start).unwrap_or_default());
+            edited.push_str(by);
+            at = *end;
+        }
+        edited.push_str(self.text.get(at..).unwrap_or_default());
+        (!self.changes.is_empty() && edited != self.text).then_some(edited)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{append, remove, rename, replace_value};
+    use super::Edits;
+
+    fn edited(text: &str, change: impl FnOnce(&mut Edits<'_>)) -> String {
+        let mut edits = Edits::of(text);
+        change(&mut edits);
+        edits.finish().unwrap_or_else(|| text.to_owned())
+    }
 
     #[test]
     fn only_the_member_changes() {
         let text = " { \"a\" : 1 , \"b\":[ 2 ], \"a\":3 } ";
-        assert_eq!(replace_value(text, "a", "null"), " { \"a\" : null , \"b\":[ 2 ], \"a\":null } ");
-        assert_eq!(rename(text, "b", "c"), " { \"a\" : 1 , \"c\":[ 2 ], \"a\":3 } ");
-        assert_eq!(remove(text, "a"), " { \"b\":[ 2 ] } ");
-        assert_eq!(remove(&remove(text, "a"), "b"), " {  } ");
-        assert_eq!(append("{ }", "x", "1"), "{\"x\":1 }");
-        assert_eq!(append("{\"a\":1 }", "x", "1"), "{\"a\":1,\"x\":1 }");
+        assert_eq!(
+            edited(text, |edits| edits.replace_value("a", "null")),
+            " { \"a\" : null , \"b\":[ 2 ], \"a\":null } "
+        );
+        assert_eq!(edited(text, |edits| edits.rename("b", "c")), " { \"a\" : 1 , \"c\":[ 2 ], \"a\":3 } ");
+        assert_eq!(edited(text, |edits| edits.remove("a")), " { \"b\":[ 2 ] } ");
+        assert_eq!(edited(" { \"b\":[ 2 ] } ", |edits| edits.remove("b")), " {  } ");
+        assert_eq!(edited("{ }", |edits| edits.append("x", "1")), "{\"x\":1 }");
+        assert_eq!(edited("{\"a\":1 }", |edits| edits.append("x", "1")), "{\"a\":1,\"x\":1 }");
+        assert_eq!(edited("{\"a\":1,\"b\":2,\"b\":3}", |edits| edits.remove("b")), "{\"a\":1}");
+        assert_eq!(edited("{\"b\":1,\"b\":2}", |edits| edits.remove("b")), "{}");
+    }
+
+    #[test]
+    fn changes_are_made_together() {
+        let text = "{\"model\":\"x\",\"max_tokens\":null}";
+        let found = edited(text, |edits| {
+            edits.append("z", "true");
+            edits.replace_value("max_tokens", "7");
+            edits.rename("max_tokens", "max_completion_tokens");
+            edits.replace_value("model", "\"y\"");
+        });
+        assert_eq!(found, "{\"model\":\"y\",\"max_completion_tokens\":7,\"z\":true}");
     }
 }

@@ -12,6 +12,6 @@ mod scan;
 mod tree;
 
 pub use document::{DEEPEST, Document, Kind, Node, ReadError};
-pub use edit::{Member, append, members, remove, rename, replace_value};
+pub use edit::{Edits, Member};
 pub use escape::{escape, escape_json_text, trim_start, unescape};
 pub use tree::{Members, Tree};

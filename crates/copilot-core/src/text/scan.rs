@@ -3,10 +3,31 @@
 /// Bytes looked at in one step; a multiple of every vector register.
 const BLOCK: usize = 32;
 
+/// Bytes of a word.
+const WORD: usize = 8;
+
+/// Each byte of a word set to one value.
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; WORD])
+}
+
+/// The highest bit of every byte that is 0, up to the first such byte; what comes above it may be wrong.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(splat(1)) & !word & splat(0x80)
+}
+
 /// Whether a byte of a string needs a closer look: a quotation mark, a backslash, a control character.
 #[expect(clippy::needless_bitwise_bool, reason = "no branches, so that it becomes vector instructions")]
 const fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < b' ')
+}
+
+/// The place of the first special byte of a word, [`WORD`] when there is none.
+fn in_word(bytes: [u8; WORD]) -> usize {
+    let word = u64::from_le_bytes(bytes);
+    let control = word.wrapping_sub(splat(b' ')) & !word & splat(0x80);
+    let found = zero_bytes(word ^ splat(b'"')) | zero_bytes(word ^ splat(b'\\')) | control;
+    found.trailing_zeros() as usize / 8
 }
 
 /// The place of the next special byte at or after `at`; the length of the text when there is none.
@@ -16,16 +37,20 @@ pub(crate) fn next_special(text: &[u8], at: usize) -> usize {
     };
     let mut offset = at;
     let (blocks, _) = rest.as_chunks::<BLOCK>();
-    for block in blocks {
-        // Without an early exit, so that the compiler makes it a few vector instructions.
-        let mut found = false;
-        for &byte in block {
-            found |= is_special(byte);
+    for (index, block) in blocks.iter().enumerate() {
+        // Most strings are short: the first words are looked at one by one. Of a long one whole blocks are
+        // passed without an early exit, which the compiler makes a few vector instructions.
+        if index == 0 || block.iter().fold(false, |found, &byte| found | is_special(byte)) {
+            for &word in block.as_chunks::<WORD>().0 {
+                let place = in_word(word);
+                if place < WORD {
+                    return offset + place;
+                }
+                offset += WORD;
+            }
+        } else {
+            offset += BLOCK;
         }
-        if found {
-            break;
-        }
-        offset += BLOCK;
     }
     let rest = text.get(offset..).unwrap_or_default();
     rest.iter().position(|&byte| is_special(byte)).map_or(text.len(), |place| offset + place)
