@@ -21,7 +21,7 @@ import pstats
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from copilot_api import _native
 from copilot_api import app as wiring
 from copilot_api.cli.console import Console, install_logging
 from copilot_api.engine import flags
+from copilot_api.engine.interfaces import RelaySummary, StreamFacts
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -63,6 +64,7 @@ ANSWER = {
     "usage": {"prompt_tokens": 14, "completion_tokens": 4, "total_tokens": 18},
 }
 PIECE = b'data: {"choices":[{"index":0,"delta":{"content":"Hello"}}],"object":"chat.completion.chunk"}\n\n'
+OVER = RelaySummary("completed", StreamFacts(events=1), len(PIECE), len(PIECE), 1.0, 2.0)
 CHAT = {
     "model": MODEL,
     "messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Say hello."}],
@@ -125,8 +127,10 @@ class InstantUpstream:
         return self._body
 
     def relay(self, _plan: Any) -> InstantRelay:
-        """Return a stream."""
-        return InstantRelay()
+        """Return a stream that is over as soon as it is looked at, and that our own server may take over."""
+        relay = InstantRelay()
+        vars(relay).update(native=relay, summary=OVER)
+        return relay
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -264,7 +268,9 @@ async def run(chosen: list[str], count: int, *, profile: bool) -> None:
             ("chat 220 kB", LARGE),
         )
     }
-    with pretended(client):
+    # A console that writes from a thread is told that the program has begun to serve.
+    background = getattr(console, "in_background", nullcontext)()
+    with pretended(client), background:
         async with wiring.open_gateway(Settings(), Secret("ghu_bench"), request_log=console) as gateway:
             cases: dict[str, Callable[[], Awaitable[Any]]] = {
                 "a task": a_task,

@@ -1,6 +1,6 @@
 """The real program, which tells on SIGUSR1 what it has imported.
 
-Run as ``python -m tests.support.inspected_cli start …``. It imports nothing that the program could do without;
+Run as ``python -m tests.support.inspected_cli start …``. It imports nothing that the program does without;
 the answer is one line on stderr.
 """
 

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
@@ -30,7 +30,7 @@ DEFAULT_ENCODING = "o200k_base"
 SHARE = 0.03
 BURST = 0.15
 AROUND = 0.00003
-"""Seconds that a count costs beside the counting."""
+"""Seconds that a count costs beside what is measured of it."""
 AT_ONCE = 0.0001
 """Seconds that a count on the event loop may take."""
 LONGEST_QUEUE = 32
@@ -74,6 +74,15 @@ class Allowance:
         """Note what something took."""
         self._paid_at = max(self._paid_at, self._clock()) + seconds / self._share
 
+    @contextlib.contextmanager
+    def spending(self) -> Iterator[None]:
+        """Note what the block takes of this thread's time, and what came and comes with it."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self.spend(time.thread_time() - began + AROUND)
+
 
 class Counting:
     """Runs the tokenizer, in one thread of its own when a prompt is so large that it would delay others."""
@@ -105,7 +114,8 @@ class Counting:
 
         def estimate() -> int:
             try:
-                counted = self._count_in_allowance(plan, chat_body)
+                with self._allowance.spending():
+                    counted = self._count(plan, chat_body)
             except EngineError:
                 return by_size
             return adjusted(counted.input + counted.output, facts, "")
@@ -128,12 +138,15 @@ class Counting:
             return
 
         def write() -> None:
-            try:
-                counted = self._count_in_allowance(plan, chat_body)
-            except Exception as error:
-                logger.warning("Failed to calculate token count: %s", error)
-            else:
-                logger.info("Current token count: { input: %d, output: %d }", counted.input, counted.output)
+            with self._allowance.spending():
+                try:
+                    counted = self._count(plan, chat_body)
+                except Exception as error:
+                    logger.warning("Failed to calculate token count: %s", error)
+                else:
+                    logger.info(
+                        "Current token count: { input: %d, output: %d }", counted.input, counted.output
+                    )
 
         if self._is_quick(chat_body):
             # Soon, not now: the request goes upstream first.
@@ -186,16 +199,11 @@ class Counting:
         while (job := self._jobs.get()) is not None and not self._closed:
             job()
 
-    def _count_in_allowance(self, plan: Plan, chat_body: bytes) -> TokenCount:
-        began = time.thread_time()
-        try:
-            return self._count(plan, chat_body)
-        finally:
-            spent = time.thread_time() - began
-            self._allowance.spend(spent + AROUND)
-            self._seconds_per_byte = spent / max(1, len(chat_body))
-
     def _count(self, plan: Plan, chat_body: bytes) -> TokenCount:
         model = plan.resolution.model
         encoding = (model.tokenizer if model else None) or DEFAULT_ENCODING
-        return self._tokenizer.count_chat(chat_body, encoding, plan.resolution.name)
+        began = time.thread_time()
+        try:
+            return self._tokenizer.count_chat(chat_body, encoding, plan.resolution.name)
+        finally:
+            self._seconds_per_byte = (time.thread_time() - began) / max(1, len(chat_body))

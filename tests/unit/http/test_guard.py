@@ -9,6 +9,7 @@ import pytest
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
 from copilot_api.http.asgi import Message, Request
 from copilot_api.http.guard import (
+    MOST_SEEN,
     Access,
     allowed_origin,
     check,
@@ -80,6 +81,31 @@ def test_r02_missing_or_double_host(host: list[str]) -> None:
     with pytest.raises(BadRequest) as caught:
         check(request(host=host), LOCAL)
     assert caught.value.status == 400
+
+
+def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
+    access = Access.of(Settings(), ())
+    check(request(host="localhost:4141"), access)
+    check(request(host="localhost:4141"), access)
+    assert access.seen == {(b"localhost:4141", 4141)}
+    with pytest.raises(BadRequest):
+        check(request(host=["localhost:4141", "evil.example"]), access)
+    with pytest.raises(BadRequest):
+        check(request(host=["localhost:4141", "localhost:4141"]), access)
+    elsewhere = request(host="localhost:4141")
+    elsewhere.scope["server"] = ("127.0.0.1", 4142)
+    with pytest.raises(NotAllowed):
+        check(elsewhere, access)
+
+
+def test_r02_hosts_that_clients_make_up_take_no_memory() -> None:
+    access = Access.of(Settings(host="0.0.0.0"), ())
+    for number in range(2 * MOST_SEEN):
+        check(request(host=f"10.0.0.1:{number}"), access)
+    assert len(access.seen) == MOST_SEEN
+    with pytest.raises(NotAllowed):
+        check(request(host="evil.example"), access)
+    assert len(access.seen) == MOST_SEEN
 
 
 def test_r02_absolute_target_is_refused() -> None:
