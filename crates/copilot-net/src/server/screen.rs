@@ -361,10 +361,8 @@ mod tests {
             let (whole, cut) = (give(&[], &bytes), give(&cuts, &bytes));
             // A bad body shows behind its head in one case and together with it in the other; and a head that is
             // none may be refused before its end, where hyper would do it.
-            let is_hypers = || matches!(
-                httparse::Request::new(&mut [httparse::EMPTY_HEADER; 20]).parse(&bytes),
-                Err(_)
-            );
+            let is_hypers =
+                || httparse::Request::new(&mut [httparse::EMPTY_HEADER; 20]).parse(&bytes).is_err();
             prop_assert!(whole == cut || (whole.1 && cut.1) || (cut.1 && is_hypers()), "{whole:?} {cut:?}");
         }
 
