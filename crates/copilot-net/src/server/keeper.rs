@@ -59,6 +59,10 @@ impl Keeper {
         let options = &self.link.shared.options;
         let phase = if self.link.active() > 0 { Phase::Busy } else { self.link.phase() };
         let waits = match phase {
+            // Who is only to be sent away has to come for it.
+            Phase::Idle if self.link.is_surplus() => {
+                Some((options.keep_alive.min(options.header_timeout), Expired::Idle))
+            }
             Phase::Idle => Some((self.closing.unwrap_or(options.keep_alive), Expired::Idle)),
             Phase::Head => Some((options.header_timeout, Expired::Head)),
             Phase::Busy | Phase::Flushing => None,

@@ -69,7 +69,7 @@ pub(super) enum Body {
 /// What HTTP/2 needs besides.
 #[derive(Default)]
 struct Streams {
-    /// Of the task that drives the connection: the end of a stream does not wake it.
+    /// Of the task that drives the connection: h2 wakes it before the last request is counted out, or never.
     driver: OnceLock<Waker>,
     /// Of the request that hyper has just given to the service and not to the executor yet.
     latest: Mutex<Option<Arc<Stall>>>,

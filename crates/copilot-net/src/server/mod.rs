@@ -15,6 +15,7 @@ mod connection;
 mod counters;
 mod gather;
 mod handler;
+mod head;
 mod http1;
 mod http2;
 mod keeper;

@@ -8,12 +8,11 @@
 
 use std::ops::Range;
 
-use http::Uri;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 use super::{
     chunks::Chunks,
-    options::{FIELDS, TARGET},
+    head::Head,
     refusal::{Dialect, Refusal},
 };
 
@@ -176,10 +175,7 @@ impl Screen {
             return self.incomplete(bytes);
         }
         (self.dialect, self.is_head) = (Dialect::OpenAi, false);
-        // One blank line is left over from clients that end a body with it.
-        let blank = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
-        let rest = bytes.get(blank..).unwrap_or_default();
-        let mut head = Head { rest, size: bytes.len(), ..Head::default() };
+        let mut head = Head::new(bytes);
         let judged = head.read();
         (self.dialect, self.is_head) = (Dialect::of(head.target), head.method == b"HEAD");
         if !judged.map_err(|refusal| self.refused(refusal))? {
@@ -191,15 +187,20 @@ impl Screen {
             return self.incomplete(bytes);
         }
         let length = bytes.len() - head.rest.len();
-        let judged = if length > self.header_limit {
-            Err(Refusal::HeaderTooLarge)
-        } else {
-            head.framing(self.body_limit)
+        let judged = if length > self.header_limit { Err(Refusal::HeaderTooLarge) } else { head.check() };
+        judged.map_err(|refusal| self.refused(refusal))?;
+        self.state = match head.length {
+            _ if head.is_chunked => State::Chunked(Chunks::new()),
+            None | Some(0) => State::Whole,
+            Some(length) => match usize::try_from(length) {
+                // Who waits for 100, or sends too much, is hyper's to tell so.
+                Ok(size) if size <= self.body_limit && !head.has_expectation => {
+                    self.length = head.length_at;
+                    State::Direct(size)
+                }
+                _ => State::Sized(length),
+            },
         };
-        self.state = judged.map_err(|refusal| self.refused(refusal))?;
-        if matches!(self.state, State::Direct(_)) {
-            self.length = head.length_at;
-        }
         self.searched = 0;
         Ok(Some(length))
     }
@@ -210,155 +211,6 @@ impl Screen {
             return Err(self.refused(Refusal::HeaderTooLarge));
         }
         Ok(None)
-    }
-}
-
-/// What matters of a head.
-#[derive(Default)]
-struct Head<'a> {
-    rest: &'a [u8],
-    /// Of all bytes that were given to read.
-    size: usize,
-    /// Lines that were read.
-    line: usize,
-    method: &'a [u8],
-    target: &'a [u8],
-    is_http_10: bool,
-    length: Option<u64>,
-    length_at: Range<usize>,
-    is_chunked: bool,
-    has_expectation: bool,
-    host: Option<&'a [u8]>,
-}
-
-impl<'a> Head<'a> {
-    /// Reads the lines, and returns whether the last one was among them.
-    fn read(&mut self) -> Result<bool, Refusal> {
-        while let Some(end) = memchr(b'\n', self.rest) {
-            let (line, behind) = self.rest.split_at(end);
-            let Some((b'\r', line)) = line.split_last() else {
-                return Err(Refusal::Malformed("A line of the header section ends in a bare line feed."));
-            };
-            self.rest = behind.get(1..).unwrap_or_default();
-            match (self.line, line) {
-                (0, []) => return Err(Refusal::Malformed("There are blank lines before the request.")),
-                (0, line) => self.request_line(line),
-                (_, []) => return Ok(true),
-                (line, _) if line > FIELDS => return Err(Refusal::HeaderTooLarge),
-                (_, line) => self.field(line)?,
-            }
-            self.line += 1;
-        }
-        Ok(false)
-    }
-
-    fn request_line(&mut self, line: &'a [u8]) {
-        let (method, behind) = memchr(b' ', line).map_or((line, &b""[..]), |end| line.split_at(end));
-        let (target, version) = memrchr(b' ', behind).map_or((behind, &b""[..]), |end| behind.split_at(end));
-        self.method = method;
-        self.target = target.strip_prefix(b" ").unwrap_or(target);
-        self.is_http_10 = version == b" HTTP/1.0";
-    }
-
-    fn field(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
-        // The colon's place tells nearly all other names apart without reading them. A name with a blank before
-        // its colon is none of these, and hyper refuses it.
-        if let Some(value) = value(line, b"host") {
-            if self.host.replace(value).is_some() {
-                return Err(Refusal::Malformed("There is more than one Host field."));
-            }
-        } else if let Some(value) = value(line, b"content-length") {
-            let length = digits(value).ok_or(Refusal::Malformed("The Content-Length is not a length."))?;
-            if self.length.replace(length).is_some() {
-                return Err(Refusal::Malformed("There is more than one Content-Length."));
-            }
-            // Behind the value come its trailing blanks, and behind the line what is left.
-            let trailing = line.len() - trimmed_end(line).len();
-            let end = self.size - self.rest.len() - 2 - trailing;
-            self.length_at = end - value.len()..end;
-        } else if let Some(value) = value(line, b"transfer-encoding") {
-            if self.is_http_10 || self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Refusal::Malformed("The Transfer-Encoding is other than chunked."));
-            }
-            self.is_chunked = true;
-        } else if value(line, b"expect").is_some() {
-            self.has_expectation = true;
-        }
-        Ok(())
-    }
-
-    fn framing(&self, direct_limit: usize) -> Result<State, Refusal> {
-        if self.is_chunked && self.length.is_some() {
-            return Err(Refusal::Malformed("There are both Content-Length and Transfer-Encoding."));
-        }
-        if self.host.is_none() && !self.is_http_10 {
-            return Err(Refusal::Malformed("The Host field is missing."));
-        }
-        if self.method == b"CONNECT" {
-            return Err(Refusal::Connect);
-        }
-        if self.target.len() > TARGET {
-            return Err(Refusal::TargetTooLong);
-        }
-        if !self.target.starts_with(b"/") {
-            check_url(self.target, self.host)?;
-        }
-        Ok(match (self.is_chunked, self.length) {
-            (true, _) => State::Chunked(Chunks::new()),
-            (false, None | Some(0)) => State::Whole,
-            (false, Some(length)) => match usize::try_from(length) {
-                // Who waits for 100, or sends too much, is hyper's to tell so.
-                Ok(size) if size <= direct_limit && !self.has_expectation => State::Direct(size),
-                _ => State::Sized(length),
-            },
-        })
-    }
-}
-
-/// Returns the value of a field of this name, which is in lower case.
-fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (found, behind) = line.split_at_checked(name.len())?;
-    let value = behind.strip_prefix(b":")?;
-    found.eq_ignore_ascii_case(name).then(|| trimmed(value))
-}
-
-/// Without the blanks that may stand around a value, and no other white space.
-fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    trimmed_end(value)
-}
-
-fn trimmed_end(mut value: &[u8]) -> &[u8] {
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
-}
-
-fn digits(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0u64, |length, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        length.checked_mul(10)?.checked_add(digit.into())
-    })
-}
-
-/// A target that is no path has to be a URL of the host that Host names, or `*`.
-fn check_url(target: &[u8], host: Option<&[u8]>) -> Result<(), Refusal> {
-    if target == b"*" {
-        return Ok(());
-    }
-    let uri = Uri::try_from(target).map_err(|_| Refusal::Malformed("The address is malformed."))?;
-    match (uri.scheme(), uri.authority(), host) {
-        (None, ..) | (_, None, _) => Err(Refusal::Malformed("The address is neither a path nor a URL.")),
-        (_, Some(authority), Some(host)) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host) => {
-            Err(Refusal::Malformed("The address and the Host field name different hosts."))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -379,7 +231,9 @@ fn is_early(error: httparse::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -417,7 +271,7 @@ mod tests {
         ] {
             let head = format!("\r\nPOST / HTTP/1.1\r\n{fields}\r\n\r\n");
             let mut screen = screen();
-            assert_eq!(screen.admit(format!("{head}1\r\n").as_bytes()).unwrap() >= head.len(), true);
+            assert!(screen.admit(format!("{head}1\r\n").as_bytes()).unwrap() >= head.len());
             assert_eq!(screen.direct(), at.map(|digits| digits.parse().unwrap()), "{head:?}");
             let length = screen.take_length();
             assert_eq!(head.get(length.clone()), Some(at.unwrap_or_default()));
@@ -456,5 +310,72 @@ mod tests {
         assert_eq!(second.admit(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"), Ok(27));
         second.next_request();
         assert!(matches!(second.admit(PREFACE), Err(Stop::Refused { .. })));
+    }
+
+    /// Pieces of which requests are made, good and bad.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop::sample::select(vec![
+            "GET / HTTP/1.1\r\n",
+            "POST /v1/messages HTTP/1.1\r\n",
+            "GET / HTTP/1.0\r\n",
+            "HEAD http://a/ HTTP/1.1\r\n",
+            "Host: a\r\n",
+            "Content-Length: 5\r\n",
+            "Content-Length: 2000 \r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Expect: 100-continue\r\n",
+            "X: y\r\n",
+            "X : y\r\n",
+            "\r\n",
+            "\n",
+            "\r",
+            " ",
+            ":",
+            "0",
+            "5",
+            "hello",
+            "\0",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ]);
+        prop::collection::vec(pieces, 0..12)
+            .prop_map(|pieces| [&pieces.concat(), "\r\n\r\n"].concat().into_bytes())
+    }
+
+    /// Gives `bytes` as a wire does, and returns how many passed, and whether something was refused.
+    fn give(cuts: &[usize], bytes: &[u8]) -> (usize, bool) {
+        let (mut screen, mut passed) = (screen(), 0);
+        for end in cuts.iter().copied().chain([bytes.len()]) {
+            match screen.admit(bytes.get(passed..end.max(passed)).unwrap_or_default()) {
+                Ok(length) => passed += length,
+                Err(_) => return (passed, true),
+            }
+        }
+        (passed, false)
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_judged_alike_however_it_is_cut(bytes in pieces(), cuts in prop::collection::vec(0..200usize, 0..5)) {
+            let mut cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut <= bytes.len()).collect();
+            cuts.sort_unstable();
+            let (whole, cut) = (give(&[], &bytes), give(&cuts, &bytes));
+            // A bad body shows behind its head in one case and together with it in the other; and a head that is
+            // none may be refused before its end, where hyper would do it.
+            let is_hypers =
+                || httparse::Request::new(&mut [httparse::EMPTY_HEADER; 20]).parse(&bytes).is_err();
+            prop_assert!(whole == cut || (whole.1 && cut.1) || (cut.1 && is_hypers()), "{whole:?} {cut:?}");
+        }
+
+        #[test]
+        fn what_passes_as_a_head_ends_where_hyper_sees_its_end(bytes in pieces()) {
+            let mut screen = screen();
+            if let Ok(passed) = screen.admit(&bytes)
+                && (screen.direct().is_some() || screen.is_whole()) && passed > 0
+                && let Ok(parsed) = httparse::Request::new(&mut [httparse::EMPTY_HEADER; 20]).parse(&bytes)
+            {
+                let httparse::Status::Complete(length) = parsed else { panic!("hyper would wait for more") };
+                prop_assert!(length == passed || (length < passed && screen.direct().is_none()));
+            }
+        }
     }
 }

@@ -76,7 +76,7 @@ async fn a_client_that_asks_for_the_end_gets_it() {
         let mut client = host.client().await;
         client.send(format!("{request}{}", get("/more"))).await;
         assert_eq!(client.read(Expect::Body).await.text(), "GET / ");
-        assert!(client.is_closed().await);
+        assert!(client.ends().await);
     }
     assert_eq!(host.seen(), 3);
 }
@@ -234,7 +234,7 @@ async fn an_answer_that_breaks_off_is_seen_to_break_off() {
     assert_eq!(client.head().await.status, 200);
     assert_eq!(client.chunk().await.unwrap(), b"some");
     sender.abort();
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
     assert_eq!(host.stats().broken, 5);
     // The service broke them off: it is not told that the client went.
     host.nothing_more().await;
@@ -283,7 +283,7 @@ async fn a_body_that_waits_for_100_is_asked_for() {
         .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n")
         .await;
     assert_eq!(client.read(Expect::Body).await.status, 413);
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -301,7 +301,7 @@ async fn a_large_answer_is_whole_though_the_client_offered_an_upgrade_and_reads_
     }
     sender.finish();
     assert_eq!(client.read(Expect::Body).await.body.len(), 3000 * 4096);
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
     host.nothing_more().await;
 }
 

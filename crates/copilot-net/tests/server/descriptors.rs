@@ -15,6 +15,7 @@ use super::support::{Client, Host, get, within};
 /// What a process under `ulimit -n 32` runs: it serves until its standard input ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "r16_out_of_descriptors_nothing_dies runs it in a process of its own"]
+#[expect(clippy::print_stdout, reason = "the parent process reads it")]
 async fn server_with_few_descriptors() {
     let host = Host::echoing(ServerOptions::default());
     println!("\naddress {}", host.address);

@@ -271,11 +271,25 @@ async fn r50_a_drain_lets_streams_finish() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r15_an_idle_connection_ends() {
-    let host = Host::echoing(ServerOptions { keep_alive: Duration::from_millis(100), ..h2c() });
-    let (mut client, driver) = connect(&host).await;
-    let (response, _) = client.send_request(request("GET", "http://localhost/"), true).unwrap();
-    answer(response).await;
-    within(driver).await.unwrap();
+    let mut host = Host::new(ServerOptions { keep_alive: Duration::from_millis(100), ..h2c() });
+    for is_reset in [false, true] {
+        let (mut client, driver) = connect(&host).await;
+        let (response, mut stream) = client.send_request(request("GET", "http://localhost/"), true).unwrap();
+        let (ticket, _, responder) = host.request().await;
+        // It is not idle while the request waits, however long: connections that are tell that time passes.
+        for _ in 0..3 {
+            within(connect(&host).await.1).await.unwrap();
+        }
+        if is_reset {
+            stream.send_reset(h2::Reason::CANCEL);
+            assert_eq!(host.gone().await, ticket);
+        } else {
+            responder.respond(head(200, &[]), whole("x"));
+            answer(response).await;
+        }
+        within(driver).await.unwrap();
+    }
+    host.nothing_more().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,7 +35,7 @@ async fn r50_a_drain_ends_what_is_idle_and_lets_the_rest_finish() {
     }
 
     host.server.stop_accepting();
-    assert!(kept.is_closed().await && fresh.is_closed().await);
+    assert!(kept.ends().await && fresh.ends().await);
     refused(host.address).await;
     sender.try_send("after".into()).unwrap();
     sender.finish();
@@ -48,7 +48,7 @@ async fn r50_a_drain_ends_what_is_idle_and_lets_the_rest_finish() {
     waits.respond(head(200, &[]), whole("late"));
     let answer = waiting.read(Expect::Body).await;
     assert_eq!((answer.text(), answer.closes()), ("late", true));
-    assert!(waiting.is_closed().await);
+    assert!(waiting.ends().await);
     within(host.server.drained()).await;
     assert_eq!(host.stats().connections, 0);
     host.nothing_more().await;
@@ -88,7 +88,7 @@ async fn r50_a_request_that_has_begun_when_the_drain_begins_is_served() {
     for mut client in [in_head, in_body] {
         let answer = client.read(Expect::Body).await;
         assert_eq!((answer.text(), answer.closes()), ("body", true));
-        assert!(client.is_closed().await);
+        assert!(client.ends().await);
     }
     within(host.server.drained()).await;
 }
@@ -112,7 +112,7 @@ async fn r50_an_abort_cuts_everything_at_once() {
     gone.sort_unstable();
     assert_eq!(gone, [first, second]);
     assert!(waits.is_gone() && sender.is_gone());
-    assert!(waiting.is_closed().await && idle.is_closed().await);
+    assert!(waiting.ends().await && idle.ends().await);
     assert!(!streaming.rest().await.ends_with(b"0\r\n\r\n"));
     refused(host.address).await;
     host.nothing_more().await;
@@ -125,6 +125,6 @@ async fn a_server_that_is_dropped_aborts() {
     client.send(get("/")).await;
     let (_, _, responder) = host.request().await;
     drop(host);
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
     drop(responder);
 }

@@ -24,7 +24,7 @@ async fn r14_an_announced_body_over_the_limit_is_refused_at_once() {
         } else {
             assert_eq!(answer.openai_error(), text);
         }
-        assert!(client.is_closed().await);
+        assert!(client.ends().await);
     }
     assert_eq!(host.seen(), 0);
 }
@@ -50,7 +50,7 @@ async fn r14_an_endless_chunked_body_is_refused_soon_after_the_limit() {
     client.send("1\r\nx\r\n").await;
     let answer = client.read(Expect::Body).await;
     assert_eq!((answer.status, answer.closes()), (413, true));
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
     assert_eq!(host.seen(), 0);
 }
 
@@ -105,7 +105,7 @@ async fn r14_a_header_section_over_the_limit_is_refused() {
         assert_eq!(answer.status, status, "{} bytes", request.len());
         if status != 200 {
             answer.openai_error();
-            assert!(answer.closes() && client.is_closed().await);
+            assert!(answer.closes() && client.ends().await);
         }
     }
     assert_eq!(host.seen(), 3);
@@ -126,7 +126,7 @@ async fn r14_errors_of_the_head_speak_the_dialect_of_the_path_and_not_to_head() 
     client.send("HEAD / HTTP/1.1\r\n\r\n").await;
     let answer = client.read(Expect::Nothing).await;
     assert_eq!(answer.status, 400);
-    assert!(answer.field("content-length") != Some("0") && client.is_closed().await);
+    assert!(answer.field("content-length") != Some("0") && client.ends().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,7 +143,7 @@ async fn r16_connections_beyond_the_limit_are_told_to_come_again() {
         let answer = client.ask(post(path, "{}")).await;
         assert_eq!((answer.status, answer.field("retry-after"), answer.closes()), (503, Some("1"), true));
         assert_eq!(answer.text().contains("overloaded_error"), path == "/v1/messages");
-        assert!(client.is_closed().await);
+        assert!(client.ends().await);
     }
     assert_eq!(host.seen(), 3);
     // Those that were there do not notice, and one that leaves makes room.

@@ -31,6 +31,7 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     timeout(HANG, future).await.unwrap_or_else(|_| panic!("nothing happened for {HANG:?}"))
 }
 
+#[expect(clippy::large_enum_variant, reason = "there are few")]
 pub(crate) enum Event {
     Request(u64, Request, Responder),
     Gone(u64),
@@ -156,6 +157,7 @@ pub(crate) fn whole(text: impl Into<Bytes>) -> ResponseBody {
     ResponseBody::Whole(text.into())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a script is called so")]
 pub(crate) fn echo(request: Request, responder: Responder) {
     let body = String::from_utf8_lossy(&request.body);
     let text = format!("{} {} {body}", request.head.method, request.head.uri);
@@ -183,7 +185,7 @@ impl Answer {
         self.field("connection") == Some("close")
     }
 
-    /// The message of an error in OpenAI's form, which all of it must have.
+    /// The message of an error in the form of chat completions, which all of it must have.
     pub(crate) fn openai_error(&self) -> String {
         assert_eq!(self.field("content-type"), Some("application/json"));
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
@@ -233,7 +235,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.buffer
     }
 
-    pub(crate) async fn is_closed(mut self) -> bool {
+    /// Whether the server closes without another word.
+    pub(crate) async fn ends(mut self) -> bool {
         self.buffer.is_empty() && !self.fill().await
     }
 

@@ -43,7 +43,7 @@ async fn r15_a_dripping_header_section_is_cut_and_others_are_unharmed() {
                 }
                 let answer = client.read(Expect::Body).await;
                 assert_eq!((answer.status, answer.closes()), (408, true));
-                assert!(client.is_closed().await);
+                assert!(client.ends().await);
             })
         })
         .collect();
@@ -80,10 +80,10 @@ async fn r15_the_header_timeout_does_not_count_the_time_between_requests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r15_an_idle_connection_ends_quietly() {
     let host = Host::echoing(ServerOptions { keep_alive: SHORT, ..patient() });
-    assert!(host.client().await.is_closed().await);
+    assert!(host.client().await.ends().await);
     let mut client = host.client().await;
     assert_eq!(client.ask(get("/")).await.status, 200);
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,7 +100,7 @@ async fn r15_waiting_for_an_answer_is_not_idle() {
     let (_, _, responder) = host.request().await;
     // Idle connections that end tell that the time has passed.
     for _ in 0..3 {
-        assert!(host.client().await.is_closed().await);
+        assert!(host.client().await.ends().await);
     }
     let (sender, body) = channel(100);
     responder.respond(head(200, &[]), ResponseBody::Channel(body));
@@ -108,13 +108,13 @@ async fn r15_waiting_for_an_answer_is_not_idle() {
     assert_eq!(client.head().await.status, 200);
     assert_eq!(client.chunk().await.unwrap(), b"a");
     for _ in 0..3 {
-        assert!(host.client().await.is_closed().await);
+        assert!(host.client().await.ends().await);
     }
     sender.try_send("b".into()).unwrap();
     assert_eq!(client.chunk().await.unwrap(), b"b");
     sender.finish();
     assert!(client.chunk().await.is_none());
-    assert!(client.is_closed().await);
+    assert!(client.ends().await);
     host.nothing_more().await;
 }
 
@@ -132,7 +132,7 @@ async fn r15_a_body_that_stalls_is_cut() {
         let answer = client.read(Expect::Body).await;
         assert_eq!((answer.status, answer.closes()), (408, true), "{request:?}");
         assert_eq!(answer.text().starts_with(r#"{"type":"error","#), request.contains("messages"));
-        assert!(client.is_closed().await);
+        assert!(client.ends().await);
     }
     assert_eq!(host.seen(), 0);
 }
