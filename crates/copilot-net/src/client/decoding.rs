@@ -275,6 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn r35_everything_that_came_is_given_before_more_comes() {
+        let plain = vec![b'x'; 512 * 1024];
+        let mut packer = write::GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&plain).unwrap();
+        packer.flush().unwrap();
+        let mut decoder = Decoder::of("gzip").unwrap().unwrap();
+        decoder.feed(Bytes::copy_from_slice(packer.get_ref()));
+        let mut size = 0;
+        while let Some(piece) = decoder.next().unwrap() {
+            size += piece.len();
+        }
+        assert_eq!(size, plain.len());
+    }
+
+    #[test]
     fn text_that_repeats_itself_is_no_bomb() {
         let plain = b"data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n".repeat(100_000);
         let mut packer = write::GzEncoder::new(Vec::new(), Compression::default());

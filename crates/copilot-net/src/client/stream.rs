@@ -67,6 +67,12 @@ impl Stream {
         }
     }
 
+    /// Makes every further write fail, which nobody sees before it.
+    #[cfg(test)]
+    pub(super) fn break_off(&self) {
+        let _ = SockRef::from(&self.socket().tcp).shutdown(std::net::Shutdown::Write);
+    }
+
     /// Whether nothing came since the last message, not even the end.
     ///
     /// It asks the operating system and not the runtime, which may not have looked yet: upstream may close

@@ -138,6 +138,10 @@ async fn r39_idle_connections_are_left_before_upstream_leaves_them() {
     pass(Duration::from_secs(21)).await;
     pass(Duration::from_secs(21)).await;
     upstream.record.until(|counts| counts.closed == 2).await;
+    // And again, after there was nothing to close.
+    fetch(&client, post(&upstream.url("/"))).await;
+    pass(Duration::from_secs(21)).await;
+    upstream.record.until(|counts| counts.closed == 3).await;
 }
 
 #[tokio::test]
@@ -210,9 +214,11 @@ async fn a_connection_that_is_not_made_in_time() {
     let calling = tokio::spawn(async move { client.request(call).await });
     let mut socket = silent_tls_peer(&listener).await;
     time::pause();
+    let begin = time::Instant::now();
     let error = error(calling.await.unwrap());
     assert_eq!(error, CallError::ConnectTimeout("no connection to 127.0.0.1 within 10 s".to_owned()));
     assert!(!error.sent());
+    assert!(begin.elapsed() <= Duration::from_secs(11));
     time::resume();
     assert_closed(&mut socket).await;
 }
@@ -238,8 +244,10 @@ async fn no_free_place_in_time_is_no_connection_in_time() {
     let timeouts = Timeouts { connect: Duration::from_secs(10), ..TIMEOUTS };
     let call = Call { timeouts, ..post(&upstream.url("/")) };
     time::pause();
+    let begin = time::Instant::now();
     let error = error(client.request(call).await);
     assert!(matches!(error, CallError::ConnectTimeout(_)), "{error}");
+    assert!(begin.elapsed() <= Duration::from_secs(11));
     time::resume();
     drop(held);
     upstream.record.until(|counts| counts.closed == 1).await;

@@ -333,10 +333,16 @@ mod tests {
     use std::{future::poll_fn, time::Duration};
 
     use socket2::SockRef;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::{
+        io::AsyncWriteExt,
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
-    use crate::client::{Timeouts, stream::Socket};
+    use crate::client::{Client, ClientOptions, Timeouts, pool::Carrier, stream::Socket};
+
+    const WAIT: Duration = Duration::from_secs(20);
+    const TIMEOUTS: Timeouts = Timeouts { connect: WAIT, first_byte: WAIT, idle: WAIT };
 
     #[tokio::test]
     async fn r38_a_request_of_which_no_byte_went_out_was_not_sent() {
@@ -347,13 +353,43 @@ mod tests {
         drop(peer);
         tcp.readable().await.unwrap();
 
-        let wait = Duration::from_secs(1);
-        let timeouts = Timeouts { connect: wait, first_byte: wait, idle: wait };
-        let call = Call::new("POST", "http://h/", [], Some("body".into()), timeouts).unwrap();
+        let call = Call::new("POST", "http://h/", [], Some("body".into()), TIMEOUTS).unwrap();
         let mut link = Link::new(Stream::Tcp(Socket::new(tcp)));
         assert!(!link.is_quiet());
         link.begin(&call, "h", 1000);
         let failure = poll_fn(|cx| link.poll_head(cx)).await.unwrap_err();
         assert_eq!(failure.fate, Fate::Unsent, "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn r39_an_idle_connection_that_takes_no_byte_costs_no_attempt() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let peer = tokio::spawn(async move {
+            let mut requests = 0;
+            for _ in 0..2 {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    socket.read_buf(&mut request).await.unwrap();
+                }
+                requests += 1;
+                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            }
+            requests
+        });
+        let options = ClientOptions { proxy_from_env: false, max_connections: 1, header_limit: 1000 };
+        let client = Client::new(options, std::collections::HashMap::new());
+        let call = Call::new("GET", &url, [], None, TIMEOUTS).unwrap();
+        for _ in 0..2 {
+            let answer = client.request(call.clone()).await.unwrap();
+            assert_eq!(answer.body.read(10, WAIT).await.unwrap(), "ok");
+            let host = client.0.host(&call.uri).unwrap();
+            if let Some(Carrier::Link(link)) = host.take() {
+                link.stream.break_off();
+                host.give_back(link);
+            }
+        }
+        assert_eq!(peer.await.unwrap(), 2);
     }
 }
