@@ -56,8 +56,11 @@ pub fn target(data: &[u8]) {
 fn shown(text: &str) {
     let _ = (without_credentials(text), read_proxy(text));
     let Some((scheme, rest)) = text.split_once("://") else { return };
-    for user in ["user:", "", ":", "us%3Aer:a"] {
-        for more in ["", "@", ":1", "%40"] {
+    if text.to_lowercase().contains(&SECRET.to_lowercase()) {
+        return;
+    }
+    for user in ["user:", "", ":", "us%3Aer:a", "user:12/", "user:12?", "u#", "user:12://"] {
+        for more in ["", "@", ":1", "%40", "/", "?", "://"] {
             let setting = format!("{scheme}://{user}{SECRET}{more}@{rest}");
             let said = [without_credentials(&setting), read_proxy(&setting).err().unwrap_or_default()];
             for said in said {
@@ -65,4 +68,6 @@ fn shown(text: &str) {
             }
         }
     }
+    let bare = format!("user:{SECRET}@{rest}");
+    assert!(!without_credentials(&bare).to_lowercase().contains(&SECRET.to_lowercase()), "{bare:?}");
 }

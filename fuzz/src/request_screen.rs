@@ -86,7 +86,7 @@ fn judge(served: &Served, expected: &[Expected], rest: Rest) {
 /// Returns the statuses of all answers. None of the server's texts holds such a line.
 fn statuses(served: &Served) -> Vec<u16> {
     let text = String::from_utf8_lossy(&served.answers);
-    text.split("HTTP/1.1 ").skip(1).map(|answer| answer[..3].parse().expect("a status")).collect()
+    text.split("HTTP/1.").skip(1).map(|answer| answer[2..5].parse().expect("a status")).collect()
 }
 
 fn expected(mut data: &[u8], options: &ServerOptions) -> (Vec<Expected>, Rest) {
