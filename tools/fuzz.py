@@ -1,9 +1,9 @@
-"""Fuzz the core: build the targets with coverage, on the stable toolchain, and run each for some time.
+"""Fuzz the core and the HTTP readers: build the targets with coverage, on the stable toolchain, and run each.
 
 Usage: ``fuzz.py [SECONDS] [TARGET...]``; 60 seconds a target without arguments. The committed corpus in
 ``fuzz/corpus/`` is read, never written: what is found new goes to ``fuzz/found/``, inputs that fail to
-``fuzz/artifacts/``. ``fuzz.py seed`` writes the corpus anew from the fixtures and from what was found.
-Needs a C++ compiler, since libFuzzer is C++. Exits non-zero when a target failed.
+``fuzz/artifacts/``. ``fuzz.py seed [TARGET...]`` writes the corpus anew from the fixtures, the payloads of the tests,
+and what was found. Needs a C++ compiler, since libFuzzer is C++. Exits non-zero when a target failed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import fuzz_seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "fuzz"
@@ -26,6 +28,10 @@ TARGETS = (
     "stream_messages",
     "tokenizer",
     "cache_key",
+    "http1_answer",
+    "decoding",
+    "request_screen",
+    "proxies",
 )
 # What cargo-fuzz asks for, less the sanitizers, which need nightly: the core has no unsafe code to watch.
 COVERAGE = (
@@ -80,6 +86,14 @@ def fuzz(seconds: int, targets: list[str]) -> int:
 
 def seeds(target: str) -> list[bytes]:
     """Return the fixtures that a target can start from; most targets take a byte of options first."""
+    payloads = {
+        "http1_answer": fuzz_seeds.answers,
+        "decoding": fuzz_seeds.encoded,
+        "request_screen": fuzz_seeds.requests,
+        "proxies": fuzz_seeds.settings,
+    }.get(target)
+    if payloads:
+        return payloads()
     folders = {
         "sse": ("upstream/chat",),
         "answer": ("upstream/chat",),
@@ -93,10 +107,10 @@ def seeds(target: str) -> list[bytes]:
     ]
 
 
-def seed() -> int:
+def seed(targets: list[str]) -> int:
     """Write the corpus anew: the smallest set of inputs that reaches all that is reached."""
     program = build()
-    for target in TARGETS:
+    for target in targets:
         source, corpus = FUZZ / "found" / f"{target}-seeds", FUZZ / "corpus" / target
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir(parents=True)
@@ -118,14 +132,18 @@ def seed() -> int:
 def main() -> int:
     """Run what the command line says. Return the exit status."""
     arguments = sys.argv[1:]
-    if arguments == ["seed"]:
-        return seed()
-    seconds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 60
+    seeding = arguments[:1] == ["seed"]
+    seconds = 60
+    if seeding:
+        arguments.pop(0)
+    elif arguments and arguments[0].isdigit():
+        seconds = int(arguments.pop(0))
     unknown = [name for name in arguments if name not in TARGETS]
     if unknown:
         print(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}", file=sys.stderr)
         return 2
-    return fuzz(seconds, arguments or list(TARGETS))
+    targets = arguments or list(TARGETS)
+    return seed(targets) if seeding else fuzz(seconds, targets)
 
 
 if __name__ == "__main__":

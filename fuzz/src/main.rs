@@ -4,6 +4,12 @@
 
 #![no_main]
 
+mod chunked;
+mod decoding;
+mod http1_answer;
+mod proxies;
+mod request_screen;
+
 use std::sync::OnceLock;
 
 use copilot_core::{
@@ -18,7 +24,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 13] = [
     ("document", document),
     ("sse", events),
     ("validation", facts),
@@ -28,6 +34,10 @@ const TARGETS: [(&str, Target); 9] = [
     ("stream_messages", |data| stream(data, true)),
     ("tokenizer", tokens),
     ("cache_key", keys),
+    ("http1_answer", http1_answer::target),
+    ("decoding", decoding::target),
+    ("request_screen", request_screen::target),
+    ("proxies", proxies::target),
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -42,6 +52,22 @@ fuzz_target!(|data: &[u8]| {
 /// Splits off the first byte, which chooses among options.
 fn choice(data: &[u8]) -> (u8, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// Cuts `data` into pieces whose sizes follow from `seed`; zero cuts it into bytes.
+fn cut(data: &[u8], seed: u8) -> Vec<&[u8]> {
+    let mut state = u32::from(seed);
+    let mut rest = data;
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        state = state.wrapping_mul(1_664_525).wrapping_add(u32::from(seed));
+        // Small pieces are the usual ones, and some are large.
+        let size = 1 + (state >> 24) as usize % usize::from(seed).max(1);
+        let (piece, behind) = rest.split_at(size.min(rest.len()));
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces
 }
 
 /// What is written canonically reads as the same, and is written the same again.
@@ -101,7 +127,8 @@ fn requests(data: &[u8]) {
     for (dialect, pair) in pairs {
         let accepted = validation::inspect(data, dialect).is_ok();
         let translated = translation::request(data, pair, &plan);
-        if accepted && let Ok(translated) = translated
+        if accepted
+            && let Ok(translated) = translated
             && let Some(body) = translated.body
         {
             Document::of_text(&body).expect("what goes upstream is JSON");
@@ -118,7 +145,8 @@ fn answers(data: &[u8]) {
             Document::of_text(&body).expect("what the client gets is JSON");
         }
     }
-    let plan = StreamPlan { messages: options & 2 > 0, input_tokens: 3, reasoning: false, frame_limit: 1 << 20 };
+    let plan =
+        StreamPlan { messages: options & 2 > 0, input_tokens: 3, reasoning: false, frame_limit: 1 << 20 };
     let _ = translation::answer_as_stream(data, &plan);
 }
 

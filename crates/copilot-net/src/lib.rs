@@ -8,6 +8,9 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inbox;
 pub mod relay;
 pub mod server;

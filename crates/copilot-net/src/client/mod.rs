@@ -11,6 +11,8 @@ mod call;
 mod decoding;
 mod dial;
 mod errors;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod http1;
 mod http2;
 mod moment;

@@ -28,7 +28,11 @@ pub fn choose<S: BuildHasher>(url: &str, environ: &HashMap<String, String, S>) -
 /// Returns a proxy URL that may be logged.
 #[must_use]
 pub fn without_credentials(proxy: &str) -> String {
-    let parts = Parts::of(proxy);
+    // A password that is not encoded may hold what ends an authority, and what looks like a scheme.
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("", proxy));
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let parts = Parts::of(&format!("{}://{address}", if is_scheme { scheme } else { "" }));
     let host = if parts.host.contains(':') { format!("[{}]", parts.host) } else { parts.host };
     match parts.port {
         Some(port) if port != 0 => format!("{}://{host}:{port}", parts.scheme),

@@ -13,6 +13,8 @@ mod channel;
 mod chunks;
 mod connection;
 mod counters;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gather;
 mod handler;
 mod head;

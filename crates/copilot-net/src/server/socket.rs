@@ -20,8 +20,8 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
-    /// No socket: tests in virtual time cannot wait for the system.
-    #[cfg(test)]
+    /// No socket: tests in virtual time and fuzz targets cannot wait for the system.
+    #[cfg(any(test, feature = "fuzzing"))]
     Memory(tokio::io::DuplexStream),
 }
 
@@ -58,7 +58,7 @@ macro_rules! either {
             Stream::Tcp($inner) => $call,
             #[cfg(unix)]
             Stream::Unix($inner) => $call,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Stream::Memory($inner) => $call,
         }
     };

@@ -65,6 +65,10 @@ fn r08_credentials_are_not_logged() {
         ("http://user:p%40ss@proxy.example", "http://proxy.example"),
         ("http://user:p@ss@Proxy.Example/path", "http://proxy.example"),
         ("socks5h://user@[::1]:1080", "socks5h://[::1]:1080"),
+        ("http://user:12/34@proxy.example:3128", "http://proxy.example:3128"),
+        ("http://user:12#34@proxy.example", "http://proxy.example"),
+        ("user:12://34@proxy.example", "://proxy.example"),
+        ("http://proxy.example:3128/path", "http://proxy.example:3128"),
     ] {
         assert_eq!(without_credentials(proxy), shown);
     }

@@ -75,9 +75,14 @@ impl Framing {
     }
 }
 
+/// Without the blanks that may stand around a value (RFC 9110 5.6.3): other white space is part of it.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
 /// Several equal values are one (RFC 9110 8.6). Digits only: no sign, no blank, no empty one.
 fn one_length(text: &str) -> Option<u64> {
-    let mut values = text.split(',').map(str::trim);
+    let mut values = text.split(',').map(trimmed);
     let first = values.next()?;
     if first.is_empty() || !first.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

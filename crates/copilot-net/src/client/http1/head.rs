@@ -2,7 +2,7 @@
 
 use httparse::{EMPTY_HEADER, Error, ParserConfig, Response, Status};
 
-use super::framing::Framing;
+use super::framing::{Framing, trimmed};
 use crate::client::answer::{Head, joined, value_of};
 
 /// Fields of a usual answer: they are read without an allocation.
@@ -78,7 +78,7 @@ fn understood(
         Framing::of(value_of(&headers, "transfer-encoding"), value_of(&headers, "content-length"), minor)?
     };
     let connection = value_of(&headers, "connection").unwrap_or_default();
-    let says = |wanted| connection.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted));
+    let says = |wanted| connection.split(',').any(|token| trimmed(token).eq_ignore_ascii_case(wanted));
     let keep = clear && !says("close") && (minor > 0 || says("keep-alive"));
     Ok(Some(Section { head: Head { status, headers }, framing, keep }))
 }
@@ -123,6 +123,8 @@ mod tests {
             ("content-length: 0x5\r\n", None),
             ("content-length: \r\n", None),
             ("content-length: 5,\r\n", None),
+            ("content-length: 5\u{85}\r\n", None),
+            ("content-length: \u{a0}5\r\n", None),
             ("content-length: 99999999999999999999\r\n", None),
             ("transfer-encoding: gzip\r\n", None),
             ("transfer-encoding: gzip, chunked\r\n", None),

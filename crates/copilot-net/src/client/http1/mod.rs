@@ -35,9 +35,21 @@ const READ: usize = 16 * 1024;
 /// A body that has this much to come by its own length is read into pieces of this size, without a copy.
 const LARGE: usize = 64 * 1024;
 
+/// The bytes of a connection both ways, with a count of those that went out.
+pub(super) trait Carry: AsyncRead + AsyncWrite + Unpin {
+    /// Bytes that were taken.
+    fn sent(&self) -> u64;
+}
+
+impl Carry for Stream {
+    fn sent(&self) -> u64 {
+        Self::sent(self).bytes()
+    }
+}
+
 /// One connection.
-pub(super) struct Link {
-    stream: Stream,
+pub(super) struct Link<S = Stream> {
+    pub(super) stream: S,
     /// It has answered before.
     used: bool,
     /// Bytes that the socket took before this request.
@@ -66,7 +78,14 @@ struct Outgoing {
 }
 
 impl Link {
-    pub(super) fn new(stream: Stream) -> Self {
+    /// Whether an idle connection can take a request.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.stream.is_quiet()
+    }
+}
+
+impl<S: Carry> Link<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
             used: false,
@@ -83,14 +102,9 @@ impl Link {
         }
     }
 
-    /// Whether an idle connection can take a request.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.stream.is_quiet()
-    }
-
     /// Gives it the next request; the header sections of its answer may have `limit` bytes.
     pub(super) fn begin(&mut self, call: &Call, authority: &str, limit: usize) {
-        self.sent_before = self.stream.sent().bytes();
+        self.sent_before = self.stream.sent();
         self.bodiless = call.method == Method::HEAD;
         self.limit = limit;
         self.out =
@@ -99,13 +113,13 @@ impl Link {
 
     /// Grows for as long as the request is being sent.
     pub(super) fn sent(&self) -> u64 {
-        self.stream.sent().bytes()
+        self.stream.sent()
     }
 
     /// Sends the request and reads the header section of its answer.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Failure>> {
         self.poll_send(cx);
-        if let Some(error) = self.out_failed.take_if(|_| self.stream.sent().bytes() == self.sent_before) {
+        if let Some(error) = self.out_failed.take_if(|_| self.stream.sent() == self.sent_before) {
             return Poll::Ready(Err(Failure { fate: Fate::Unsent, why: error.to_string() }));
         }
         loop {
@@ -288,7 +302,7 @@ impl Link {
 }
 
 impl Outgoing {
-    fn poll(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll<S: Carry>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.head.has_remaining() || self.body.has_remaining() {
             let slices = [IoSlice::new(&self.head), IoSlice::new(&self.body)];
             let parts = if self.head.is_empty() { slices.get(1..).unwrap_or_default() } else { &slices };
