@@ -3,7 +3,7 @@
 //! - [`client`] sends calls to GitHub and Copilot.
 //! - [`relay`] moves and translates one streamed answer.
 //! - [`server`] listens and hosts a service.
-//! - [`inbox`] is how their results reach an event loop.
+//! - [`inbox`] is how their results reach an event loop, [`outbox`] how its wishes reach them.
 
 #![forbid(unsafe_code)]
 
@@ -12,5 +12,6 @@ pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inbox;
+pub mod outbox;
 pub mod relay;
 pub mod server;

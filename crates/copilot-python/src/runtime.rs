@@ -11,9 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use copilot_core::streams::Refusal;
-use copilot_net::{client::CallError, inbox::Inbox, relay};
+use copilot_net::{client::CallError, inbox::Inbox, outbox::Outbox, relay};
 use pyo3::{exceptions::PyRuntimeError, intern, prelude::*, types::PyBytes};
-use tokio::{runtime, task::AbortHandle};
+use tokio::{runtime, sync::oneshot};
 
 use crate::{
     client::{Arrived, Upstream},
@@ -70,10 +70,14 @@ impl Drop for Promise {
 /// The tickets of futures that wait: index and generation, so that a late event finds nobody.
 pub(crate) type Ticket = u64;
 
+/// Ends a task by its drop.
+type Alive = oneshot::Sender<()>;
+
 /// A Python future that waits, and what its result needs.
 struct Slot {
     future: Py<PyAny>,
-    task: Option<AbortHandle>,
+    /// Dropped, it ends the task.
+    task: Option<Alive>,
     judging: Option<Py<Relay>>,
 }
 
@@ -123,6 +127,20 @@ pub(crate) struct Runtime {
     slots: Mutex<Slots>,
     server: Mutex<Option<Py<Server>>>,
     create_future: Py<PyAny>,
+    outbox: Arc<Outbox>,
+    call_soon: Py<PyAny>,
+    flush: Py<Flush>,
+}
+
+/// What the loop calls at the end of a turn in which something was asked of tokio's threads.
+#[pyclass(frozen, module = "copilot_api._native")]
+struct Flush(Arc<Outbox>);
+
+#[pymethods]
+impl Flush {
+    fn __call__(&self) {
+        self.0.flush();
+    }
 }
 
 #[pymethods]
@@ -136,13 +154,18 @@ impl Runtime {
             .thread_name("copilot-net")
             .enable_all()
             .build()?;
+        let py = event_loop.py();
+        let outbox = Outbox::start(tokio.handle());
         Ok(Self {
+            flush: Py::new(py, Flush(Arc::clone(&outbox)))?,
+            outbox,
+            call_soon: event_loop.getattr(intern!(py, "call_soon"))?.unbind(),
             inbox: Arc::new(Inbox::new()?),
             handle: tokio.handle().clone(),
             tokio: Mutex::new(Some(tokio)),
             slots: Mutex::default(),
             server: Mutex::default(),
-            create_future: event_loop.getattr(intern!(event_loop.py(), "create_future"))?.unbind(),
+            create_future: event_loop.getattr(intern!(py, "create_future"))?.unbind(),
         })
     }
 
@@ -160,10 +183,8 @@ impl Runtime {
 
     #[pyo3(signature = (ticket, /))]
     fn cancel(&self, ticket: Ticket) {
-        let slot = self.slots().remove(ticket);
-        if let Some(task) = slot.and_then(|slot| slot.task) {
-            task.abort();
-        }
+        // What keeps its task alive goes with it.
+        drop(self.slots().remove(ticket));
     }
 
     fn close(&self, py: Python<'_>) {
@@ -183,6 +204,14 @@ impl Runtime {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has `job` run on a thread of tokio, soon: one wake-up serves all jobs of a turn of the loop.
+    pub(crate) fn later(&self, py: Python<'_>, job: impl FnOnce() + Send + 'static) {
+        // A loop that is closed runs nothing: then the job is flushed here, or dropped with the runtime.
+        if self.outbox.push(job) && self.call_soon.bind(py).call1((&self.flush,)).is_err() {
+            self.outbox.flush();
+        }
+    }
+
     /// Makes a future and spawns the task that completes it.
     pub(crate) fn run<'py, F>(
         &self,
@@ -195,7 +224,18 @@ impl Runtime {
     {
         self.wait(py, judging, |ticket| {
             let promise = Promise { inbox: Arc::clone(&self.inbox), ticket, kept: false };
-            Some(self.handle.spawn(work(promise)).abort_handle())
+            let work = work(promise);
+            let (alive, ended) = oneshot::channel();
+            self.later(py, move || {
+                tokio::spawn(async move {
+                    tokio::select! {
+                        biased;
+                        _ = ended => {}
+                        () = work => {}
+                    }
+                });
+            });
+            Some(alive)
         })
     }
 
@@ -204,7 +244,7 @@ impl Runtime {
         &self,
         py: Python<'py>,
         judging: Option<Py<Relay>>,
-        start: impl FnOnce(Ticket) -> Option<AbortHandle>,
+        start: impl FnOnce(Ticket) -> Option<Alive>,
     ) -> PyResult<(Ticket, Bound<'py, PyAny>)> {
         if self.tokio.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Err(PyRuntimeError::new_err("the runtime is closed"));

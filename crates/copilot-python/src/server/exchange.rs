@@ -177,6 +177,10 @@ impl Exchange {
         }
     }
 
+    fn respond(&self, py: Python<'_>, responder: Responder, head: response::Parts, body: ResponseBody) {
+        self.host.bind(py).get().runtime(py).later(py, move || responder.respond(head, body));
+    }
+
     fn done<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.host.bind(py).get().nothing(py)
     }
@@ -306,13 +310,13 @@ impl Exchange {
                     return Err(PyRuntimeError::new_err(text));
                 }
                 let body = if piece.is_empty() { ResponseBody::Empty } else { ResponseBody::Whole(piece) };
-                responder.respond(*head, body);
+                self.respond(py, responder, *head, body);
                 self.end_receiving(py, state);
                 return Ok(self.done(py));
             }
             Answer::Started(responder, head) => {
                 let (sender, body) = server::channel(AHEAD);
-                responder.respond(*head, ResponseBody::Channel(body));
+                self.respond(py, responder, *head, ResponseBody::Channel(body));
                 sender
             }
             Answer::Streaming(sender, None) => sender,
@@ -356,7 +360,7 @@ impl Exchange {
             None
         })?;
         if let Answer::Started(responder, head) = mem::replace(&mut state.answer, Answer::Relayed) {
-            responder.respond(*head, ResponseBody::Stream(Box::pin(*moved)));
+            self.respond(py, responder, *head, ResponseBody::Stream(Box::pin(*moved)));
         }
         Ok(over)
     }
