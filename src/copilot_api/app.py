@@ -37,6 +37,9 @@ logger = logging.getLogger("copilot_api.app")
 SIGN_IN_ATTEMPTS = 6
 """Times that a slow token exchange is waited for at start, each some seconds (R-47)."""
 
+MOST_CONNECTIONS = 512
+"""Connections to GitHub and Copilot at the most, unless more requests may be in flight."""
+
 MODEL_LIST_LIMIT = 16 * 1024 * 1024
 """Bytes of ``GET /models``; a real one has about 60 kB."""
 
@@ -71,7 +74,13 @@ async def open_gateway(
     access = Access.of(settings, client_keys(settings))
     engine = flags.build_engine(settings)
     async with AsyncExitStack() as stack:
-        client = engine.make_client(ClientOptions(proxy_from_env=settings.proxy_env))
+        client = engine.make_client(
+            ClientOptions(
+                proxy_from_env=settings.proxy_env,
+                # `max_concurrency` is the limit that users know; some calls are the gateway's own.
+                max_connections=max(MOST_CONNECTIONS, settings.max_concurrency + 16),
+            )
+        )
         stack.push_async_callback(client.aclose)
 
         seen = 0

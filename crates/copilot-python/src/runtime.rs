@@ -4,8 +4,9 @@
 //! interpreter already, turns them into results of Python futures in [`Runtime::drain`].
 
 use std::{
-    mem,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -24,6 +25,52 @@ use crate::{
 
 /// How long threads of tokio may take to stop.
 const STOPPING: Duration = Duration::from_secs(1);
+
+/// The threads of tokio.
+enum Threads {
+    /// One, which drives everything: no work to steal and nobody to wake, some 10 % less a chunk.
+    One {
+        stop: oneshot::Sender<()>,
+        thread: JoinHandle<()>,
+    },
+    Many(runtime::Runtime),
+}
+
+impl Threads {
+    fn start(workers: usize) -> io::Result<(Self, runtime::Handle)> {
+        let mut builder = if workers > 1 {
+            runtime::Builder::new_multi_thread()
+        } else {
+            runtime::Builder::new_current_thread()
+        };
+        builder.max_blocking_threads(8).thread_name("copilot-net").enable_all();
+        if workers > 1 {
+            let tokio = builder.worker_threads(workers).build()?;
+            let handle = tokio.handle().clone();
+            return Ok((Self::Many(tokio), handle));
+        }
+        let tokio = builder.build()?;
+        let handle = tokio.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("copilot-net".to_owned()).spawn(move || {
+            // Told to stop, or nobody is left to tell.
+            let _ = tokio.block_on(stopped);
+            tokio.shutdown_timeout(STOPPING);
+        })?;
+        Ok((Self::One { stop, thread }, handle))
+    }
+
+    fn stop(self) {
+        match self {
+            Self::One { stop, thread } => {
+                drop(stop);
+                // It contained a panic itself, or has told of it.
+                let _ = thread.join();
+            }
+            Self::Many(tokio) => tokio.shutdown_timeout(STOPPING),
+        }
+    }
+}
 
 /// What tokio's threads tell the event loop.
 pub(crate) enum Event {
@@ -123,7 +170,7 @@ fn index_of(ticket: Ticket) -> u32 {
 pub(crate) struct Runtime {
     pub(crate) inbox: Arc<Inbox<Event>>,
     pub(crate) handle: runtime::Handle,
-    tokio: Mutex<Option<runtime::Runtime>>,
+    tokio: Mutex<Option<Threads>>,
     slots: Mutex<Slots>,
     server: Mutex<Option<Py<Server>>>,
     create_future: Py<PyAny>,
@@ -148,21 +195,16 @@ impl Runtime {
     #[new]
     #[pyo3(signature = (event_loop, workers, /))]
     fn new(event_loop: &Bound<'_, PyAny>, workers: usize) -> PyResult<Self> {
-        let tokio = runtime::Builder::new_multi_thread()
-            .worker_threads(workers.max(1))
-            .max_blocking_threads(8)
-            .thread_name("copilot-net")
-            .enable_all()
-            .build()?;
+        let (threads, handle) = Threads::start(workers)?;
         let py = event_loop.py();
-        let outbox = Outbox::start(tokio.handle());
+        let outbox = Outbox::start(&handle);
         Ok(Self {
             flush: Py::new(py, Flush(Arc::clone(&outbox)))?,
             outbox,
             call_soon: event_loop.getattr(intern!(py, "call_soon"))?.unbind(),
             inbox: Arc::new(Inbox::new()?),
-            handle: tokio.handle().clone(),
-            tokio: Mutex::new(Some(tokio)),
+            handle,
+            tokio: Mutex::new(Some(threads)),
             slots: Mutex::default(),
             server: Mutex::default(),
             create_future: event_loop.getattr(intern!(py, "create_future"))?.unbind(),
@@ -192,7 +234,7 @@ impl Runtime {
         let waiting = mem::take(&mut *self.slots());
         drop(waiting);
         if let Some(tokio) = tokio {
-            py.detach(|| tokio.shutdown_timeout(STOPPING));
+            py.detach(|| tokio.stop());
         }
         // What came too late: its connections close here.
         self.inbox.take(&mut Vec::new());
