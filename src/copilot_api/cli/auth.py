@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
+from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow
 from copilot_api.configuration import load
@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
         finally:
             await client.aclose()
 
-    asyncio.run(sign_in())
+    run_loop(sign_in())
     if not file.exists():
         return 1
     invocation.console.success(f"GitHub token written to {file.path}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from typing import Any
 
+from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow, stored_token
 from copilot_api.configuration import load
@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
             await client.aclose()
 
     try:
-        usage = json.loads(asyncio.run(ask()))
+        usage = json.loads(run_loop(ask()))
     except (ValueError, RecursionError):
         usage = None
     if not isinstance(usage, dict):

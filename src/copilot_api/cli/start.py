@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot_api.cli.console import Console
+from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
@@ -66,7 +66,7 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            return asyncio.run(_run(_Session(settings, console, directory), sockets))
+            return run_loop(_run(_Session(settings, console, directory), sockets))
     finally:
         for listener in sockets:
             listener.close()
