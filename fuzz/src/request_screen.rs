@@ -89,9 +89,12 @@ fn statuses(served: &Served) -> Vec<u16> {
     text.split("HTTP/1.").skip(1).map(|answer| answer[2..5].parse().expect("a status")).collect()
 }
 
-/// A body that is too large and wrong besides is refused for what is noticed first.
+/// What is too large and wrong besides is refused for what is noticed first.
 fn verdicts(served: &Served) -> Vec<u16> {
-    statuses(served).into_iter().map(|status| if status == 413 { 400 } else { status }).collect()
+    statuses(served)
+        .into_iter()
+        .map(|status| if matches!(status, 413 | 431) { 400 } else { status })
+        .collect()
 }
 
 fn expected(mut data: &[u8], options: &ServerOptions) -> (Vec<Expected>, Rest) {
