@@ -56,7 +56,7 @@ def requests() -> list[bytes]:
     fields = [text for text in texts if re.match(r"[\w\s-]+:", text)]
     heads = [f"POST /v1 HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\nhello" for field in fields]
     chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    bodies = [chunked + text for text in texts if re.match(r"[0-9a-f]+;?[^ ]*\r\n", text)]
+    bodies = [chunked + text for text in texts if re.match(r"[\s+-]?[0-9a-g][^:]*\n", text)]
     seeds = [text + hidden for text in dict.fromkeys(whole + heads + bodies)]
     return [bytes([number % 16, 3]) + text.encode() for number, text in enumerate(seeds)]
 
