@@ -2,8 +2,9 @@
 
 Usage: ``fuzz.py [SECONDS] [TARGET...]``; 60 seconds a target without arguments. The committed corpus in
 ``fuzz/corpus/`` is read, never written: what is found new goes to ``fuzz/found/``, inputs that fail to
-``fuzz/artifacts/``. ``fuzz.py seed [TARGET...]`` writes the corpus anew from the fixtures, the payloads of the tests,
-and what was found. Needs a C++ compiler, since libFuzzer is C++. Exits non-zero when a target failed.
+``fuzz/artifacts/``. ``fuzz.py seed [TARGET...]`` writes the corpus anew from the fixtures, the payloads of
+the tests, and what was found. Needs a C++ compiler, since libFuzzer is C++. Exits non-zero when a target
+failed.
 """
 
 from __future__ import annotations

@@ -8,10 +8,17 @@ import zlib
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent / "crates/copilot-net/tests"
-VARIABLES = (
-    "http_proxy HTTPS_PROXY https_proxy ALL_PROXY npm_config_https_proxy npm_config_proxy "
-    "npm_config_no_proxy no_proxy NO_PROXY"
-).split()
+VARIABLES = [
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "npm_config_https_proxy",
+    "npm_config_proxy",
+    "npm_config_no_proxy",
+    "no_proxy",
+    "NO_PROXY",
+]
 """In the order in which the target numbers them."""
 
 _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", '"': '"', "\\": "\\"}
@@ -49,7 +56,7 @@ def requests() -> list[bytes]:
     fields = [text for text in texts if re.match(r"[\w\s-]+:", text)]
     heads = [f"POST /v1 HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\nhello" for field in fields]
     chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    bodies = [chunked + text for text in texts if re.match(r"[0-9a-f]+;?[^ ]*\r\n", text)]
+    bodies = [chunked + text for text in texts if re.match(r"[\s+-]?[0-9a-g][^:]*\n", text)]
     seeds = [text + hidden for text in dict.fromkeys(whole + heads + bodies)]
     return [bytes([number % 16, 3]) + text.encode() for number, text in enumerate(seeds)]
 
@@ -59,7 +66,8 @@ def encoded() -> list[bytes]:
     text = b"data: hello hello world\n\n" * 20
     packed = gzip.compress(text, mtime=0)
     fields = b"\x1f\x8b\x08\x1c\0\0\0\0\0\xff\x05\0extraname\0comment\0" + packed[10:]
-    checked = b"\x1f\x8b\x08\x02\0\0\0\0\0\xff" + zlib.crc32(packed[:10]).to_bytes(4, "little")[:2] + packed[10:]
+    header = b"\x1f\x8b\x08\x02\0\0\0\0\0\xff"
+    checked = header + (zlib.crc32(header) & 0xFFFF).to_bytes(2, "little") + packed[10:]
     stored = gzip.compress(text, 0, mtime=0)
     bomb = gzip.compress(bytes(3 << 20), mtime=0)
     raw = zlib.compressobj(wbits=-15)
