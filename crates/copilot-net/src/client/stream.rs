@@ -187,3 +187,59 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use rustls::{
+        ClientConfig, RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{PrivateKeyDer, ServerName},
+    };
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    /// Both ends of a TLS connection.
+    async fn pair() -> (Stream, tokio_rustls::server::TlsStream<TcpStream>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let server = server.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let (acceptor, connector) =
+            (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
+        let name = ServerName::try_from("localhost").unwrap();
+        let (server, client) =
+            tokio::join!(acceptor.accept(accepted), connector.connect(name, Socket::new(tcp)));
+        (Stream::Tls(Box::new(client.unwrap())), server.unwrap())
+    }
+
+    #[tokio::test]
+    async fn r13_bytes_that_were_decrypted_and_not_read_are_no_quiet() {
+        let (mut stream, mut peer) = pair().await;
+        peer.write_all(b"good, forged").await.unwrap();
+        peer.flush().await.unwrap();
+        let mut message = [0; 4];
+        stream.read_exact(&mut message).await.unwrap();
+        assert!(!stream.is_quiet());
+        let mut rest = [0; 8];
+        stream.read_exact(&mut rest).await.unwrap();
+        assert!(stream.is_quiet());
+        assert_eq!((&message, &rest), (b"good", b", forged"));
+    }
+}

@@ -380,17 +380,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let peer = tokio::spawn(async move {
-            let mut requests = 0;
+            let mut open = Vec::new();
             for _ in 0..2 {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let mut request = Vec::new();
                 while !request.ends_with(b"\r\n\r\n") {
                     socket.read_buf(&mut request).await.unwrap();
                 }
-                requests += 1;
                 socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                open.push(socket);
             }
-            requests
+            open.len()
         });
         let options = ClientOptions { proxy_from_env: false, max_connections: 1, header_limit: 1000 };
         let client = Client::new(options, std::collections::HashMap::new());
