@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORDED = ("tests/fixtures/",)
-"""Data that was recorded or comes from elsewhere, with its own rules."""
+RECORDED = ("tests/fixtures/", "fuzz/corpus/")
+"""Data that was recorded, found or comes from elsewhere, with its own rules."""
 IGNORED = {".git", ".venv", ".venv-ci", "target", "dist", "node_modules", "results", "__pycache__"}
 
 
