@@ -35,5 +35,17 @@ def test_choice(environ: dict[str, str], url: str, proxy: str | None) -> None:
     assert choose(url, environ) == proxy
 
 
-def test_credentials_are_not_logged() -> None:
-    assert without_credentials("http://user:pass@proxy.example:3128") == "http://proxy.example:3128"
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://user:pass@proxy.example:3128", "http://proxy.example:3128"),
+        ("HTTP://Proxy:1/path", "http://proxy:1"),
+        ("socks5h://u:p@[::1]:1080", "socks5h://[::1]:1080"),
+        ("http://user:12/34@proxy:1", "http://proxy:1"),
+        ("http://user:pa?ss#word@proxy:1", "http://proxy:1"),
+        ("http://user:p@ss@proxy:1", "http://proxy:1"),
+        ("user:12://secret@proxy", "://proxy"),
+    ],
+)
+def test_r08_credentials_are_not_logged(proxy: str, shown: str) -> None:
+    assert without_credentials(proxy) == shown

@@ -23,9 +23,13 @@ def choose(url: str, environ: Mapping[str, str]) -> str | None:
 
 def without_credentials(proxy: str) -> str:
     """Return a proxy URL that may be logged."""
-    parts = urlsplit(proxy)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+    # A password that is not encoded may hold what ends an authority, and what looks like a scheme.
+    scheme, found, rest = proxy.partition("://")
+    if not found:
+        scheme, rest = "", proxy
+    address = re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    shown = scheme if re.fullmatch(r"[A-Za-z0-9+.-]*", scheme) else ""
+    return f"{shown.lower()}://{address.lower()}"
 
 
 def _look_up(name: str, environ: Mapping[str, str]) -> str:
