@@ -58,12 +58,12 @@ def upstream(tool: Path) -> Iterator[str]:
 
 
 @contextmanager
-def gateway(engine: str, upstream_url: str, home: Path) -> Iterator[tuple[str, int]]:
+def gateway(engine: str, upstream_url: str, home: Path, *more: str) -> Iterator[tuple[str, int]]:
     """Run the program and give its URL and process id."""
     names = ("GITHUB_URL", "GITHUB_API_URL", "COPILOT_URL")
     environment = clean_environment(home, {f"COPILOT_API_{name}": upstream_url for name in names})
     command = [sys.executable, "-m", "copilot_api", "start", "--port", "0", "--engine", engine]
-    command += ["--github-token", GITHUB_TOKEN, "--max-concurrency", "1000"]
+    command += ["--github-token", GITHUB_TOKEN, "--max-concurrency", "1000", *more]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -100,7 +100,7 @@ def measure(tool: Path, engine: str, dialect: str, upstream_url: str) -> dict[st
         home = Path(folder)
         body = home / "body.json"
         body.write_text(json.dumps(BODY), encoding="utf-8")
-        with gateway(engine, upstream_url, home) as (url, pid):
+        with gateway(engine, upstream_url, home, "--server", "uvicorn") as (url, pid):
             idle, before = resident_mb(pid), cpu_seconds(pid)
             command = [str(tool), "streams", "--url", url, "--dialect", dialect, "--body-file", str(body)]
             command += ["--connections", str(STREAMS), "--streams", str(STREAMS)]
