@@ -433,10 +433,6 @@ class Exchange:
         """
 
     @property
-    def started(self) -> bool:
-        """Whether the app has started its response."""
-
-    @property
     def client_gone(self) -> bool:
         """Whether the client went away before the response was whole."""
 

@@ -239,12 +239,6 @@ impl Exchange {
         }
     }
 
-    /// Whether the response has begun.
-    #[getter]
-    fn started(&self) -> bool {
-        !matches!(self.lock().answer, Answer::Unstarted(_))
-    }
-
     /// Whether the client went away.
     #[getter]
     fn client_gone(&self) -> bool {
