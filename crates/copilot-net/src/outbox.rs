@@ -58,7 +58,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step is a failed test")]
+    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
     use tokio::{runtime::Handle, sync::mpsc::unbounded_channel};
 
