@@ -39,7 +39,11 @@ def listening(made: GatewayProcess, pattern: str, **popen: object) -> Iterator[r
             yield output.wait_for(pattern)
         finally:
             process.terminate()
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
             reader.join()
 
 

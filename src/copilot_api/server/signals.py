@@ -19,10 +19,18 @@ def stopping(loop: asyncio.AbstractEventLoop, stop: Callable[..., None]) -> Iter
     def thread_safe(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop)
 
-    for number in numbers:
-        signal.signal(number, thread_safe)
+    try:
+        for number in numbers:
+            # By the loop's wake-up descriptor: a signal that comes just before the loop goes to sleep would
+            # otherwise be heard at its next waking only, which may be never.
+            loop.add_signal_handler(number, stop)
+    except NotImplementedError:  # Windows
+        for number in numbers:
+            signal.signal(number, thread_safe)
     try:
         yield
     finally:
         for number, handler in before.items():
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
