@@ -49,6 +49,7 @@ class Plan:
             settings.keepalive_interval,
             settings.stream_idle_timeout,
             2.5 * settings.stream_idle_timeout,
+            model=self.request.target,
         )
 
 
@@ -131,7 +132,10 @@ def make_plan(
             model=model,
             output_cap=cap,
             cap_field="max_completion_tokens" if wants_completion_cap else "max_tokens",
+            target=resolution.name,
         ),
-        answer=AnswerPlan(dialect=facts.dialect, leg=leg, reasoning=settings.reasoning),
+        answer=AnswerPlan(
+            dialect=facts.dialect, leg=leg, reasoning=settings.reasoning, model=resolution.name
+        ),
         rewrites=rewrites,
     )

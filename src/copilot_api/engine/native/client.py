@@ -17,7 +17,7 @@ from copilot_api.engine.interfaces import (
     UpstreamCall,
 )
 from copilot_api.engine.native.runtime import attach, detach, wait
-from copilot_api.engine.native.stateless import usage_of
+from copilot_api.engine.native.stateless import PAIRS, usage_of
 
 ForeignRelay = Callable[[AsyncIterator[bytes], Callable[[], Awaitable[None]], StreamPlan], Relay]
 """Makes a relay in Python: ``(chunks, close, plan)``."""
@@ -129,7 +129,7 @@ class NativeUpstream:
 
     def relay(self, plan: StreamPlan) -> Relay:
         """Consume the body as a stream, translated as `plan` says."""
-        if not self._switch.is_native():
+        if (plan.dialect, plan.leg) not in PAIRS or not self._switch.is_native():
             stream = self._native.stream(self._runtime)
 
             async def close() -> None:

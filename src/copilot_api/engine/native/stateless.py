@@ -18,6 +18,11 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
+DIALECTS = frozenset({"chat", "messages", "embeddings"})
+"""Dialects whose validation is ported; the reference reads the others."""
+PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
+"""Pairs of dialect and leg that are ported; the reference translates the others."""
+
 
 class NativeTokenizer:
     """Implements :class:`copilot_api.engine.interfaces.Tokenizer`. Holds nothing; thread-safe.

@@ -6,6 +6,7 @@ from typing import Any
 
 from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestFacts
 from copilot_api.engine.reference import jsontext
+from copilot_api.engine.reference.formats import part
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -14,8 +15,11 @@ class ReferenceValidation:
     """See :class:`copilot_api.engine.interfaces.Validation`."""
 
     def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
-        """Return the facts of a request of the dialects `chat`, `messages` and `embeddings`."""
+        """Return the facts; raises :class:`InvalidRequest`."""
         value = jsontext.loads(body)
+        if dialect not in ("chat", "messages", "embeddings"):
+            found: RequestFacts = part(dialect, "facts").facts(value, len(body))
+            return found
         if dialect == "embeddings":
             model = value.get("model") if isinstance(value, dict) else None
             return RequestFacts(
@@ -78,8 +82,8 @@ def _check_message(message: Any, path: str, dialect: Dialect) -> None:
         return
     if content is not None and not isinstance(content, (str, list)):
         raise InvalidRequest("must be a string, a list of parts or null", f"{path}.content")
-    for number, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict):
+    for number, piece in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(piece, dict):
             raise InvalidRequest("must be an object", f"{path}.content[{number}]")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from copilot_api.engine.interfaces import RequestPlan
 from copilot_api.engine.reference.canonical import (
     Conversation,
     Image,
@@ -20,8 +21,16 @@ ERROR_MARK = "Error: "
 _BEFORE_TOOLS = ("max_tokens", "max_completion_tokens", "stop", "stream", "temperature", "top_p", "user")
 
 
-def encode_request(conversation: Conversation) -> dict[str, Any]:
-    """Return the request as a JSON value."""
+def encode_request(conversation: Conversation, plan: RequestPlan) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the request as a JSON value, and the changes that were made."""
+    request = _request(conversation)
+    if plan.cap_field == "max_tokens" or "max_tokens" not in request:
+        return request, ()
+    request = {plan.cap_field if name == "max_tokens" else name: value for name, value in request.items()}
+    return request, (f"max_tokens sent as {plan.cap_field}",)
+
+
+def _request(conversation: Conversation) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": conversation.model,
         "messages": [message for turn in conversation.turns for message in _messages(turn)],

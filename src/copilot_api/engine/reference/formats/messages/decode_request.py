@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from copilot_api.engine.interfaces import InvalidRequest
+from copilot_api.engine.interfaces import InvalidRequest, RequestPlan
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import (
     Block,
     Conversation,
+    Decoded,
     Image,
     Reasoning,
     Text,
@@ -43,11 +44,10 @@ _INVISIBLE = (
 """Blocks that have no chat form and whose loss a model can bear; they are left out and accounted for."""
 
 
-def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conversation, tuple[str, ...]]:
+def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
     """Return the conversation and the changes that were made.
 
-    `value` was accepted by validation; `size_hint` is the raw body, searched for cache breakpoints only.
-    Raises :class:`InvalidRequest` for blocks that no chat model can be sent.
+    `value` was accepted by validation. Raises :class:`InvalidRequest` for blocks that cannot be translated.
     """
     rewrites: list[str] = []
     turns = _system(value.get("system"), rewrites)
@@ -60,19 +60,30 @@ def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conve
     tools = _tools(value.get("tools"), rewrites)
     choice, parallel = _tool_choice(value.get("tool_choice"))
     rewrites += [f"dropped {jsontext.well_formed(key)}" for key in value if key not in _READ]
-    if b'"cache_control"' in size_hint:
+    if _has_member(value, "cache_control"):
         rewrites.append("dropped cache_control")
-    return (
-        Conversation(
-            model=value["model"],
-            turns=tuple(turns),
-            options=options,
-            tools=tools,
-            tool_choice=choice,
-            parallel_tools=parallel,
-        ),
-        tuple(dict.fromkeys(rewrites)),
+    conversation = Conversation(
+        model=value["model"],
+        turns=tuple(turns),
+        options=options,
+        tools=tools,
+        tool_choice=choice,
+        parallel_tools=parallel,
     )
+    return Decoded(conversation, tuple(dict.fromkeys(rewrites)))
+
+
+def _has_member(value: Any, name: str) -> bool:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            if name in item:
+                return True
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return False
 
 
 def _system(system: Any, rewrites: list[str]) -> list[Turn]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from copilot_api.engine.interfaces import InvalidRequest, Usage
+from copilot_api.engine.interfaces import InvalidRequest, StreamPlan, Usage
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import (
+    AnswerContext,
     AnswerEvent,
+    Finish,
     ReasoningCarrier,
     ReasoningPiece,
     Start,
@@ -54,13 +56,13 @@ def _is_json_object(text: str) -> bool:
     return True
 
 
-class MessagesStreamEncoder:
-    """Writes events. `input_tokens` is the estimate for ``message_start`` (D-T20)."""
+class StreamEncoder:
+    """Writes events; without usage, ``message_start`` has the plan's estimate (D-T20)."""
 
-    def __init__(self, input_tokens: int, *, reasoning: bool) -> None:
+    def __init__(self, plan: StreamPlan, _context: AnswerContext) -> None:
         self.started = False
-        self._estimate = input_tokens
-        self._reasoning = reasoning
+        self._estimate = plan.input_tokens
+        self._reasoning = plan.reasoning
         self._queue: list[_Block] = []
         self._index = 0
 
@@ -68,18 +70,23 @@ class MessagesStreamEncoder:
         """Return the stream text for some events."""
         return "".join(self._event(event) for event in events)
 
-    def finish(self, finish_reason: str, usage: Usage | None) -> str:
+    def finish(self, finish: Finish, usage: Usage | None) -> str:
         """Return the end of a complete answer."""
-        delta = {"stop_reason": stop_reason(finish_reason), "stop_sequence": None}
+        delta = {"stop_reason": stop_reason(finish.reason), "stop_sequence": finish.stop_sequence or None}
         return (
             self._close_all()
             + _write("message_delta", {"delta": delta, "usage": usage_json(usage)})
             + _write("message_stop", {})
         )
 
-    def fail(self, message: str, kind: str = "api_error") -> str:
+    def fail(self, message: str, code: str | None) -> str:
         """Return what ends a broken answer: all that was received, then one error (D-H9, D-T13)."""
+        kind = "overloaded_error" if code and "overload" in code else "api_error"
         return self._close_all() + _write("error", {"error": {"type": kind, "message": message}})
+
+    def keep_alive(self) -> str:
+        """Return a ping, or a comment while no message has begun."""
+        return _write("ping", {}) if self.started else ": keep-alive\n\n"
 
     def _event(self, event: AnswerEvent) -> str:
         if isinstance(event, Start):
@@ -169,11 +176,6 @@ class MessagesStreamEncoder:
 
     def _close_all(self) -> str:
         return "".join(self._close(block) for block in list(self._queue))
-
-
-def ping() -> str:
-    """Return the keep-alive event."""
-    return _write("ping", {})
 
 
 def _opening(block: _Block) -> dict[str, Any]:
