@@ -1,8 +1,8 @@
 """Run test suites and repeat their closing lines at the end, so that the last screen tells the result.
 
 Usage: ``run_tests.py SUITE... [-- ARGUMENTS OF THE LAST SUITE]``. All suites run even when one fails. The
-closing lines, as the runners wrote them, are kept in ``target/closing-lines/SUITE.txt``: why tests failed, their
-names, and the result.
+closing lines, as the runners wrote them, are kept in ``target/closing-lines/SUITE.txt``: causes of failures,
+names of failed tests, results.
 """
 
 from __future__ import annotations
