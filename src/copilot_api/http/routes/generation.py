@@ -8,6 +8,7 @@ from copilot_api.engine.interfaces import Dialect
 from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.caching import Caller
 from copilot_api.gateway.pipeline import Pipeline
+from copilot_api.http import hints
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
 from copilot_api.http.guard import Access, shown_key
 from copilot_api.http.routing import Handler, Respond, Route, simple
@@ -33,7 +34,9 @@ def _generate(pipeline: Pipeline, dialect: Dialect, access: Access | None) -> Ha
 
     def handle(request: Request, body: bytes, respond: Respond) -> Awaitable[None]:
         caller = None if access is None else _caller(request, access)
-        return pipeline.generate(dialect, body, lambda answer: respond(_response(answer)), caller)
+        return pipeline.generate(
+            dialect, body, lambda answer: respond(_response(answer)), caller, hints.read(request)
+        )
 
     return handle
 
