@@ -21,6 +21,7 @@ from copilot_api.engine.interfaces import (
     ConnectionLost,
     Dialect,
     EngineError,
+    RequestBody,
     RequestFacts,
     RequestPlan,
     StreamEnd,
@@ -203,7 +204,7 @@ class SwitchedTokenizer:
         """Return the number of tokens of `text`."""
         return self._switch.run(self._native.count_text, self._reference.count_text, text, encoding)
 
-    def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
+    def count_chat(self, body: RequestBody, encoding: str, model: str) -> TokenCount:
         """Count a chat request."""
         return self._switch.run(self._native.count_chat, self._reference.count_chat, body, encoding, model)
 
@@ -214,7 +215,7 @@ class SwitchedValidation:
     def __init__(self, switch: Switch, native: Validation, reference: Validation) -> None:
         self._switch, self._native, self._reference = switch, native, reference
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts."""
         return self._switch.run(self._native.inspect, self._reference.inspect, body, dialect)
 
@@ -257,7 +258,7 @@ class SwitchedTranslation:
         self._switch, self._streaming = switch, streaming
         self._native, self._reference = native, reference
 
-    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
         return self._switch.run(self._native.request, self._reference.request, body, plan)
 

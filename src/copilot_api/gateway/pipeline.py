@@ -12,6 +12,7 @@ from copilot_api.engine.interfaces import (
     Engine,
     InvalidRequest,
     Relay,
+    RequestBody,
     RequestFacts,
     TranslatedRequest,
     Upstream,
@@ -86,7 +87,7 @@ class Pipeline:
     async def generate(
         self,
         dialect: Dialect,
-        body: bytes,
+        body: RequestBody,
         deliver: Deliver,
         caller: Caller | None = None,
         *,
@@ -123,7 +124,7 @@ class Pipeline:
         finally:
             self._gate.leave()
 
-    async def _whole(self, body: bytes, facts: RequestFacts, plan: Plan) -> Whole:
+    async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan) -> Whole:
         kept: list[Whole | Streamed] = []
 
         async def keep(answer: Whole | Streamed) -> None:
@@ -133,7 +134,7 @@ class Pipeline:
         # What was asked for as one answer never comes as a stream.
         return cast("Whole", kept[0])
 
-    async def count_tokens(self, body: bytes, beta: str) -> int:
+    async def count_tokens(self, body: RequestBody, beta: str) -> int:
         """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
 
         Raises :class:`BadRequest`.
@@ -149,13 +150,13 @@ class Pipeline:
         logger.info("Token count: %d", total)
         return total
 
-    def _inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def _inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         try:
             return self._engine.validation.inspect(body, dialect)
         except InvalidRequest as error:
             raise _bad_request(error) from error
 
-    def _translate(self, body: bytes, plan: Plan) -> TranslatedRequest:
+    def _translate(self, body: RequestBody, plan: Plan) -> TranslatedRequest:
         try:
             request = self._engine.translation.request(body, plan.request)
         except InvalidRequest as error:
@@ -168,7 +169,7 @@ class Pipeline:
         return request
 
     async def _ask(
-        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts
     ) -> Whole | Streamed:
         estimate: asyncio.Future[int] | int = 0
         if facts.stream and facts.dialect == "messages":
@@ -189,7 +190,7 @@ class Pipeline:
                 estimate.cancel()
 
     async def _send(
-        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts
     ) -> Upstream:
         try:
             return await self._send_once(request, plan, facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestFacts
+from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestBody, RequestFacts
 from copilot_api.engine.reference import jsontext
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
@@ -13,9 +13,9 @@ _MESSAGE_ROLES = ("user", "assistant", "system")
 class ReferenceValidation:
     """See :class:`copilot_api.engine.interfaces.Validation`."""
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts of a request of the dialects `chat`, `messages` and `embeddings`."""
-        value = jsontext.loads(body)
+        value = jsontext.loads(bytes(body))
         if dialect == "embeddings":
             model = value.get("model") if isinstance(value, dict) else None
             return RequestFacts(
