@@ -270,7 +270,9 @@ def _tools(tools: Any, rewrites: list[str]) -> tuple[Tool, ...] | None:
         if "input_schema" in tool:
             members["parameters"] = tool["input_schema"]
         rewrites += [
-            f"removed {jsontext.well_formed(member)} of tools" for member in tool if member not in _TOOL_MEMBERS
+            f"removed {jsontext.well_formed(member)} of tools"
+            for member in tool
+            if member not in _TOOL_MEMBERS
         ]
         kept.append(Tool(members, cache=tool.get("cache_control")))
     return tuple(kept) if kept or not tools else None

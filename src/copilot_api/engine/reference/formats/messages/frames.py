@@ -37,7 +37,10 @@ def usage_from(usage: dict[str, Any], nano_aiu: int | None) -> Usage | None:
     """Return usage in chat's sense: what was read from or written to the cache is input too."""
     if not usage:
         return None
-    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    read, written = (
+        count(usage.get("cache_read_input_tokens")),
+        count(usage.get("cache_creation_input_tokens")),
+    )
     return Usage(
         input_tokens=(count(usage.get("input_tokens")) or 0) + (read or 0) + (written or 0),
         output_tokens=count(usage.get("output_tokens")) or 0,
