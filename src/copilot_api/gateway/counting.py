@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from copilot_api.engine.interfaces import EngineError, RequestFacts, TokenCount, Tokenizer
+from copilot_api.engine.interfaces import EngineError, RequestBody, RequestFacts, TokenCount, Tokenizer
 from copilot_api.gateway.plan import Plan
 
 logger = logging.getLogger("copilot_api.tokens")
@@ -102,12 +102,14 @@ class Counting:
         self._closed = True
         self._jobs.put(None)
 
-    async def count(self, plan: Plan, facts: RequestFacts, chat_body: bytes, beta: str) -> int:
+    async def count(self, plan: Plan, facts: RequestFacts, chat_body: RequestBody, beta: str) -> int:
         """Return the number for ``count_tokens``. Raises :class:`EngineError`."""
         counted = await self._submit(lambda: self._count(plan, chat_body))
         return adjusted(counted.input + counted.output, facts, beta, plan.resolution.name)
 
-    def start_estimate(self, plan: Plan, facts: RequestFacts, chat_body: bytes) -> asyncio.Future[int] | int:
+    def start_estimate(
+        self, plan: Plan, facts: RequestFacts, chat_body: RequestBody
+    ) -> asyncio.Future[int] | int:
         """Begin to count the input of a request whose answer will need it (D-T20)."""
         by_size = len(chat_body) // BYTES_PER_TOKEN
         if not self._may_begin():
@@ -130,7 +132,7 @@ class Counting:
         done, _ = await asyncio.wait({estimate}, timeout=PATIENCE)
         return estimate.result() if done else size // BYTES_PER_TOKEN
 
-    def log(self, plan: Plan, chat_body: bytes) -> None:
+    def log(self, plan: Plan, chat_body: RequestBody) -> None:
         """Write the log line of compat.md 3.4, later and unless all is spent."""
         if plan.resolution.model is None:
             logger.warning("No model selected, skipping token count calculation")
@@ -158,7 +160,7 @@ class Counting:
     def _may_begin(self) -> bool:
         return self._allowance.is_left() and self._jobs.qsize() < LONGEST_QUEUE
 
-    def _is_quick(self, body: bytes) -> bool:
+    def _is_quick(self, body: RequestBody) -> bool:
         return len(body) * self._seconds_per_byte <= AT_ONCE
 
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
@@ -200,7 +202,7 @@ class Counting:
         while (job := self._jobs.get()) is not None and not self._closed:
             job()
 
-    def _count(self, plan: Plan, chat_body: bytes) -> TokenCount:
+    def _count(self, plan: Plan, chat_body: RequestBody) -> TokenCount:
         model = plan.resolution.model
         encoding = (model.tokenizer if model else None) or DEFAULT_ENCODING
         began = time.thread_time()

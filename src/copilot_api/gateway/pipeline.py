@@ -12,6 +12,7 @@ from copilot_api.engine.interfaces import (
     Engine,
     InvalidRequest,
     Relay,
+    RequestBody,
     RequestFacts,
     RequestPlan,
     TranslatedRequest,
@@ -94,7 +95,7 @@ class Pipeline:
     async def generate(
         self,
         dialect: Dialect,
-        body: bytes,
+        body: RequestBody,
         deliver: Deliver,
         caller: Caller | None = None,
         hints: Hints = NO_HINTS,
@@ -132,7 +133,7 @@ class Pipeline:
         finally:
             self._gate.leave()
 
-    async def _whole(self, body: bytes, facts: RequestFacts, plan: Plan, hints: Hints) -> Whole:
+    async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan, hints: Hints) -> Whole:
         kept: list[Whole | Streamed] = []
 
         async def keep(answer: Whole | Streamed) -> None:
@@ -143,7 +144,7 @@ class Pipeline:
         return cast("Whole", kept[0])
 
     async def count_tokens(
-        self, body: bytes, beta: str, dialect: Dialect = "messages", hints: Hints = NO_HINTS
+        self, body: RequestBody, beta: str, dialect: Dialect = "messages", hints: Hints = NO_HINTS
     ) -> int:
         """Count a request (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
 
@@ -160,7 +161,7 @@ class Pipeline:
         logger.info("Token count: %d", total)
         return total
 
-    def _inspect(self, body: bytes, dialect: Dialect, hints: Hints) -> RequestFacts:
+    def _inspect(self, body: RequestBody, dialect: Dialect, hints: Hints) -> RequestFacts:
         try:
             facts = self._engine.validation.inspect(body, dialect)
         except InvalidRequest as error:
@@ -175,7 +176,7 @@ class Pipeline:
             initiator_reason="by the client's own header" if hints.initiator else facts.initiator_reason,
         )
 
-    def _translate(self, body: bytes, plan: Plan) -> TranslatedRequest:
+    def _translate(self, body: RequestBody, plan: Plan) -> TranslatedRequest:
         try:
             request = self._engine.translation.request(body, plan.request)
         except InvalidRequest as error:
@@ -188,7 +189,7 @@ class Pipeline:
             log(plan.rewrites)
         return request
 
-    def _chat_body(self, body: bytes, plan: Plan) -> bytes:
+    def _chat_body(self, body: RequestBody, plan: Plan) -> RequestBody:
         """Return the request as the tokenizer reads it, whatever leg it takes."""
         made = RequestPlan(plan.request.dialect, "chat", plan.resolution.name, target=plan.request.target)
         try:
@@ -197,7 +198,7 @@ class Pipeline:
             raise _bad_request(error) from error
 
     async def _ask(
-        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
     ) -> Whole | Streamed:
         estimate: asyncio.Future[int] | int = 0
         if facts.stream and facts.dialect == "messages" and plan.leg != "messages":
@@ -228,7 +229,7 @@ class Pipeline:
                 estimate.cancel()
 
     async def _send(
-        self, body: bytes, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
     ) -> tuple[Upstream, TranslatedRequest, Plan]:
         """Send, and where upstream refuses for a reason that can be mended, send what is mended.
 
