@@ -16,7 +16,7 @@ from copilot_api.records import replace
 _WISH = (
     "The conversation above has become too long. Write a hand-over for another model that will carry on "
     "with it: what the user wants, what was decided and why, what was done (with the names of files and "
-    "commands), what was learnt, and what comes next. Be complete and concise. Answer with the hand-over alone."
+    "commands), what was learnt, what comes next. Be complete and concise. Answer with the hand-over alone."
 )
 _HEAD = "Another model worked on this before and left this hand-over:\n\n"
 _MOST_KEPT = 80_000
