@@ -131,6 +131,8 @@ fn requests(data: &[u8]) {
             && let Ok(translated) = translated
             && let Some(body) = translated.body
         {
+            let base = str::from_utf8(data).expect("it was accepted");
+            let body = body.into_text(base.strip_prefix('\u{feff}').unwrap_or(base));
             Document::of_text(&body).expect("what goes upstream is JSON");
         }
     }

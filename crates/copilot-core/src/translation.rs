@@ -7,7 +7,7 @@ use crate::{
     },
     sse,
     streams::{StreamEnd, StreamPlan, StreamTranslator},
-    text::{Document, Edits, Member, Tree, escape},
+    text::{Document, Edits, Member, Tree, Written, escape},
     validation::InvalidRequest,
 };
 
@@ -50,7 +50,7 @@ impl Pair {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TranslatedRequest {
     /// The body, when it differs from the client's
-    pub body: Option<String>,
+    pub body: Option<Written>,
     /// Each a short sentence
     pub rewrites: Vec<String>,
 }
@@ -125,7 +125,7 @@ fn messages_request(
     if plan.cap_field != "max_tokens" && has_cap {
         rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
     }
-    Ok(TranslatedRequest { body: Some(out), rewrites })
+    Ok(TranslatedRequest { body: Some(out.into()), rewrites })
 }
 
 fn embeddings_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> TranslatedRequest {

@@ -115,7 +115,7 @@ impl Client {
         let timeouts =
             Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
         let own = own.iter().map(|(name, value)| (&**name, &**value));
-        let mut call = Call::new(method, url, own, body.map(Given::into_bytes), timeouts)
+        let mut call = Call::new(method, url, own, body.map(Given::into_payload), timeouts)
             .map_err(|error| errors::call_error(&error))?;
         call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));

@@ -28,6 +28,6 @@ pub(crate) fn translate_request<'py>(
     let translated =
         unlocked(py, given.len(), || given.read(|document| translation::request_of(document, pair, &plan)))
             .map_err(|error| invalid_request(&error))?;
-    let out = translated.body.map_or_else(|| Ok(body.clone()), |text| given.like(py, text))?;
+    let out = translated.body.map_or_else(|| Ok(body.clone()), |written| given.like(py, written))?;
     Ok((out, translated.rewrites))
 }

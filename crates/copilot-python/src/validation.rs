@@ -19,8 +19,9 @@ pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyR
         "embeddings" => Dialect::Embeddings,
         other => return Err(PyValueError::new_err(format!("no dialect {other:?}"))),
     };
-    let facts = unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
-        .map_err(|error| invalid_request(&error))?;
+    let facts =
+        unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
+            .map_err(|error| invalid_request(&error))?;
     let cap = match facts.output_cap {
         Cap::Absent => "absent",
         Cap::Null => "null",

@@ -83,7 +83,7 @@ impl Index {
 }
 
 /// The text without a byte order mark.
-fn unmarked(text: &str) -> &str {
+pub(super) fn unmarked(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
