@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use copilot_core::{
     cache::{self, Key, Lookup, Options},
-    validation::Dialect,
+    plans::Dialect,
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
@@ -14,12 +14,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 #[pyo3(signature = (body, dialect, scope, /))]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 makes no slice of a list")]
 pub(crate) fn cache_key(py: Python<'_>, body: &[u8], dialect: &str, scope: Vec<String>) -> Option<Key> {
-    let dialect = match dialect {
-        "chat" => Dialect::Chat,
-        "messages" => Dialect::Messages,
-        "embeddings" => Dialect::Embeddings,
-        _ => return None,
-    };
+    let dialect = Dialect::named(dialect)?;
     py.detach(|| {
         let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
         cache::key(body, dialect, &scope)

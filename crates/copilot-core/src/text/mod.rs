@@ -13,5 +13,6 @@ mod tree;
 
 pub use document::{DEEPEST, Document, Kind, Node, ReadError};
 pub use edit::{Edits, Member};
+pub(crate) use escape::{code_points, unescape_json};
 pub use escape::{escape, escape_json_text, trim_start, unescape};
 pub use tree::{Members, Tree};
