@@ -99,7 +99,7 @@ def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
 
 
 def _thinking(thinking: dict[str, Any], effort: str) -> Thinking | None:
-    """Return what is asked for: a word for the effort says more than a budget, which says more than nothing."""
+    """Return what is asked for; a word for the effort says more than a budget."""
     kind = thinking.get("type")
     summary = None if thinking.get("display") == "omitted" else "auto"
     if kind == "disabled":
@@ -270,7 +270,9 @@ def _tools(tools: Any, rewrites: list[str]) -> tuple[Tool, ...] | None:
         if "input_schema" in tool:
             members["parameters"] = tool["input_schema"]
         rewrites += [
-            f"removed {jsontext.well_formed(member)} of tools" for member in tool if member not in _TOOL_MEMBERS
+            f"removed {jsontext.well_formed(member)} of tools"
+            for member in tool
+            if member not in _TOOL_MEMBERS
         ]
         kept.append(Tool(members, cache=tool.get("cache_control")))
     return tuple(kept) if kept or not tools else None

@@ -1,4 +1,4 @@
-"""Reading Anthropic's frames and answers tolerantly: usage, stop reasons, what Copilot adds (upstream.md 6.4)."""
+"""Reading Anthropic's frames and answers tolerantly: usage, stop reasons, Copilot's extras."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from typing import Any
 
 from copilot_api.engine.interfaces import Usage
 from copilot_api.engine.reference.formats.chat.frames import count, mapping
+
+REDACTED = "redacted:"
+"""Begins the carrier of reasoning whose text was never shown, so that it is known in any dialect's hands."""
+
+FREEFORM = "input"
+"""The one property of the function that stands for a freeform tool."""
 
 _FINISH_REASONS = {
     "end_turn": "stop",
@@ -37,7 +43,10 @@ def usage_from(usage: dict[str, Any], nano_aiu: int | None) -> Usage | None:
     """Return usage in chat's sense: what was read from or written to the cache is input too."""
     if not usage:
         return None
-    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    read, written = (
+        count(usage.get("cache_read_input_tokens")),
+        count(usage.get("cache_creation_input_tokens")),
+    )
     return Usage(
         input_tokens=(count(usage.get("input_tokens")) or 0) + (read or 0) + (written or 0),
         output_tokens=count(usage.get("output_tokens")) or 0,
