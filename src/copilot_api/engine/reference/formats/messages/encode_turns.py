@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from copilot_api.engine.interfaces import InvalidRequest
 from copilot_api.engine.reference import carriers, jsontext
@@ -30,15 +31,12 @@ def encode_turns(turns: list[Turn], draft: Draft) -> list[dict[str, Any]]:
     """Return the messages. Raises :class:`InvalidRequest` for what cannot be expressed."""
     calls = _Calls(draft)
     messages: list[dict[str, Any]] = []
-    for number, turn in enumerate(_joined(turns, draft)):
+    for number, turn in enumerate(_alternating(turns, draft)):
         path = f"messages[{number}]"
         if turn.role == "assistant":
             blocks = _assistant(turn, draft, calls)
         else:
             blocks = _user(turn, draft, calls, path)
-        if not blocks:
-            draft.say("removed empty messages")
-            continue
         if turn.cache is not None:
             blocks[-1]["cache_control"] = dict(turn.cache) if isinstance(turn.cache, dict) else turn.cache
         messages.append({"role": turn.role, "content": blocks})
@@ -50,23 +48,44 @@ def encode_turns(turns: list[Turn], draft: Draft) -> list[dict[str, Any]]:
     return messages
 
 
-def _joined(turns: list[Turn], draft: Draft) -> list[Turn]:
-    """Put neighbouring turns of one role together; a system turn counts as the user's."""
+def _alternating(turns: list[Turn], draft: Draft) -> list[Turn]:
+    """Return turns of alternating roles, each with something in it; a system turn counts as the user's."""
+    joined = _joined([_sendable(turn, draft, alone=len(turns) == 1) for turn in turns])
+    spoken = [turn for turn in joined if any(not isinstance(block, Reasoning) for block in turn.blocks)]
+    if len(spoken) < len(joined):
+        draft.say("removed empty messages")
+    return _joined(spoken)
+
+
+def _sendable(turn: Turn, draft: Draft, *, alone: bool) -> Turn:
+    """Return the turn with the role that it is sent in, without what has no form there."""
+    blocks = [block for block in turn.blocks if not isinstance(block, Text) or block.text.strip()]
+    if turn.role == "user":
+        return replace(turn, blocks=tuple(blocks))
+    if turn.role == "system":
+        texts = [block.text for block in blocks if isinstance(block, Text)]
+        draft.say("system prompt sent as the user's message" if alone else FOLDED)
+        made = tuple(Text(text if alone else reminder(text)) for text in texts)
+        return replace(turn, role="user", blocks=made)
+    fitting = tuple(block for block in blocks if not isinstance(block, (Image, File, ToolResult)))
+    if len(fitting) < len(blocks):
+        draft.say("left out a picture or file of the assistant's")
+    return replace(turn, blocks=fitting)
+
+
+def _joined(turns: list[Turn]) -> list[Turn]:
     joined: list[Turn] = []
     for turn in turns:
-        role: Literal["user", "assistant"] = "assistant" if turn.role == "assistant" else "user"
-        blocks = turn.blocks
-        if turn.role == "system" and len(turns) > 1:
-            blocks = tuple(Text(reminder(block.text)) for block in blocks if isinstance(block, Text))
-            draft.say(FOLDED)
-        elif turn.role == "system":
-            draft.say("system prompt sent as the user's message")
-        if joined and joined[-1].role == role:
-            last = joined.pop()
-            blocks = _one_thought(last.blocks, blocks) if role == "assistant" else last.blocks + blocks
-            joined.append(Turn(role, blocks, cache=last.cache if turn.cache is None else turn.cache))
-        else:
-            joined.append(Turn(role, blocks, cache=turn.cache))
+        if not turn.blocks:
+            continue
+        if not joined or joined[-1].role != turn.role:
+            joined.append(turn)
+            continue
+        last = joined.pop()
+        blocks = last.blocks + turn.blocks
+        if turn.role == "assistant":
+            blocks = _one_thought(last.blocks, turn.blocks)
+        joined.append(Turn(turn.role, blocks, cache=last.cache if turn.cache is None else turn.cache))
     return joined
 
 
@@ -132,9 +151,7 @@ def _assistant(turn: Turn, draft: Draft, calls: _Calls) -> list[dict[str, Any]]:
             others.append({"type": "tool_use", "id": given, "name": block.name, "input": _input(block)})
         elif isinstance(block, Text):
             others += _text(block)
-        else:
-            draft.say("left out a picture or file of the assistant's")
-    return thoughts + others if others else []
+    return thoughts + others
 
 
 def _thought(block: Reasoning, draft: Draft) -> list[dict[str, Any]]:
