@@ -1,4 +1,4 @@
-"""Google's requests: every member that clients send, in both spellings, and what is wrong told by its path."""
+"""Google's requests: every member that clients send, in both spellings, errors by their path."""
 
 from __future__ import annotations
 
