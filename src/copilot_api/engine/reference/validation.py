@@ -7,6 +7,7 @@ from typing import Any
 from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestFacts
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.formats import part
+from copilot_api.engine.reference.formats.chat.thinking import asks, thinking_of
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -58,6 +59,7 @@ class ReferenceValidation:
             output_cap="absent" if cap is ... else "null" if cap is None else "set",
             has_max_completion_tokens=value.get("max_completion_tokens") is not None,
             has_mcp_tool=_has_mcp_tool(tools),
+            reasoning=dialect == "chat" and asks(thinking_of(value)),
         )
 
 

@@ -61,7 +61,7 @@ def _without(text: str, name: str, rewrites: list[str]) -> str:
         return text
     if len(path) == 1:
         rewrites.append(dropping.dropped(name))
-        return jsontext.remove(text, name)
+        return jsontext.remove(text, path[0])
     value = jsontext.loads(jsontext.encode(text[listed[-1].value_start : listed[-1].end]))
     if not dropping.removed(value, path[1:]):
         return text

@@ -34,7 +34,7 @@ def mended(text: str, plan: RequestPlan, rewrites: list[str]) -> str:
     ]
     if not changes:
         return text
-    rewrites += dict.fromkeys(change for change in changes)
+    rewrites += dict.fromkeys(changes)
     return jsontext.replace_value(text, "messages", jsontext.dumps(messages))
 
 
