@@ -7,6 +7,7 @@ from typing import Any
 from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestBody, RequestFacts
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.formats import part
+from copilot_api.engine.reference.formats.chat.thinking import asks, thinking_of
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -69,7 +70,7 @@ def truthy(value: Any) -> bool:
 
 def _asks_for_reasoning(value: dict[str, Any], dialect: Dialect) -> bool:
     if dialect == "chat":
-        return value.get("reasoning_effort") not in (None, "", "none")
+        return asks(thinking_of(value))
     thinking, config = value.get("thinking"), value.get("output_config")
     if isinstance(thinking, dict):
         return thinking.get("type") in ("enabled", "adaptive")
