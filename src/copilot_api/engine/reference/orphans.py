@@ -33,7 +33,7 @@ def repair(conversation: Conversation) -> tuple[Conversation, tuple[str, ...]]:
         while at < len(turns) and turns[at].role != "assistant":
             at += 1
         made += _mended(turns[begin:middle], turns[middle:at], changes)
-    if not changes:
+    if len(made) == len(turns) and all(new is old for new, old in zip(made, turns, strict=True)):
         return conversation, ()
     return replace(conversation, turns=tuple(made)), tuple(dict.fromkeys(changes))
 

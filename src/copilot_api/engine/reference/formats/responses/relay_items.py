@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from copilot_api.engine.interfaces import RequestPlan
-from copilot_api.engine.reference import jsontext
+from copilot_api.engine.reference import carriers, jsontext
 from copilot_api.engine.reference.formats.chat.frames import mapping, text
 from copilot_api.engine.reference.formats.responses import seals
 
@@ -53,11 +53,22 @@ def _item(item: dict[str, Any], plan: RequestPlan, changes: list[str]) -> dict[s
         call_id = text(item.get("call_id")) or text(item.get("id"))
         arguments = jsontext.dumps(item.get("action"))
         return {"type": "function_call", "call_id": call_id, "name": "local_shell", "arguments": arguments}
+    if kind == "reasoning":
+        item = _untagged(item, changes)
     unwanted = [name for name in ("id", _PRIVATE) if name in item and (name != "id" or kind not in _WITH_ID)]
     if not unwanted:
         return item
     changes.append("item ids not sent")
     return {name: value for name, value in item.items() if name not in unwanted}
+
+
+def _untagged(item: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """Return reasoning of this very model that has been with a client of another dialect, as it was."""
+    found = carriers.read(text(item.get("encrypted_content")))
+    if found is None:
+        return item
+    changes.append("reasoning sent as this model made it")
+    return {**item, "encrypted_content": found.value}
 
 
 def _loss(item: dict[str, Any], plan: RequestPlan) -> str:

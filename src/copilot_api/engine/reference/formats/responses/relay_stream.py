@@ -1,7 +1,7 @@
 """Responses streams to Responses clients: bytes pass untouched, but for the quirks of upstream.md 5.3.
 
 Repaired are: ids that change from event to event (the first one counts), missing indexes, empty arguments of
-calls, ``obfuscation`` (dropped) and the numbers of events, when we put one in between.
+calls, members that are no part of the format, and the numbers of events, when we put one in between.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from copilot_api.engine.reference.formats.responses.errors import code_of
 
 _PROLOGUE = ("response.created", "response.in_progress", "response.queued")
 _ENDS = ("response.completed", "response.incomplete")
+PRIVATE = ("obfuscation", "copilot_usage", "copilot_quota_snapshots")
+"""Members that this format does not have."""
 _WITH_CONTENT_INDEX = ("response.content_part.", "response.output_text.", "response.refusal.")
 
 
@@ -44,6 +46,8 @@ class StreamRepairs:
     def frame(self, event: sse.Event, frame: dict[str, Any]) -> bytes:
         """Return what one frame, which is no fault, gives."""
         kind = text(frame.get("type"))
+        if kind in _ENDS:
+            self.usage = frames.usage_of(mapping(frame.get("response")), frame)
         changed = self._mend(kind, frame)
         if count(frame.get("sequence_number")) != self._number:
             frame["sequence_number"] = jsontext.Number(str(self._number))
@@ -90,10 +94,12 @@ class StreamRepairs:
         return sse.write(jsontext.encode(jsontext.dumps(members)), event=f"response.{name}".encode())
 
     def _mend(self, kind: str, frame: dict[str, Any]) -> bool:
-        changed = frame.pop("obfuscation", None) is not None
+        changed = False
+        for name in PRIVATE:
+            changed |= frame.pop(name, None) is not None
         response = frame.get("response")
         if isinstance(response, dict):
-            return self._mend_response(kind, frame, response) or changed
+            return self._mend_response(kind, response) or changed
         if kind == "response.output_item.added":
             return self._added(frame) or changed
         if not kind.startswith("response."):
@@ -149,7 +155,7 @@ class StreamRepairs:
                 changed = True
         return changed
 
-    def _mend_response(self, kind: str, frame: dict[str, Any], response: dict[str, Any]) -> bool:
+    def _mend_response(self, kind: str, response: dict[str, Any]) -> bool:
         self.response_id = self.response_id or text(response.get("id"))
         self.model = self.model or text(response.get("model"))
         changed = False
@@ -165,5 +171,4 @@ class StreamRepairs:
                 changed |= self._mend_item(index, item)
         status = "incomplete" if kind == "response.incomplete" else response.get("status")
         self.reason = frames.reason_of({**response, "status": status}, called=self._called)
-        self.usage = frames.usage_of(response, frame)
         return changed
