@@ -9,12 +9,13 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, TypedDict, final, type_check_only
+from typing import Any, ClassVar, Literal, TypedDict, final, type_check_only
 
-from copilot_api.engine.interfaces import Outcome
+from copilot_api.engine.interfaces import Outcome, RequestBody
 
 __all__ = [
     "Admission",
+    "Body",
     "Client",
     "Concurrency",
     "Exchange",
@@ -53,6 +54,21 @@ def build_info() -> _BuildInfo:
     ``debug`` from a checkout), version of ``pyo3``, and the Python ``abi`` it needs.
     """
 
+@final
+class Body:
+    """A request's body that stays outside Python until ``bytes()`` asks for it; equal to the same bytes.
+
+    Our own server makes them for an app that says so, `translate_request` makes one of another. The document
+    in it is read once, by whoever needs it first.
+    """
+
+    def __len__(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
 def count_text(text: str, encoding: str, /) -> int:
     """Return the number of BPE tokens of `text`.
 
@@ -66,7 +82,7 @@ def count_text(text: str, encoding: str, /) -> int:
     4
     """
 
-def count_chat(body: bytes, encoding: str, model: str, /) -> tuple[int, int]:
+def count_chat(body: RequestBody, encoding: str, model: str, /) -> tuple[int, int]:
     """Return the tokens of a request in chat format (UTF-8 JSON): of its input and of its output messages.
 
     By the rules of compat.md 5.2 to 5.4, pictures by D-T28; `model` chooses the constants of 5.2. The
@@ -77,7 +93,7 @@ def count_chat(body: bytes, encoding: str, model: str, /) -> tuple[int, int]:
     """
 
 def inspect_request(
-    body: bytes, dialect: str, /
+    body: RequestBody, dialect: str, /
 ) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool]:
     """Return what :class:`copilot_api.engine.interfaces.RequestFacts` holds of a request.
 
@@ -90,11 +106,17 @@ def inspect_request(
     """
 
 def translate_request(
-    body: bytes, dialect: str, leg: str, model: str | None, output_cap: int | None, cap_field: str, /
-) -> tuple[bytes, list[str]]:
+    body: RequestBody,
+    dialect: str,
+    leg: str,
+    model: str | None,
+    output_cap: int | None,
+    cap_field: str,
+    /,
+) -> tuple[RequestBody, list[str]]:
     """Return the body for upstream and the changes made; see ``RequestPlan`` for the arguments.
 
-    `body` itself is returned when nothing changed. Raises
+    `body` itself is returned when nothing changed, else another of its kind. Raises
     :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for a pair that is not translated.
     """
 
@@ -195,7 +217,7 @@ class Concurrency:
     def expire(self, now: float, /) -> int | None:
         """Take the first waiter out if its time is over; return its ticket."""
 
-def cache_key(body: bytes, dialect: str, scope: list[str], /) -> bytes | None:
+def cache_key(body: RequestBody, dialect: str, scope: list[str], /) -> bytes | None:
     """Return the key of a request; see :meth:`copilot_api.engine.cache_interfaces.ResponseCache.key`.
 
     The interpreter lock is released meanwhile.
@@ -307,7 +329,7 @@ class Client:
         url: str,
         headers: Headers,
         own: Sequence[tuple[str, str]],
-        body: bytes | None,
+        body: RequestBody | None,
         timeouts: tuple[float, float, float],
         ahead: str,
         patience: float,
@@ -423,7 +445,10 @@ class Exchange:
     """One request and its response, as an ASGI app sees them."""
 
     def receive(self) -> Awaitable[dict[str, Any]]:
-        """ASGI's `receive`: the whole body in one message, then ``http.disconnect`` when it comes to that."""
+        """ASGI's `receive`: the whole body in one message, then ``http.disconnect`` when it comes to that.
+
+        The body is a :class:`Body` where the options of the server say so.
+        """
 
     def send(self, message: dict[str, Any], /) -> Awaitable[None]:
         """ASGI's `send`, and ``copilot_api.response.relay``, which waits until the relay is over.
@@ -453,7 +478,7 @@ class Server:
         runtime: Runtime,
         start: Callable[[dict[str, Any], Exchange], Task[None]],
         descriptors: list[int],
-        options: tuple[int, float, int, int, float, float, float, bool],
+        options: tuple[int, float, int, int, float, float, float, bool, bool],
         tls: tuple[bytes, bytes] | None,
         asgi: dict[str, str],
         extensions: dict[str, dict[str, Any]],

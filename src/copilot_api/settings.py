@@ -137,6 +137,13 @@ class Settings:
         "compat: upstream's error text as 0.7.0 sent it; dialect: plain message and typed errors",
         metavar="STYLE",
     )
+    strict: bool = option(
+        False,
+        "Refuse a request with 400 when some of it would not reach the model, instead of leaving that out",
+    )
+    cache_breakpoints: bool = option(
+        True, "Mark where Claude's prompt cache may begin, for clients that cannot say it themselves"
+    )
     reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
 

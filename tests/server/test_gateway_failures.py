@@ -43,9 +43,10 @@ def test_a_request_is_repeated_once_at_most(pair: Pair, step: Step) -> None:
     with pair.gateway.connect() as connection:
         ask(connection, "chat")
         assert connection.response().status == 502
-    kept, *others = [attempt.connection for attempt in pair.upstream.attempts(CHAT)]
-    assert len(others) <= 2
-    assert len(set(map(id, others)) - {id(kept)}) == 1
+    _, *tried = pair.upstream.attempts(CHAT)
+    assert len(tried) <= 2
+    # Any idle connection may be taken first, also one that an earlier test left.
+    assert [attempt for attempt in tried if attempt.number_on_connection == 1] == tried[-1:]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

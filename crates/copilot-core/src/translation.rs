@@ -7,7 +7,7 @@ use crate::{
     },
     sse,
     streams::{StreamEnd, StreamPlan, StreamTranslator},
-    text::{Document, Edits, Member, ReadError, Tree, escape},
+    text::{Document, Edits, Member, Tree, escape},
     validation::InvalidRequest,
 };
 
@@ -61,21 +61,33 @@ pub struct TranslatedRequest {
 ///
 /// [`InvalidRequest`] for what cannot be expressed upstream.
 pub fn request(body: &[u8], pair: Pair, plan: &RequestPlan<'_>) -> Result<TranslatedRequest, InvalidRequest> {
-    if pair == Pair::MessagesToChat {
-        return messages_request(&Document::read(body)?, plan);
-    }
-    let text = str::from_utf8(body).map_err(|error| ReadError::NotUtf8(error.valid_up_to()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Ok(if pair == Pair::ChatToChat { chat_request(text, plan) } else { embeddings_request(text, plan) })
+    request_of(&Document::read(body)?, pair, plan)
+}
+
+/// Translates a body that was read already.
+///
+/// # Errors
+///
+/// As [`request`].
+pub fn request_of(
+    document: &Document<'_>,
+    pair: Pair,
+    plan: &RequestPlan<'_>,
+) -> Result<TranslatedRequest, InvalidRequest> {
+    Ok(match pair {
+        Pair::MessagesToChat => return messages_request(document, plan),
+        Pair::ChatToChat => chat_request(document, plan),
+        Pair::Embeddings => embeddings_request(document, plan),
+    })
 }
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", escape(text))
 }
 
-fn chat_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
+fn chat_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> TranslatedRequest {
     let mut rewrites = Vec::new();
-    let mut edits = Edits::of(text);
+    let mut edits = Edits::of(document);
     if let Some(model) = plan.model {
         edits.replace_value("model", &quoted(model));
     }
@@ -116,8 +128,8 @@ fn messages_request(
     Ok(TranslatedRequest { body: Some(out), rewrites })
 }
 
-fn embeddings_request(text: &str, plan: &RequestPlan<'_>) -> TranslatedRequest {
-    let mut edits = Edits::of(text);
+fn embeddings_request(document: &Document<'_>, plan: &RequestPlan<'_>) -> TranslatedRequest {
+    let mut edits = Edits::of(document);
     if let Some(model) = plan.model {
         edits.replace_value("model", &quoted(model));
     }

@@ -82,7 +82,15 @@ type Result<T> = std::result::Result<T, InvalidRequest>;
 ///
 /// [`InvalidRequest`] naming the member.
 pub fn inspect(body: &[u8], dialect: Dialect) -> Result<Facts> {
-    let document = Document::read(body)?;
+    inspect_document(&Document::read(body)?, dialect)
+}
+
+/// Reads the facts out of a body that was read already.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn inspect_document(document: &Document<'_>, dialect: Dialect) -> Result<Facts> {
     let root = document.root();
     if dialect == Dialect::Embeddings {
         let model = root.get("model").and_then(Node::text).unwrap_or_default().into_owned();

@@ -9,11 +9,13 @@ use copilot_core::{
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
+use crate::body::Given;
+
 /// Returns the key of a request that may be cached.
 #[pyfunction]
 #[pyo3(signature = (body, dialect, scope, /))]
-#[expect(clippy::needless_pass_by_value, reason = "PyO3 makes no slice of a list")]
-pub(crate) fn cache_key(py: Python<'_>, body: &[u8], dialect: &str, scope: Vec<String>) -> Option<Key> {
+#[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
+pub(crate) fn cache_key(py: Python<'_>, body: Given, dialect: &str, scope: Vec<String>) -> Option<Key> {
     let dialect = match dialect {
         "chat" => Dialect::Chat,
         "messages" => Dialect::Messages,
@@ -22,7 +24,7 @@ pub(crate) fn cache_key(py: Python<'_>, body: &[u8], dialect: &str, scope: Vec<S
     };
     py.detach(|| {
         let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
-        cache::key(body, dialect, &scope)
+        cache::key_of(&body.document().ok()?, dialect, &scope)
     })
 }
 

@@ -19,6 +19,7 @@ use pyo3::{
 };
 
 use crate::{
+    body::Given,
     errors,
     relay::{Relay, Stream},
     runtime::{Event, Runtime, Ticket, seconds},
@@ -105,7 +106,7 @@ impl Client {
         url: &str,
         headers: &Bound<'py, Headers>,
         own: Vec<(PyBackedStr, PyBackedStr)>,
-        body: Option<&[u8]>,
+        body: Option<Given>,
         timeouts: (f64, f64, f64),
         ahead: &str,
         patience: f64,
@@ -114,7 +115,7 @@ impl Client {
         let timeouts =
             Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
         let own = own.iter().map(|(name, value)| (&**name, &**value));
-        let mut call = Call::new(method, url, own, body.map(Bytes::copy_from_slice), timeouts)
+        let mut call = Call::new(method, url, own, body.map(Given::into_bytes), timeouts)
             .map_err(|error| errors::call_error(&error))?;
         call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));

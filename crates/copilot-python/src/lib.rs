@@ -4,6 +4,7 @@
 //! Counting detaches from the interpreter, so that other Python threads run meanwhile. Errors of the core
 //! become exceptions of `copilot_api.engine.interfaces` here and nowhere else.
 
+mod body;
 mod build_info;
 mod cache;
 mod client;
@@ -43,6 +44,8 @@ mod _native {
         Ok(())
     }
 
+    #[pymodule_export]
+    use super::body::Body;
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]

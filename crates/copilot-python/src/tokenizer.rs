@@ -3,7 +3,7 @@
 use copilot_core::tokenizer::{self, Encoding, InvalidBody};
 use pyo3::{prelude::*, types::PyString};
 
-use crate::errors::InvalidRequest;
+use crate::{body::Given, errors::InvalidRequest};
 
 /// Returns the number of tokens of a text.
 #[pyfunction]
@@ -16,16 +16,17 @@ pub(crate) fn count_text(py: Python<'_>, text: &str, encoding: &Bound<'_, PyStri
 /// Returns the tokens of a chat request: input and output.
 #[pyfunction]
 #[pyo3(signature = (body, encoding, model, /))]
+#[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
 pub(crate) fn count_chat(
     py: Python<'_>,
-    body: &[u8],
+    body: Given,
     encoding: &Bound<'_, PyString>,
     model: &Bound<'_, PyString>,
 ) -> PyResult<(usize, usize)> {
     let encoding = Encoding::named(&encoding.to_string_lossy());
     let model = model.to_string_lossy();
     let count =
-        py.detach(|| tokenizer::count_chat(body, encoding, &model)).map_err(|error| refused(&error))?;
+        py.detach(|| tokenizer::count_chat(body.as_bytes(), encoding, &model)).map_err(|error| refused(&error))?;
     Ok((count.input, count.output))
 }
 

@@ -1,9 +1,9 @@
 //! The component "translation".
 
 use copilot_core::translation::{self, Pair, RequestPlan};
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{exceptions::PyValueError, prelude::*};
 
-use crate::{errors::invalid_request, lock::unlocked};
+use crate::{body::Given, errors::invalid_request, lock::unlocked};
 
 /// The pair of these names.
 pub(crate) fn pair(dialect: &str, leg: &str) -> PyResult<Pair> {
@@ -14,19 +14,20 @@ pub(crate) fn pair(dialect: &str, leg: &str) -> PyResult<Pair> {
 #[pyfunction]
 #[pyo3(signature = (body, dialect, leg, model, output_cap, cap_field, /))]
 pub(crate) fn translate_request<'py>(
-    py: Python<'py>,
-    body: &Bound<'py, PyBytes>,
+    body: &Bound<'py, PyAny>,
     dialect: &str,
     leg: &str,
     model: Option<&str>,
     output_cap: Option<i64>,
     cap_field: &str,
-) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
+) -> PyResult<(Bound<'py, PyAny>, Vec<String>)> {
+    let py = body.py();
     let pair = pair(dialect, leg)?;
     let plan = RequestPlan { model, output_cap, cap_field };
-    let bytes = body.as_bytes();
-    let translated = unlocked(py, bytes.len(), || translation::request(bytes, pair, &plan))
-        .map_err(|error| invalid_request(&error))?;
-    let out = translated.body.map_or_else(|| body.clone(), |text| PyBytes::new(py, text.as_bytes()));
+    let given: Given = body.extract()?;
+    let translated =
+        unlocked(py, given.len(), || given.read(|document| translation::request_of(document, pair, &plan)))
+            .map_err(|error| invalid_request(&error))?;
+    let out = translated.body.map_or_else(|| Ok(body.clone()), |text| given.like(py, text))?;
     Ok((out, translated.rewrites))
 }

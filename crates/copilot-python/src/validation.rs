@@ -3,7 +3,7 @@
 use copilot_core::validation::{self, Cap, Dialect};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use crate::{errors::invalid_request, lock::unlocked};
+use crate::{body::Given, errors::invalid_request, lock::unlocked};
 
 /// What `inspect_request` returns, in the order of the stub.
 type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool);
@@ -11,14 +11,15 @@ type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool
 /// Returns the facts of a request.
 #[pyfunction]
 #[pyo3(signature = (body, dialect, /))]
-pub(crate) fn inspect_request(py: Python<'_>, body: &[u8], dialect: &str) -> PyResult<Facts> {
+#[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
+pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyResult<Facts> {
     let dialect = match dialect {
         "chat" => Dialect::Chat,
         "messages" => Dialect::Messages,
         "embeddings" => Dialect::Embeddings,
         other => return Err(PyValueError::new_err(format!("no dialect {other:?}"))),
     };
-    let facts = unlocked(py, body.len(), || validation::inspect(body, dialect))
+    let facts = unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
         .map_err(|error| invalid_request(&error))?;
     let cap = match facts.output_cap {
         Cap::Absent => "absent",

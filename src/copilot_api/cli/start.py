@@ -181,6 +181,7 @@ async def _serve(
             max_connections=settings.max_connections,
             body_limit=settings.body_limit,
             cancel_on_disconnect=True,
+            native_bodies=True,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )

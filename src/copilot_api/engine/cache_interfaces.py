@@ -5,9 +5,12 @@ The rules of :mod:`copilot_api.engine.interfaces` hold here too.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from copilot_api.records import field, record
+
+if TYPE_CHECKING:
+    from copilot_api.engine.interfaces import RequestBody
 
 CACHE_OVERHEAD = 512
 """Bytes counted for each entry beside body and headers: its key, the books, the objects."""
@@ -92,7 +95,7 @@ class ResponseCache(Protocol):
     ``lead``, ``wait`` or ``alone`` settles its ticket, however it ends.
     """
 
-    def key(self, body: bytes, dialect: str, scope: tuple[str, ...]) -> bytes | None:
+    def key(self, body: RequestBody, dialect: str, scope: tuple[str, ...]) -> bytes | None:
         """Return the key of a request that validation accepted; None when it may not be cached.
 
         May be cached: embeddings, and what has ``temperature`` 0. The key is a SHA-256 over the scope (whose

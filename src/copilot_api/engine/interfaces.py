@@ -5,7 +5,7 @@ specification) and `copilot_api._native` (Rust). `copilot_api.engine.flags` choo
 
 The cache's contract is in :mod:`~copilot_api.engine.cache_interfaces`. Three rules hold for all components:
 
-- Bodies cross this border as ``bytes``, never as trees: what an implementation builds inside is its own.
+- Bodies cross this border as bytes, never as trees: what an implementation builds inside is its own.
 - Decisions (retry, re-route, status to answer) are made by the gateway, once, for both implementations.
 - Exceptions are the closed set of this module. Anything else that leaves a component is a bug of it.
 """
@@ -122,6 +122,23 @@ class NoPlace(EngineError):
     """All places are taken, and so is the queue, or a place did not become free in time (R-60)."""
 
 
+# ---------------------------------------------------------------------------------------------- bodies
+
+
+class RequestBody(Protocol):
+    """The body of a request: ``bytes``, or the native engine's, which is not copied into Python.
+
+    What the native components make of one they take again; who needs bytes calls ``bytes(body)``, which costs
+    nothing where they are.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of bytes."""
+
+    def __bytes__(self) -> bytes:
+        """Return the bytes."""
+
+
 # ------------------------------------------------------------------------------------------- tokenizer
 
 
@@ -143,7 +160,7 @@ class Tokenizer(Protocol):
     def count_text(self, text: str, encoding: str) -> int:
         """Return the number of tokens of `text`."""
 
-    def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
+    def count_chat(self, body: RequestBody, encoding: str, model: str) -> TokenCount:
         """Count a request in chat format by the rules of compat.md 5.2 to 5.4 (pictures by D-T28).
 
         `model` chooses the constants of 5.2. Raises :class:`InvalidRequest` when `body` is not a chat
@@ -182,7 +199,7 @@ class RequestFacts:
 class Validation(Protocol):
     """Reads the facts out of a body, or says what is wrong with it."""
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts. Raises :class:`InvalidRequest` naming the member (D-H1, D-H2, R-17).
 
         JSON is read strictly: UTF-8 only, no NaN or Infinity, one document, nesting at most 128.
@@ -254,7 +271,7 @@ class RequestPlan:
 class TranslatedRequest:
     """A body for upstream and the list of changes made, each a short sentence. Never silent."""
 
-    body: bytes
+    body: RequestBody
     rewrites: tuple[str, ...] = ()
     context: bytes = b""
     """What the answer's translation must know of the request; opaque, of the implementation that made it or
@@ -367,7 +384,7 @@ class StreamTranslator(Protocol):
 class Translation(Protocol):
     """Rewrites requests, whole answers and streams between a dialect and a leg."""
 
-    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream.
 
         Same dialect and leg: only the members the plan names are touched, every other byte stays.
@@ -403,7 +420,7 @@ class UpstreamCall:
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    body: RequestBody | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
     ahead: Literal["head", "first", "whole"] = "head"
     """How much of the answer the call may wait for, so that its caller is woken once: the header section, a
@@ -576,6 +593,9 @@ RELAY_EXTENSION = "copilot_api.response.relay"
 CANCEL_EXTENSION = "copilot_api.cancel_on_disconnect"
 """ASGI extension of our own server: it cancels the request's task when the client goes away."""
 
+BODY_EXTENSION = "copilot_api.request.body"
+"""ASGI extension of our own server: the body in ``http.request`` is a :class:`RequestBody`."""
+
 
 @record
 class ServerOptions:
@@ -590,6 +610,8 @@ class ServerOptions:
     write_stall: float = 60.0
     cancel_on_disconnect: bool = False
     """Cancel a request's task when its client goes away, and say so by :data:`CANCEL_EXTENSION`."""
+    native_bodies: bool = False
+    """Give the app the bodies of requests as a :class:`RequestBody`, and say so by :data:`BODY_EXTENSION`."""
     tls_certificate: str | None = None
     """PEM file with the chain."""
     tls_key: str | None = None

@@ -21,6 +21,7 @@ from copilot_api.engine.interfaces import (
     ConnectionLost,
     Dialect,
     EngineError,
+    RequestBody,
     RequestFacts,
     RequestPlan,
     StreamEnd,
@@ -203,7 +204,7 @@ class SwitchedTokenizer:
         """Return the number of tokens of `text`."""
         return self._switch.run(self._native.count_text, self._reference.count_text, text, encoding)
 
-    def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
+    def count_chat(self, body: RequestBody, encoding: str, model: str) -> TokenCount:
         """Count a chat request."""
         return self._switch.run(self._native.count_chat, self._reference.count_chat, body, encoding, model)
 
@@ -217,7 +218,7 @@ class SwitchedValidation:
         self._switch, self._native, self._reference = switch, native, reference
         self._ported = ported
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts."""
         if dialect not in self._ported:
             return self._reference.inspect(body, dialect)
@@ -268,7 +269,7 @@ class SwitchedTranslation:
         self._native, self._reference = native, reference
         self._ported = ported
 
-    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
         if (plan.dialect, plan.leg) not in self._ported:
             return self._reference.request(body, plan)

@@ -12,7 +12,7 @@ from copilot_api.engine.cache_interfaces import (
     CacheWakes,
     ResponseCache,
 )
-from copilot_api.engine.interfaces import EngineError
+from copilot_api.engine.interfaces import EngineError, RequestBody
 from copilot_api.engine.switch import Switch
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class SwitchedResponseCache:
         self._make_reference = make_reference
         self._lost = lost
 
-    def key(self, body: bytes, dialect: str, scope: tuple[str, ...]) -> bytes | None:
+    def key(self, body: RequestBody, dialect: str, scope: tuple[str, ...]) -> bytes | None:
         """Return the key of a request; None when it may not be cached."""
         return self._call(lambda cache: cache.key(body, dialect, scope))
 

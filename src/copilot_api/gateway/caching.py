@@ -19,6 +19,7 @@ from copilot_api.engine.cache_interfaces import (
     CacheWakes,
     ResponseCache,
 )
+from copilot_api.engine.interfaces import RequestBody
 from copilot_api.gateway.answer import Whole
 from copilot_api.gateway.plan import Plan
 from copilot_api.records import field, record
@@ -57,7 +58,7 @@ class Caching:
         """Return what the cache has done and holds."""
         return self._cache.statistics()
 
-    async def answer(self, caller: Caller, body: bytes, plan: Plan, ask: Ask) -> Whole:
+    async def answer(self, caller: Caller, body: RequestBody, plan: Plan, ask: Ask) -> Whole:
         """Return the answer of a request that is no stream. `ask` makes the upstream call."""
         stores, max_age = read_cache_control(caller.cache_control)
         if not stores:

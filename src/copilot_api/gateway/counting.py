@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from copilot_api.engine.interfaces import EngineError, RequestFacts, TokenCount, Tokenizer
+from copilot_api.engine.interfaces import EngineError, RequestBody, RequestFacts, TokenCount, Tokenizer
 from copilot_api.gateway.plan import Plan
 
 logger = logging.getLogger("copilot_api.tokens")
@@ -43,12 +43,13 @@ _FACTORS = {"claude": 1.15, "grok": 1.03}
 _TOOL_TOKENS = {"claude": 346, "grok": 480}
 
 
-def adjusted(total: int, facts: RequestFacts, beta: str) -> int:
+def adjusted(total: int, facts: RequestFacts, beta: str, resolved: str = "") -> int:
     """Return ``count_tokens``' number for a raw count: the vendor's factor and tool prompt (compat.md 5.5).
 
-    `beta` is the ``anthropic-beta`` header.
+    `beta` is the ``anthropic-beta`` header, `resolved` the listed model's name.
     """
-    family = next((name for name in _FACTORS if facts.model.startswith(name)), None)
+    names = (facts.model, resolved)
+    family = next((name for name in _FACTORS if any(each.startswith(name) for each in names)), None)
     if family is None:
         return total
     if facts.tools and not (beta.startswith("claude-code") and facts.has_mcp_tool):
@@ -101,12 +102,14 @@ class Counting:
         self._closed = True
         self._jobs.put(None)
 
-    async def count(self, plan: Plan, facts: RequestFacts, chat_body: bytes, beta: str) -> int:
+    async def count(self, plan: Plan, facts: RequestFacts, chat_body: RequestBody, beta: str) -> int:
         """Return the number for ``count_tokens``. Raises :class:`EngineError`."""
         counted = await self._submit(lambda: self._count(plan, chat_body))
-        return adjusted(counted.input + counted.output, facts, beta)
+        return adjusted(counted.input + counted.output, facts, beta, plan.resolution.name)
 
-    def start_estimate(self, plan: Plan, facts: RequestFacts, chat_body: bytes) -> asyncio.Future[int] | int:
+    def start_estimate(
+        self, plan: Plan, facts: RequestFacts, chat_body: RequestBody
+    ) -> asyncio.Future[int] | int:
         """Begin to count the input of a request whose answer will need it (D-T20)."""
         by_size = len(chat_body) // BYTES_PER_TOKEN
         if not self._may_begin():
@@ -118,7 +121,7 @@ class Counting:
                     counted = self._count(plan, chat_body)
             except EngineError:
                 return by_size
-            return adjusted(counted.input + counted.output, facts, "")
+            return adjusted(counted.input + counted.output, facts, "", plan.resolution.name)
 
         return estimate() if self._is_quick(chat_body) else self._submit(estimate)
 
@@ -129,7 +132,7 @@ class Counting:
         done, _ = await asyncio.wait({estimate}, timeout=PATIENCE)
         return estimate.result() if done else size // BYTES_PER_TOKEN
 
-    def log(self, plan: Plan, chat_body: bytes) -> None:
+    def log(self, plan: Plan, chat_body: RequestBody) -> None:
         """Write the log line of compat.md 3.4, later and unless all is spent."""
         if plan.resolution.model is None:
             logger.warning("No model selected, skipping token count calculation")
@@ -157,7 +160,7 @@ class Counting:
     def _may_begin(self) -> bool:
         return self._allowance.is_left() and self._jobs.qsize() < LONGEST_QUEUE
 
-    def _is_quick(self, body: bytes) -> bool:
+    def _is_quick(self, body: RequestBody) -> bool:
         return len(body) * self._seconds_per_byte <= AT_ONCE
 
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
@@ -199,7 +202,7 @@ class Counting:
         while (job := self._jobs.get()) is not None and not self._closed:
             job()
 
-    def _count(self, plan: Plan, chat_body: bytes) -> TokenCount:
+    def _count(self, plan: Plan, chat_body: RequestBody) -> TokenCount:
         model = plan.resolution.model
         encoding = (model.tokenizer if model else None) or DEFAULT_ENCODING
         began = time.thread_time()

@@ -12,6 +12,8 @@ from copilot_api.engine.interfaces import (
     Client,
     ConnectFailed,
     Initiator,
+    Leg,
+    RequestBody,
     Timeouts,
     TokenGrant,
     TokenManager,
@@ -21,6 +23,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
+from copilot_api.gateway.refusals import explain
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.upstream")
@@ -36,14 +39,18 @@ class _Account:
         self.grant = grant
         self.url = hosts.base_url(settings, grant.api_url)
         self._editor_version = settings.editor_version
-        self._headers: dict[tuple[Initiator | None, bool], Headers] = {}
+        self._headers: dict[tuple[Initiator | None, bool, Leg], Headers] = {}
 
-    def headers(self, initiator: Initiator | None, vision: bool) -> Headers:
+    def headers(self, initiator: Initiator | None, vision: bool, leg: Leg) -> Headers:
         """Return the headers of one kind of call."""
-        made = self._headers.get((initiator, vision))
+        made = self._headers.get((initiator, vision, leg))
         if made is None:
-            made = self._headers[initiator, vision] = copilot_headers(
-                self.grant.token, editor_version=self._editor_version, initiator=initiator, vision=vision
+            made = self._headers[initiator, vision, leg] = copilot_headers(
+                self.grant.token,
+                editor_version=self._editor_version,
+                initiator=initiator,
+                vision=vision,
+                leg=leg,
             )
         return made
 
@@ -71,13 +78,15 @@ class Sender:
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
+        body: RequestBody | None = None,
         *,
         initiator: Initiator | None = None,
         vision: bool = False,
         stream: bool = False,
+        leg: Leg = "chat",
+        own: Headers = (),
     ) -> Upstream:
-        """Return the answer when its status is 2xx.
+        """Return the answer when its status is 2xx. `own` are headers of this call alone.
 
         Raises :class:`UpstreamRefused` for other statuses, :class:`UpstreamFailed` when no answer came,
         :class:`CredentialTrouble` when there is no token.
@@ -96,12 +105,12 @@ class Sender:
                 UpstreamCall(
                     method,
                     account.url + path,
-                    account.headers(initiator, vision),
+                    account.headers(initiator, vision, leg),
                     body,
                     self._timeouts,
                     ahead,
                     self._patience,
-                    (("x-request-id", request_id()),),
+                    (("x-request-id", request_id()), *own),
                 )
             )
             if 200 <= upstream.status < 300:
@@ -150,8 +159,7 @@ class Sender:
             param=fault.param,
             headers=passed_headers(upstream.headers),
         )
-        refusal.renames_cap = fault.wants_max_completion_tokens
-        return refusal
+        return explain(refusal, fault)
 
 
 def _no_token(error: TokenUnavailable) -> CredentialTrouble:

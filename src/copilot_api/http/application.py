@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
+from copilot_api.engine.interfaces import RequestBody
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
@@ -95,7 +96,7 @@ class Application:
             failure = GatewayError(500, "internal error of the gateway; its log says where", code="internal")
             await self._refuse(failure, reply)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request) -> RequestBody:
         guard.check_json(request)
         try:
             return await request.body(self._settings.body_limit)

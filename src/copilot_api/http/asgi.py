@@ -10,6 +10,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
+from copilot_api.engine.interfaces import RequestBody
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -86,7 +88,7 @@ class Request:
         wanted = name.encode()
         return [value.decode("latin-1").strip() for key, value in self._headers if key == wanted]
 
-    async def body(self, limit: int) -> bytes:
+    async def body(self, limit: int) -> RequestBody:
         """Return the whole body.
 
         Raises :class:`BodyTooLarge` before more than `limit` bytes are kept, :class:`BodyTooSlow` when
@@ -102,12 +104,15 @@ class Request:
             message = await self._receive() if self.own_server else await self._receive_soon()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected
-            part = message.get("body", b"")
+            part: RequestBody = message.get("body", b"")
             size += len(part)
             if size > limit:
                 raise BodyTooLarge(limit)
-            parts.append(part)
-            if not message.get("more_body", False):
+            last = not message.get("more_body", False)
+            if last and not parts:
+                return part
+            parts.append(bytes(part))
+            if last:
                 return b"".join(parts)
 
     async def _receive_soon(self) -> Message:

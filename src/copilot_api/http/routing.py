@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from copilot_api.engine.interfaces import Dialect
+from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.http.asgi import Request, Response
 from copilot_api.records import record
 
 Respond = Callable[[Response], Awaitable[None]]
 """Sends a response; returns when it is sent."""
 
-Handler = Callable[[Request, bytes, Respond], Awaitable[None]]
+Handler = Callable[[Request, RequestBody, Respond], Awaitable[None]]
 """Takes the request and its body and responds; what it holds, it frees when it returns."""
 
 
@@ -43,10 +43,10 @@ class Router:
         return "messages" if path.startswith("/v1/messages") else "chat"
 
 
-def simple(handler: Callable[[Request, bytes], Awaitable[Response]]) -> Handler:
+def simple(handler: Callable[[Request, RequestBody], Awaitable[Response]]) -> Handler:
     """Make a handler of a coroutine function that holds nothing while its response is sent."""
 
-    async def handle(request: Request, body: bytes, respond: Respond) -> None:
+    async def handle(request: Request, body: RequestBody, respond: Respond) -> None:
         await respond(await handler(request, body))
 
     return handle

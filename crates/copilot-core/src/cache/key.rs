@@ -20,7 +20,12 @@ const LEFT_OUT: [&str; 2] = ["model", "stream"];
 /// The key of a request that validation accepted; `None` when it may not be cached.
 #[must_use]
 pub fn key(body: &[u8], dialect: Dialect, scope: &[&str]) -> Option<Key> {
-    let document = Document::read(body).ok()?;
+    key_of(&Document::read(body).ok()?, dialect, scope)
+}
+
+/// The key of a body that was read already.
+#[must_use]
+pub fn key_of(document: &Document<'_>, dialect: Dialect, scope: &[&str]) -> Option<Key> {
     let root = document.root();
     let name = match dialect {
         Dialect::Embeddings => "embeddings",

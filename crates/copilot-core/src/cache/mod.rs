@@ -10,7 +10,7 @@ mod store;
 
 pub use flights::Wakes;
 pub use freshness::Freshness;
-pub use key::{Key, key};
+pub use key::{Key, key, key_of};
 
 use flights::{Flights, Role};
 use store::Store;

@@ -66,7 +66,25 @@ struct Token {
 #[derive(Debug)]
 pub struct Document<'a> {
     text: &'a str,
+    tokens: Cow<'a, [Token]>,
+}
+
+/// Where the values of a document stand, without its text.
+#[derive(Debug)]
+pub(super) struct Index {
     tokens: Vec<Token>,
+}
+
+impl Index {
+    /// Makes the index of a text, which may begin with a byte order mark.
+    pub(super) fn read(text: &str) -> Result<Self, ReadError> {
+        Reader::read(unmarked(text)).map(|tokens| Self { tokens })
+    }
+}
+
+/// The text without a byte order mark.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 impl<'a> Document<'a> {
@@ -77,7 +95,12 @@ impl<'a> Document<'a> {
     /// [`ReadError`]
     pub fn read(body: &'a [u8]) -> Result<Self, ReadError> {
         let text = str::from_utf8(body).map_err(|error| ReadError::NotUtf8(error.valid_up_to()))?;
-        Self::of_text(text.strip_prefix('\u{feff}').unwrap_or(text))
+        Self::of_text(unmarked(text))
+    }
+
+    /// The document that has this index.
+    pub(super) fn indexed(text: &'a str, index: &'a Index) -> Self {
+        Self { text: unmarked(text), tokens: Cow::Borrowed(&index.tokens) }
     }
 
     /// Reads a document from text.
@@ -86,16 +109,7 @@ impl<'a> Document<'a> {
     ///
     /// [`ReadError`]
     pub fn of_text(text: &'a str) -> Result<Self, ReadError> {
-        if u32::try_from(text.len()).is_err() {
-            return Err(ReadError::TooLarge);
-        }
-        let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, tokens: Vec::new() };
-        // A guess that is right for prompts and for stream frames alike.
-        reader.tokens.reserve(text.len() / 48 + 16);
-        reader.at = skip_spaces(reader.bytes, 0);
-        reader.value()?;
-        reader.at = skip_spaces(reader.bytes, reader.at);
-        if reader.at < text.len() { Err(reader.wrong()) } else { Ok(Self { text, tokens: reader.tokens }) }
+        Ok(Self { text, tokens: Cow::Owned(Reader::read(text)?) })
     }
 
     /// The text without a byte order mark.
@@ -153,6 +167,12 @@ impl<'a> Node<'_, 'a> {
     #[must_use]
     pub fn raw(self) -> &'a str {
         self.document.span(self.token())
+    }
+
+    /// Where the value stands in the text: from its first byte to the one behind it.
+    pub(super) fn place(self) -> (usize, usize) {
+        let token = self.token();
+        (token.start as usize, token.end as usize)
     }
 
     /// The inside of a string as it was spelled.
@@ -325,6 +345,19 @@ struct Reader<'a> {
 
 #[expect(clippy::cast_possible_truncation, reason = "the length of the text was checked to fit 32 bits")]
 impl Reader<'_> {
+    fn read(text: &str) -> Result<Vec<Token>, ReadError> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(ReadError::TooLarge);
+        }
+        let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, tokens: Vec::new() };
+        // A guess that is right for prompts and for stream frames alike.
+        reader.tokens.reserve(text.len() / 48 + 16);
+        reader.at = skip_spaces(reader.bytes, 0);
+        reader.value()?;
+        reader.at = skip_spaces(reader.bytes, reader.at);
+        if reader.at < text.len() { Err(reader.wrong()) } else { Ok(reader.tokens) }
+    }
+
     fn wrong(&self) -> ReadError {
         ReadError::Syntax(self.at)
     }

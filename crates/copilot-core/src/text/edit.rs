@@ -1,15 +1,11 @@
 //! Changes to single members of the outermost object; every other byte stays.
 //!
-//! Works on text that a [`Document`](super::Document) accepted, without reading it again: only the outermost
-//! level is looked at, so that a request that is passed on costs little more than a copy. Other text gives
-//! some edit or none, but never a panic.
+//! Works on a [`Document`] and looks at its outermost level only, so that a request that is passed on costs little
+//! more than a copy.
 
 use std::borrow::Cow;
 
-use super::{
-    escape::unescape,
-    scan::{next_special, skip_spaces},
-};
+use super::{Document, Node};
 
 /// A member of the outermost object and where it stands in the text.
 #[derive(Debug, Clone)]
@@ -25,84 +21,16 @@ pub struct Member<'a> {
 }
 
 /// Lists the members of the outermost object, as they were written.
-#[must_use]
-fn members(text: &str) -> Vec<Member<'_>> {
-    let bytes = text.as_bytes();
-    let mut listed = Vec::new();
-    let mut at = skip_spaces(bytes, 0);
-    if bytes.get(at) != Some(&b'{') {
-        return listed;
-    }
-    loop {
-        // After the brace or a comma.
-        let start = skip_spaces(bytes, at + 1);
-        if bytes.get(start) != Some(&b'"') {
-            return listed;
-        }
-        let name_end = string_end(bytes, start);
-        let colon = skip_spaces(bytes, name_end);
-        let value_start = skip_spaces(bytes, colon + 1);
-        let end = value_end(bytes, value_start);
-        let (Some(name), Some(value)) =
-            (text.get(start + 1..name_end.saturating_sub(1)), text.get(value_start..end))
-        else {
-            return listed;
-        };
-        listed.push(Member { name: unescape(name), value, start, name_end, value_start, end });
-        at = skip_spaces(bytes, end);
-        if bytes.get(at) != Some(&b',') {
-            return listed;
-        }
-    }
-}
-
-/// The place after the string that begins at `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    at += 1;
-    loop {
-        at = next_special(bytes, at);
-        match bytes.get(at) {
-            None => return bytes.len(),
-            Some(b'"') => return at + 1,
-            Some(b'\\') => at += 2,
-            Some(_) => at += 1,
-        }
-    }
-}
-
-/// The place after the value that begins at `at`.
-fn value_end(bytes: &[u8], mut at: usize) -> usize {
-    let mut depth = 0_usize;
-    loop {
-        match bytes.get(at) {
-            None => return bytes.len(),
-            Some(b'"') => {
-                at = string_end(bytes, at);
-                if depth == 0 {
-                    return at;
-                }
-                continue;
-            }
-            Some(b'{' | b'[') => depth += 1,
-            Some(b'}' | b']') => {
-                let Some(outer) = depth.checked_sub(1) else {
-                    return at;
-                };
-                depth = outer;
-                if depth == 0 {
-                    return at + 1;
-                }
-            }
-            Some(b',' | b' ' | b'\t' | b'\n' | b'\r') if depth == 0 => return at,
-            Some(_) => {}
-        }
-        at += 1;
-    }
+fn members<'a>(document: &Document<'a>) -> Vec<Member<'a>> {
+    let member = |(name, value): (Node<'_, 'a>, Node<'_, 'a>)| {
+        let ((start, name_end), (value_start, end)) = (name.place(), value.place());
+        let text = name.text().unwrap_or_default();
+        Member { name: text, value: value.raw(), start, name_end, value_start, end }
+    };
+    document.root().written_members().map(member).collect()
 }
 
 /// Changes to one text, made together in one copy of it.
-///
-/// The members are listed once: a large body is looked through once, whatever is changed in it.
 #[derive(Debug)]
 pub struct Edits<'a> {
     text: &'a str,
@@ -114,8 +42,8 @@ pub struct Edits<'a> {
 impl<'a> Edits<'a> {
     /// Begins with no change.
     #[must_use]
-    pub fn of(text: &'a str) -> Self {
-        Self { text, members: members(text), changes: Vec::new() }
+    pub fn of(document: &Document<'a>) -> Self {
+        Self { text: document.text(), members: members(document), changes: Vec::new() }
     }
 
     /// The members of the outermost object, as they were written.
@@ -169,6 +97,10 @@ impl<'a> Edits<'a> {
     /// Returns the changed text, None when nothing was changed.
     #[must_use]
     pub fn finish(mut self) -> Option<String> {
+        self.changes.retain(|(start, end, by)| self.text.get(*start..*end) != Some(by.as_str()));
+        if self.changes.is_empty() {
+            return None;
+        }
         self.changes.sort_by_key(|(start, _, _)| *start);
         let added: usize = self.changes.iter().map(|(_, _, by)| by.len()).sum();
         let mut edited = String::with_capacity(self.text.len() + added);
@@ -179,16 +111,17 @@ impl<'a> Edits<'a> {
             at = *end;
         }
         edited.push_str(self.text.get(at..).unwrap_or_default());
-        (!self.changes.is_empty() && edited != self.text).then_some(edited)
+        Some(edited)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Edits;
+    use super::{Document, Edits};
 
     fn edited(text: &str, change: impl FnOnce(&mut Edits<'_>)) -> String {
-        let mut edits = Edits::of(text);
+        let document = Document::of_text(text).unwrap_or_else(|error| unreachable!("{error}"));
+        let mut edits = Edits::of(&document);
         change(&mut edits);
         edits.finish().unwrap_or_else(|| text.to_owned())
     }

@@ -5,12 +5,14 @@
 //! What is written anew is *canonical*: no white space, members in order, of a name given twice the last value
 //! at the first place, and strings with only those escapes that JSON demands.
 
+mod body;
 mod document;
 mod edit;
 mod escape;
 mod scan;
 mod tree;
 
+pub use body::Body;
 pub use document::{DEEPEST, Document, Kind, Node, ReadError};
 pub use edit::{Edits, Member};
 pub use escape::{escape, escape_json_text, trim_start, unescape};

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::text;
 use copilot_net::{
     inbox::Inbox,
     server::{self, BodySender, Responder, ResponseBody, TrySendError},
@@ -21,7 +22,7 @@ use pyo3::{
 };
 
 use super::{Server, awaitable::Done};
-use crate::{relay::Relay, runtime::Event};
+use crate::{body::Body, relay::Relay, runtime::Event};
 
 const GONE: &str = "the client is gone";
 
@@ -38,6 +39,21 @@ enum Answer {
     Complete,
 }
 
+/// The body of a request, in the form that the app takes.
+pub(super) enum Received {
+    Bytes(Bytes),
+    Native(Arc<text::Body>),
+}
+
+impl Received {
+    fn into_object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Ok(match self {
+            Self::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
+            Self::Native(body) => Bound::new(py, Body::new(body))?.into_any(),
+        })
+    }
+}
+
 /// A piece that waits for room, and the `send` that waits with it.
 struct Held {
     piece: Bytes,
@@ -48,7 +64,7 @@ struct Held {
 struct State {
     answer: Answer,
     /// The request's body, until it is received.
-    body: Option<Bytes>,
+    body: Option<Received>,
     gone: bool,
     /// A `receive` that waits for the client to go.
     receiving: Option<Py<PyAny>>,
@@ -64,7 +80,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(id: u64, responder: Responder, body: Bytes, host: Py<Server>) -> Self {
+    pub(super) fn new(id: u64, responder: Responder, body: Received, host: Py<Server>) -> Self {
         let state = State {
             answer: Answer::Unstarted(responder),
             body: Some(body),
@@ -210,7 +226,7 @@ impl Exchange {
             drop(state);
             let message = PyDict::new(py);
             message.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
-            message.set_item(intern!(py, "body"), PyBytes::new(py, &body))?;
+            message.set_item(intern!(py, "body"), body.into_object(py)?)?;
             message.set_item(intern!(py, "more_body"), false)?;
             return Done::with(py, message.unbind().into_any());
         }

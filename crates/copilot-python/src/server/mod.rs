@@ -12,12 +12,14 @@ mod tls;
 use std::{
     collections::HashMap,
     mem,
+    ops::RangeInclusive,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use copilot_core::text;
 use copilot_net::{
     inbox::Inbox,
     server::{self, Responder, ServerOptions, Service},
@@ -29,26 +31,41 @@ use pyo3::{
 };
 
 pub(crate) use self::exchange::Exchange;
-use self::{awaitable::Nothing, scope::Shared};
+use self::{awaitable::Nothing, exchange::Received, scope::Shared};
 use crate::runtime::{Event, Runtime, Ticket, seconds};
 
 /// A request on its way to Python.
 pub(crate) struct Arriving {
     id: u64,
     request: server::Request,
+    /// The request's body, where the app takes it as such.
+    body: Option<Arc<text::Body>>,
     responder: Responder,
 }
+
+/// Bodies of so many bytes are read into their documents before Python is woken, so that the loop does other things
+/// meanwhile. Larger ones would hold the streams up.
+const READ_EARLY: RangeInclusive<usize> = 32 * 1024..=1024 * 1024;
 
 /// Passes requests on; called on tokio's threads.
 struct Bridge {
     inbox: Arc<Inbox<Event>>,
     next: AtomicU64,
+    native_bodies: bool,
 }
 
 impl Service for Bridge {
-    fn request(&self, request: server::Request, responder: Responder) -> u64 {
+    fn request(&self, mut request: server::Request, responder: Responder) -> u64 {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.inbox.push(Event::Requested(Box::new(Arriving { id, request, responder })));
+        let body = self.native_bodies.then(|| {
+            let body = text::Body::new(mem::take(&mut request.body).into());
+            if READ_EARLY.contains(&body.as_bytes().len()) {
+                // Whoever needs the document gets the same error.
+                let _ = body.document();
+            }
+            Arc::new(body)
+        });
+        self.inbox.push(Event::Requested(Box::new(Arriving { id, request, body, responder })));
         id
     }
 
@@ -76,7 +93,7 @@ pub(crate) struct Server {
 }
 
 /// Seconds and sizes of `ServerOptions` in `engine/interfaces.py`, in its order.
-type Options = (usize, f64, usize, usize, f64, f64, f64, bool);
+type Options = (usize, f64, usize, usize, f64, f64, f64, bool, bool);
 
 #[pymethods]
 impl Server {
@@ -109,6 +126,7 @@ impl Server {
             keep_alive,
             write_stall,
             cancels,
+            native_bodies,
         ) = options;
         let tls = match tls {
             None => None,
@@ -139,7 +157,7 @@ impl Server {
         )?;
         let runtime = runtime.get();
         runtime.host(server.clone_ref(py));
-        let bridge = Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0) });
+        let bridge = Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0), native_bodies });
         let inner = server::Server::start(listeners, options, bridge, &runtime.handle)?;
         *server.get().inner() = Some(Arc::new(inner));
         Ok(server)
@@ -210,8 +228,9 @@ impl Server {
     /// Starts the app on a request.
     pub(crate) fn requested(slf: &Bound<'_, Self>, arriving: Arriving) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let Arriving { id, request, responder } = arriving;
+        let Arriving { id, request, body: native, responder } = arriving;
         let server::Request { head, body, connection } = request;
+        let body = native.map_or(Received::Bytes(body), Received::Native);
         let scope = scope::build(py, &head, &connection, &this.shared)?;
         let exchange = Py::new(py, Exchange::new(id, responder, body, slf.clone().unbind()))?;
         this.exchanges().insert(id, exchange.clone_ref(py));

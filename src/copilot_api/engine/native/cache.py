@@ -16,6 +16,7 @@ from copilot_api.engine.cache_interfaces import (
     CacheStatistics,
     CacheWakes,
 )
+from copilot_api.engine.interfaces import RequestBody
 
 NativeFreshness = _native.Freshness
 """Implements :class:`copilot_api.engine.cache_interfaces.Freshness`."""
@@ -38,7 +39,7 @@ class NativeResponseCache:
         self._state = _native.ResponseCache(options.limit, CACHE_OVERHEAD, time_to_live, patience, waiters)
         self._clock = clock
 
-    def key(self, body: bytes, dialect: str, scope: tuple[str, ...]) -> bytes | None:
+    def key(self, body: RequestBody, dialect: str, scope: tuple[str, ...]) -> bytes | None:
         """Return the key of a request; None when it may not be cached."""
         return _native.cache_key(body, dialect, list(scope))
 

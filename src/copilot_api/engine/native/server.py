@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from copilot_api import _native
-from copilot_api.engine.interfaces import CANCEL_EXTENSION, RELAY_EXTENSION, ServerOptions
+from copilot_api.engine.interfaces import (
+    BODY_EXTENSION,
+    CANCEL_EXTENSION,
+    RELAY_EXTENSION,
+    ServerOptions,
+)
 from copilot_api.engine.native.runtime import attach, detach, wait
 
 logger = logging.getLogger("copilot_api.server")
@@ -42,6 +47,8 @@ class NativeServer:
         extensions: dict[str, dict[str, Any]] = {RELAY_EXTENSION: {"version": 1}}
         if options.cancel_on_disconnect:
             extensions[CANCEL_EXTENSION] = {}
+        if options.native_bodies:
+            extensions[BODY_EXTENSION] = {}
         self._sockets = sockets
         self._runtime = attach()
         try:
@@ -58,6 +65,7 @@ class NativeServer:
                     options.keep_alive,
                     options.write_stall,
                     options.cancel_on_disconnect,
+                    options.native_bodies,
                 ),
                 tls,
                 {"version": "3.0", "spec_version": "2.4"},

@@ -6,6 +6,7 @@ from copilot_api import _native
 from copilot_api.engine.interfaces import (
     AnswerPlan,
     Dialect,
+    RequestBody,
     RequestFacts,
     RequestPlan,
     StreamEnd,
@@ -40,7 +41,7 @@ class NativeTokenizer:
             well_formed = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             return _native.count_text(well_formed, encoding)
 
-    def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
+    def count_chat(self, body: RequestBody, encoding: str, model: str) -> TokenCount:
         """Count a chat request. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
         return TokenCount(*_native.count_chat(body, encoding, model))
 
@@ -50,7 +51,7 @@ class NativeValidation:
 
     __slots__ = ()
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
         model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp = (
             _native.inspect_request(body, dialect)
@@ -77,7 +78,7 @@ class NativeTranslation:
 
     __slots__ = ()
 
-    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
         out, rewrites = _native.translate_request(
             body, plan.dialect, plan.leg, plan.model, plan.output_cap, plan.cap_field

@@ -25,6 +25,7 @@ from copilot_api.engine.cache_interfaces import (
     CacheStatistics,
     CacheWakes,
 )
+from copilot_api.engine.interfaces import RequestBody
 from copilot_api.engine.reference.cache_key import cache_key
 
 SMALL_SHARE = 10
@@ -156,9 +157,9 @@ class ReferenceResponseCache:
         self._waiting = 0
         self._hits = self._misses = self._coalesced = 0
 
-    def key(self, body: bytes, dialect: str, scope: tuple[str, ...]) -> bytes | None:
+    def key(self, body: RequestBody, dialect: str, scope: tuple[str, ...]) -> bytes | None:
         """Return the key of a request; None when it may not be cached."""
-        return cache_key(body, dialect, scope)
+        return cache_key(bytes(body), dialect, scope)
 
     def begin(self, key: bytes, ticket: int, max_age: float | None = None) -> CacheLookup:
         """Look a request up."""

@@ -168,11 +168,12 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The answer begins."""
+    """The answer begins. `created`: Unix seconds, None when upstream did not say."""
 
     id: str
     model: str
     usage: Usage | None = None
+    created: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

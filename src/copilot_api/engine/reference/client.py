@@ -65,7 +65,7 @@ class ReferenceClient:
             call.method,
             call.url,
             headers=[*call.headers, *call.own, ("accept-encoding", "identity")],
-            content=call.body,
+            content=None if call.body is None else bytes(call.body),
             extensions={
                 "timeout": {
                     "connect": call.timeouts.connect,

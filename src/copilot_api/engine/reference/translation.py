@@ -11,6 +11,7 @@ from typing import Any
 from copilot_api.engine.interfaces import (
     AnswerPlan,
     InvalidRequest,
+    RequestBody,
     RequestPlan,
     StreamPlan,
     StreamTranslator,
@@ -30,8 +31,9 @@ __all__ = ["ReferenceTranslation", "UnsupportedPair"]
 class ReferenceTranslation:
     """See :class:`copilot_api.engine.interfaces.Translation`."""
 
-    def request(self, body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
+        body = bytes(body)
         if plan.dialect == "embeddings":
             return _embeddings_request(body, plan)
         if plan.dialect == plan.leg:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestFacts
+from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestBody, RequestFacts
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.formats import part
 
@@ -14,9 +14,9 @@ _MESSAGE_ROLES = ("user", "assistant", "system")
 class ReferenceValidation:
     """See :class:`copilot_api.engine.interfaces.Validation`."""
 
-    def inspect(self, body: bytes, dialect: Dialect) -> RequestFacts:
+    def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts; raises :class:`InvalidRequest`."""
-        value = jsontext.loads(body)
+        value = jsontext.loads(bytes(body))
         if dialect not in ("chat", "messages", "embeddings"):
             found: RequestFacts = part(dialect, "facts").facts(value, len(body))
             return found

@@ -21,10 +21,10 @@ def routes(
 ) -> tuple[Route, ...]:
     """Return the routes. `usage` fetches the body of GitHub's usage answer."""
 
-    async def running(_request: Request, _body: bytes) -> Response:
+    async def running(_request: Request, _body: object) -> Response:
         return text(200, "Server running")
 
-    async def read_usage(_request: Request, _body: bytes) -> Response:
+    async def read_usage(_request: Request, _body: object) -> Response:
         try:
             body = await usage()
         except (EngineError, GatewayError) as error:
@@ -32,7 +32,7 @@ def routes(
             return json_response(500, {"error": "Failed to fetch Copilot usage"})
         return PlainResponse(200, body, (("content-type", "application/json"), *NO_STORE))
 
-    async def read_token(request: Request, _body: bytes) -> Response:
+    async def read_token(request: Request, _body: object) -> Response:
         if not (token_endpoint and may_read_token(request, access)):
             raise NotAllowed(403, "the token is given to this machine's own programs only")
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from copilot_api.engine.interfaces import Dialect
+from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.caching import Caller
 from copilot_api.gateway.pipeline import Pipeline
+from copilot_api.http import hints
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
 from copilot_api.http.guard import Access, shown_key
 from copilot_api.http.routing import Handler, Respond, Route, simple
@@ -31,9 +32,11 @@ def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
 def _generate(pipeline: Pipeline, dialect: Dialect, access: Access | None) -> Handler:
     """Make the handler of a dialect. `access` is given where the cache asks who calls."""
 
-    def handle(request: Request, body: bytes, respond: Respond) -> Awaitable[None]:
+    def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         caller = None if access is None else _caller(request, access)
-        return pipeline.generate(dialect, body, lambda answer: respond(_response(answer)), caller)
+        return pipeline.generate(
+            dialect, body, lambda answer: respond(_response(answer)), caller, hints.read(request)
+        )
 
     return handle
 
@@ -49,7 +52,7 @@ def _response(answer: Whole | Streamed) -> Response:
 
 
 def _count_tokens(pipeline: Pipeline) -> Handler:
-    async def handle(request: Request, body: bytes) -> Response:
+    async def handle(request: Request, body: RequestBody) -> Response:
         total = await pipeline.count_tokens(body, request.header("anthropic-beta") or "")
         return json_response(200, {"input_tokens": total})
 

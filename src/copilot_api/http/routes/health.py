@@ -46,7 +46,7 @@ def routes(
 ) -> tuple[Route, ...]:
     """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept."""
 
-    async def health(_request: Request, _body: bytes) -> Response:
+    async def health(_request: Request, _body: object) -> Response:
         components = {
             report.state.name: {
                 "implementation": report.state.implementation,
@@ -67,7 +67,7 @@ def routes(
             facts["cache"] = _by_name(cache())
         return json_response(200, facts, (("cache-control", "no-store"),))
 
-    async def metrics(_request: Request, _body: bytes) -> Response:
+    async def metrics(_request: Request, _body: object) -> Response:
         lines = [*_lines(reports(), load.in_flight, load.waiting)]
         if cache is not None:
             lines += _cache_lines(cache())

@@ -12,7 +12,7 @@ from copilot_api.http.routing import Route, simple
 def routes(catalog: ModelCatalog) -> tuple[Route, ...]:
     """Return the routes."""
 
-    async def handle(_request: Request, _body: bytes) -> Response:
+    async def handle(_request: Request, _body: object) -> Response:
         data = [_entry(model) for model in catalog.models]
         return json_response(200, {"object": "list", "data": data, "has_more": False})
 

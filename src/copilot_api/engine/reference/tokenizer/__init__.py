@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from copilot_api.engine.interfaces import TokenCount
+from copilot_api.engine.interfaces import RequestBody, TokenCount
 from copilot_api.engine.reference.tokenizer.chat import count_chat
 from copilot_api.engine.reference.tokenizer.encodings import Encoding, encoding_named
 from copilot_api.engine.reference.tokenizer.json_text import well_formed
@@ -52,9 +52,9 @@ class ReferenceTokenizer:
         """Return the number of tokens of `text`; a lone surrogate counts as U+FFFD."""
         return self._load(encoding).count(text)
 
-    def count_chat(self, body: bytes, encoding: str, model: str) -> TokenCount:
+    def count_chat(self, body: RequestBody, encoding: str, model: str) -> TokenCount:
         """Count a chat request. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
-        return count_chat(body, self._load(encoding).count, model)
+        return count_chat(bytes(body), self._load(encoding).count, model)
 
     def _load(self, name: str) -> _Loaded:
         encoding = encoding_named(name)

@@ -43,7 +43,8 @@ class StreamDecoder:
         choices = frames.choices_of(frame)
         if choices and not self.started:
             self.started = True
-            events.append(Start(self.response_id, self.model, self.usage))
+            created = frames.count(frame.get("created")) or None
+            events.append(Start(self.response_id, self.model, self.usage, created))
         for number, choice in enumerate(choices):
             index = frames.count(choice.get("index"))
             events += self._delta(frames.mapping(choice.get("delta")), number if index is None else index)

@@ -1,0 +1,106 @@
+//! The body of a request, which Python decides about and need not see.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use copilot_core::{
+    text::{self, Document, ReadError},
+    validation::InvalidRequest,
+};
+use pyo3::{prelude::*, pybacked::PyBackedBytes, types::PyBytes};
+
+/// Bytes that stay outside Python until somebody asks for them. The document in them is read once.
+#[pyclass(frozen, module = "copilot_api._native")]
+pub(crate) struct Body(Arc<text::Body>);
+
+impl Body {
+    pub(crate) fn new(inner: Arc<text::Body>) -> Self {
+        Self(inner)
+    }
+}
+
+#[pymethods]
+impl Body {
+    fn __len__(&self) -> usize {
+        self.0.as_bytes().len()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.as_bytes())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
+    fn __eq__(&self, other: Given) -> bool {
+        self.0.as_bytes() == other.as_bytes()
+    }
+}
+
+/// A body as Python gives it.
+pub(crate) enum Given {
+    Native(Arc<text::Body>),
+    Python(PyBackedBytes),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Given {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(body) = given.cast::<Body>() {
+            return Ok(Self::Native(Arc::clone(&body.get().0)));
+        }
+        Ok(Self::Python(given.extract()?))
+    }
+}
+
+impl Given {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Native(body) => body.as_bytes(),
+            Self::Python(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// The document in it.
+    pub(crate) fn document(&self) -> Result<Document<'_>, ReadError> {
+        match self {
+            Self::Native(body) => body.document(),
+            Self::Python(bytes) => Document::read(bytes),
+        }
+    }
+
+    /// Works on the document.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Document<'_>) -> Result<T, InvalidRequest>,
+    ) -> Result<T, InvalidRequest> {
+        work(&self.document()?)
+    }
+
+    /// The bytes for a thread of tokio, which must not free what is Python's.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Native(body) => Bytes::from_owner(Shared(body)),
+            Self::Python(bytes) => Bytes::copy_from_slice(&bytes),
+        }
+    }
+
+    /// A text in the same form as this body.
+    pub(crate) fn like<'py>(&self, py: Python<'py>, text: String) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self {
+            Self::Native(_) => Bound::new(py, Body(Arc::new(text.into())))?.into_any(),
+            Self::Python(_) => PyBytes::new(py, text.as_bytes()).into_any(),
+        })
+    }
+}
+
+struct Shared(Arc<text::Body>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
