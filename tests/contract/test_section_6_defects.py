@@ -239,7 +239,7 @@ def test_d_h10_d_h11_events_without_data_and_without_an_end(
 
 
 def test_d_h12_r31_keep_alives_and_r29_silence(simulator: SimulatorServer, tmp_path: Path) -> None:
-    options = ("--keepalive-interval", "0.1", "--stream-idle-timeout", "0.6")
+    options = ("--keepalive-interval", "0.05", "--stream-idle-timeout", "1")
     with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
         for path, body in ROUTES:
             simulator.faults.add("/chat/completions", "silence", after_frames=4, seconds=30)
