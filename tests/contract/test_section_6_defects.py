@@ -250,8 +250,7 @@ def test_d_h12_r31_keep_alives_and_r29_silence(simulator: SimulatorServer, tmp_p
 
 
 def test_r30_late_head_is_a_504(simulator: SimulatorServer, tmp_path: Path) -> None:
-    options = ("--first-byte-timeout", "0.3", "--connect-timeout", "0.3")
-    with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
+    with GatewayProcess(tmp_path, simulator.url, "--first-byte-timeout", "0.3") as gateway:
         for path, body in ROUTES:
             simulator.faults.add("/chat/completions", "slow_headers", seconds=30)
             assert ask(gateway, path, body).status == 504

@@ -17,7 +17,7 @@ from copilot_api.engine.interfaces import EngineError, InvalidRequest
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 _WANTED = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "0"))
 
-# Minutes of pure computing on a machine that is busy with other things; without a limit when more is asked for.
+# A busy machine computes for minutes. When more is asked for, there is no limit.
 no_time_limit = pytest.mark.timeout(0 if _WANTED else 900)
 
 
