@@ -43,7 +43,7 @@ class Reader:
 
     def take(self, item: dict[str, Any], path: str) -> None:
         """Read one item, which validation accepted. Raises :class:`InvalidRequest`."""
-        kind = text(item.get("type")) or "message"
+        kind = item.get("type", "message")
         if kind == "message":
             self._message(item, path)
         elif kind in _ASSISTANT:
