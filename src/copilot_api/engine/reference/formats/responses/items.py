@@ -151,7 +151,7 @@ def _joined(before: tuple[Block, ...], blocks: list[Block]) -> list[Block]:
 
 
 def _is_late_carrier(block: Block) -> bool:
-    return isinstance(block, Reasoning) and bool(block.carrier) and not block.text and not block.redacted
+    return isinstance(block, Reasoning) and bool(block.carrier) and not block.text
 
 
 def _give_carrier(blocks: list[Block], late: Block) -> bool:
@@ -165,8 +165,7 @@ def _give_carrier(blocks: list[Block], late: Block) -> bool:
 
 
 def _reasoning(item: dict[str, Any]) -> Reasoning:
-    carrier, redacted = seals.read(text(item.get("encrypted_content")))
-    return Reasoning(seals.thought(item), carrier, redacted)
+    return Reasoning(seals.thought(item), text(item.get("encrypted_content")))
 
 
 def _image(part: dict[str, Any], path: str) -> Image:
