@@ -307,7 +307,12 @@ def test_items_that_upstream_does_not_take_are_mended() -> None:
         },
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "native", "content": None},
         {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": foreign},
-        {"type": "reasoning", "id": "rs_3", "summary": [], "encrypted_content": f"redacted:{foreign}"},
+        {
+            "type": "reasoning",
+            "id": "rs_3",
+            "summary": [],
+            "encrypted_content": foreign.replace(":y", ":redacted:y"),
+        },
         {"type": "reasoning", "id": "rs_4", "summary": [{"type": "summary_text", "text": "lost"}]},
         {"type": "reasoning", "summary": [], "encrypted_content": own},
         {"type": "web_search_call", "id": "ws_1"},

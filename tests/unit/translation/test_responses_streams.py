@@ -28,7 +28,9 @@ from tests.support.responses import FIXTURES, MODEL, TRANSLATION, frames, sent, 
 GOLDEN = Path(__file__).parents[2] / "golden/translation"
 CHAT = sorted((FIXTURES / "upstream/chat").glob("*.sse"))
 NATIVE = sorted((FIXTURES / "upstream/responses").glob("*.sse"))
+CLAUDE = sorted((FIXTURES / "upstream/messages").glob("*.sse"))
 PAIRS: list[Any] = [
+    *(pytest.param(path, "responses", "messages", id=f"{path.stem}-messages-responses") for path in CLAUDE),
     *(pytest.param(path, "responses", "chat", id=f"{path.stem}-chat-responses") for path in CHAT),
     *(pytest.param(path, "responses", "responses", id=f"{path.stem}-relay") for path in NATIVE),
     *(pytest.param(path, "messages", "responses", id=f"{path.stem}-responses-messages") for path in NATIVE),
@@ -41,7 +43,7 @@ def test_golden(path: Path, dialect: Dialect, leg: Any) -> None:
     out, translator = streamed(path.read_bytes(), dialect, leg)
     if translator.refusal is not None:
         out = f": refused with {translator.refusal.status}: {translator.refusal}\n\n".encode()
-    name = f"{path.stem}.{dialect}.sse" if leg == "chat" else f"responses_{path.stem}.{dialect}.sse"
+    name = f"{path.stem}.{dialect}.sse" if leg == "chat" else f"{leg}_{path.stem}.{dialect}.sse"
     if os.environ.get("UPDATE_GOLDEN"):
         (GOLDEN / name).write_bytes(out)
     assert out == (GOLDEN / name).read_bytes()
@@ -88,10 +90,11 @@ def check_published_order(stream: bytes, *, ours: bool = True) -> list[dict[str,
     return found
 
 
-@pytest.mark.parametrize("path", CHAT, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*CHAT, *CLAUDE], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_translated_streams_keep_the_published_order(path: Path) -> None:
-    out, _ = streamed(path.read_bytes(), "responses", "chat")
-    check_published_order(out)
+    out, translator = streamed(path.read_bytes(), "responses", "messages" if path in CLAUDE else "chat")
+    if translator.refusal is None:
+        check_published_order(out)
 
 
 @pytest.mark.parametrize("path", NATIVE, ids=lambda path: path.stem)

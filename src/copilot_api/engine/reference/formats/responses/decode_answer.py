@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from copilot_api.engine.interfaces import UnusableAnswer
-from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import Answer, Finish, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats.chat.frames import Call, count, invented_id, mapping, text
 from copilot_api.engine.reference.formats.responses import frames, seals
@@ -15,10 +14,8 @@ def checked(value: Any) -> dict[str, Any]:
     """Return a response object. Raises :class:`UnusableAnswer` for one that failed or is none."""
     if not isinstance(value, dict):
         raise UnusableAnswer("upstream answered with JSON that is not an object")
-    error = mapping(value.get("error"))
-    if error or value.get("status") in ("failed", "cancelled"):
-        message = jsontext.well_formed(text(error.get("message"))) or "no reason given"
-        raise UnusableAnswer(f"upstream failed: {message}")
+    if value.get("status") in ("failed", "cancelled") or mapping(value.get("error")):
+        raise UnusableAnswer("upstream says that the answer failed")
     if not isinstance(value.get("output"), list):
         raise UnusableAnswer("upstream answered without an answer")
     return value

@@ -7,7 +7,6 @@ from typing import Any
 from copilot_api.engine.interfaces import AnswerPlan
 from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats.responses import answer as made
-from copilot_api.engine.reference.formats.responses import seals
 
 
 def encode_answer(answer: Answer, plan: AnswerPlan, context: AnswerContext) -> dict[str, Any]:
@@ -30,8 +29,7 @@ def _item(
     if isinstance(block, Text):
         return made.message_item(head.item_id("msg", index), status, [made.text_part(block.text)])
     if isinstance(block, Reasoning):
-        seal = seals.write(block.carrier, block.redacted)
-        return made.reasoning_item(head.item_id("rs", index), block.text, seal)
+        return made.reasoning_item(head.item_id("rs", index), block.text, block.carrier)
     kind = made.call_kind(block.name, block.custom, block.namespace, context)
     item_id = head.item_id(kind.prefix, index)
     arguments = block.arguments if block.arguments.strip() or block.custom else "{}"

@@ -18,7 +18,7 @@ from copilot_api.engine.reference.canonical import (
     ToolArguments,
     ToolStart,
 )
-from copilot_api.engine.reference.formats.responses import answer, events, seals
+from copilot_api.engine.reference.formats.responses import answer, events
 from copilot_api.engine.reference.formats.responses.errors import code_of
 from copilot_api.engine.reference.formats.responses.events import Event
 
@@ -117,7 +117,7 @@ class StreamEncoder:
         if isinstance(event, ReasoningPiece) and self._plan.reasoning:
             return self._thought(event.text)
         if isinstance(event, ReasoningCarrier) and self._plan.reasoning:
-            return self._carrier(seals.write(event.value, event.redacted))
+            return self._carrier(event.value)
         if isinstance(event, ToolStart):
             return self._call(event)
         if isinstance(event, ToolArguments) and event.key in self._calls:

@@ -15,7 +15,9 @@ def usage_of(response: dict[str, Any], beside: dict[str, Any]) -> Usage | None:
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
-    billed = mapping(beside.get("copilot_usage")) or mapping(response.get("copilot_usage"))
+    billed = count(mapping(beside.get("copilot_usage")).get("total_nano_aiu"))
+    if billed is None:
+        billed = count(mapping(response.get("copilot_usage")).get("total_nano_aiu"))
     given = mapping(usage.get("input_tokens_details"))
     return Usage(
         input_tokens=count(usage.get("input_tokens")) or 0,
@@ -23,7 +25,7 @@ def usage_of(response: dict[str, Any], beside: dict[str, Any]) -> Usage | None:
         cached_tokens=count(given.get("cached_tokens")),
         cache_write_tokens=count(given.get("cache_write_tokens")),
         reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("reasoning_tokens")),
-        total_nano_aiu=count(billed.get("total_nano_aiu")),
+        total_nano_aiu=billed,
     )
 
 

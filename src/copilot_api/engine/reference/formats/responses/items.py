@@ -43,7 +43,7 @@ class Reader:
 
     def take(self, item: dict[str, Any], path: str) -> None:
         """Read one item, which validation accepted. Raises :class:`InvalidRequest`."""
-        kind = text(item.get("type")) or "message"
+        kind = item.get("type", "message")
         if kind == "message":
             self._message(item, path)
         elif kind in _ASSISTANT:
@@ -151,7 +151,7 @@ def _joined(before: tuple[Block, ...], blocks: list[Block]) -> list[Block]:
 
 
 def _is_late_carrier(block: Block) -> bool:
-    return isinstance(block, Reasoning) and bool(block.carrier) and not block.text and not block.redacted
+    return isinstance(block, Reasoning) and bool(block.carrier) and not block.text
 
 
 def _give_carrier(blocks: list[Block], late: Block) -> bool:
@@ -165,8 +165,7 @@ def _give_carrier(blocks: list[Block], late: Block) -> bool:
 
 
 def _reasoning(item: dict[str, Any]) -> Reasoning:
-    carrier, redacted = seals.read(text(item.get("encrypted_content")))
-    return Reasoning(seals.thought(item), carrier, redacted)
+    return Reasoning(seals.thought(item), text(item.get("encrypted_content")))
 
 
 def _image(part: dict[str, Any], path: str) -> Image:

@@ -38,7 +38,7 @@ def mend(items: list[Any], plan: RequestPlan) -> tuple[list[Any], list[str]]:
 
 
 def _item(item: dict[str, Any], plan: RequestPlan, changes: list[str]) -> dict[str, Any] | None:
-    kind = text(item.get("type")) or "message"
+    kind = text(item.get("type", "message"))
     if kind in _REFUSED:
         changes.append(f"dropped {kind}")
         return None

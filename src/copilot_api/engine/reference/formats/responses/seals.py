@@ -7,25 +7,10 @@ from typing import Any
 from copilot_api.engine.reference import carriers
 from copilot_api.engine.reference.formats.chat.frames import mapping, text
 
-_REDACTED = "redacted:"
-"""Before the carrier of reasoning that never had a text, which the item itself cannot tell."""
-
-
-def write(carrier: str, redacted: bool) -> str:
-    """Return a value of ``encrypted_content``."""
-    return _REDACTED + carrier if redacted and carrier else carrier
-
-
-def read(value: str) -> tuple[str, bool]:
-    """Return the carrier, and whether its reasoning was redacted."""
-    if value.startswith(_REDACTED):
-        return value.removeprefix(_REDACTED), True
-    return value, False
-
 
 def is_foreign(value: str, leg: str, model: str) -> bool:
     """Tell whether another leg or model made it; untagged values came natively."""
-    found = carriers.read(read(value)[0])
+    found = carriers.read(value)
     return found is not None and (found.leg, found.model) != (leg, model)
 
 
