@@ -26,7 +26,7 @@ from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
-from copilot_api.http.routes import account, generation, health
+from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
 from copilot_api.records import record
 from copilot_api.redaction import Secret
@@ -118,7 +118,9 @@ async def open_gateway(
 
         routes = (
             *generation.routes(pipeline, access),
-            *model_routes.routes(catalog),
+            *gemini.routes(pipeline, access),
+            *ollama.routes(pipeline, catalog, access),
+            *model_routes.routes(catalog, pipeline.planner),
             *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )

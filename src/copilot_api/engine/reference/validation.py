@@ -59,13 +59,22 @@ class ReferenceValidation:
             output_cap="absent" if cap is ... else "null" if cap is None else "set",
             has_max_completion_tokens=value.get("max_completion_tokens") is not None,
             has_mcp_tool=_has_mcp_tool(tools),
-            reasoning=dialect == "chat" and asks(thinking_of(value)),
+            reasoning=_asks_for_reasoning(value, dialect),
         )
 
 
 def truthy(value: Any) -> bool:
     """Tell whether JavaScript takes a JSON value for true: lists and objects always are (compat.md 3.4)."""
     return isinstance(value, (dict, list)) or bool(value)
+
+
+def _asks_for_reasoning(value: dict[str, Any], dialect: Dialect) -> bool:
+    if dialect == "chat":
+        return asks(thinking_of(value))
+    thinking, config = value.get("thinking"), value.get("output_config")
+    if isinstance(thinking, dict):
+        return thinking.get("type") in ("enabled", "adaptive")
+    return isinstance(config, dict) and config.get("effort") not in (None, "", "none")
 
 
 def _check_message(message: Any, path: str, dialect: Dialect) -> None:

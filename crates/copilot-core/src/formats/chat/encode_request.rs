@@ -1,6 +1,9 @@
 //! A conversation into a chat request: member order and shapes of compat.md 4.1 and 4.3, cured.
 
-use crate::canonical::{Block, Conversation, Role, ToolChoice, Turn};
+use crate::{
+    canonical::{Block, Conversation, Role, ToolResult, Turn},
+    plans::RequestPlan,
+};
 
 /// Put before the text of a failed tool's result, which chat cannot mark otherwise (D-T7).
 const ERROR_MARK: &str = "Error: ";
@@ -8,53 +11,65 @@ const ERROR_MARK: &str = "Error: ";
 /// Between the texts of one message.
 const GAP: &str = "\\n\\n";
 
-/// Appends the request as JSON. `model` is written instead of the conversation's, `cap_field` instead of
-/// `max_tokens`.
-pub fn encode_request(
+const BEFORE_TOOLS: [&str; 7] =
+    ["max_tokens", "max_completion_tokens", "stop", "stream", "temperature", "top_p", "user"];
+
+/// Appends the request; returns the changes that were made.
+pub(crate) fn encode_request(
     out: &mut String,
     conversation: &Conversation<'_, '_>,
-    model: Option<&str>,
-    cap_field: &str,
-) {
-    push(out, &["{\"model\":\"", model.unwrap_or(&conversation.model), "\",\"messages\":["]);
+    plan: &RequestPlan,
+) -> Vec<String> {
+    push(out, &["{\"model\":\"", &conversation.model, "\",\"messages\":["]);
     let mut list = List::new(out);
     for turn in &conversation.turns {
         write_turn(&mut list, turn);
     }
     out.push(']');
-    for (name, value) in &conversation.options {
-        push(out, &[",\"", if *name == "max_tokens" { cap_field } else { name }, "\":"]);
-        value.write(out);
-    }
+    let changes = write_options(out, conversation, plan);
     let Some(tools) = &conversation.tools else {
         out.push('}');
-        return;
+        return changes;
     };
     out.push_str(",\"tools\":[");
-    for (number, tool) in tools.iter().enumerate() {
-        out.push_str(if number > 0 { "," } else { "" });
-        out.push_str("{\"type\":\"function\",\"function\":{");
-        for (place, (name, value)) in tool.iter().enumerate() {
-            push(out, &[if place > 0 { "," } else { "" }, "\"", name, "\":"]);
-            value.write(out);
-        }
-        out.push_str("}}");
+    let mut list = List::new(out);
+    for tool in tools {
+        let out = list.item(&["{\"type\":\"function\",\"function\":"]);
+        tool.members.write(out);
+        out.push('}');
     }
     out.push(']');
     if !tools.is_empty() {
-        match &conversation.tool_choice {
-            Some(ToolChoice::Word(word)) => push(out, &[",\"tool_choice\":\"", word, "\""]),
-            Some(ToolChoice::Tool(name)) => push(
-                out,
-                &[",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"", name, "\"}}"],
-            ),
-            None => {}
+        if let Some(choice) = &conversation.tool_choice {
+            out.push_str(",\"tool_choice\":");
+            choice.write(out);
         }
         if let Some(parallel) = conversation.parallel_tools {
             push(out, &[",\"parallel_tool_calls\":", if parallel { "true" } else { "false" }]);
         }
     }
     out.push('}');
+    changes
+}
+
+fn write_options(out: &mut String, conversation: &Conversation<'_, '_>, plan: &RequestPlan) -> Vec<String> {
+    let options = &conversation.options;
+    let renames = plan.cap_field != "max_tokens" && options.get("max_tokens").is_some();
+    for name in BEFORE_TOOLS {
+        let Some(mut value) = options.get(name) else {
+            continue;
+        };
+        let mut written = name;
+        if renames && name == "max_tokens" {
+            written = &plan.cap_field;
+            value = options.get(written).unwrap_or(value);
+        } else if renames && name == plan.cap_field {
+            continue;
+        }
+        push(out, &[",\"", written, "\":"]);
+        value.write(out);
+    }
+    if renames { vec![format!("max_tokens sent as {}", plan.cap_field)] } else { Vec::new() }
 }
 
 fn push(out: &mut String, parts: &[&str]) {
@@ -84,7 +99,7 @@ impl<'o> List<'o> {
     }
 }
 
-fn write_turn(list: &mut List<'_>, turn: &Turn<'_>) {
+fn write_turn(list: &mut List<'_>, turn: &Turn<'_, '_>) {
     match turn.role {
         Role::System => {
             let out = list.item(&["{\"role\":\"system\",\"content\":\""]);
@@ -96,9 +111,9 @@ fn write_turn(list: &mut List<'_>, turn: &Turn<'_>) {
     }
 }
 
-fn write_assistant(list: &mut List<'_>, turn: &Turn<'_>) {
+fn write_assistant(list: &mut List<'_>, turn: &Turn<'_, '_>) {
     let out = list.item(&["{\"role\":\"assistant\",\"content\":"]);
-    let is_call = |block: &&Block<'_>| matches!(block, Block::ToolCall { .. });
+    let is_call = |block: &&Block<'_>| matches!(block, Block::ToolCall(_));
     let others = turn.blocks.iter().filter(|block| !is_call(block));
     let mut calls = turn.blocks.iter().filter(is_call).peekable();
     if calls.peek().is_none() {
@@ -119,14 +134,14 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn<'_>) {
     out.push_str(",\"tool_calls\":[");
     let mut entries = List::new(out);
     for call in calls {
-        if let Block::ToolCall { id, name, arguments } = call {
+        if let Block::ToolCall(call) = call {
             entries.item(&[
                 "{\"id\":\"",
-                id,
+                &call.id,
                 "\",\"type\":\"function\",\"function\":{\"name\":\"",
-                name,
+                &call.name,
                 "\",\"arguments\":\"",
-                arguments,
+                &call.arguments,
                 "\"}}",
             ]);
         }
@@ -134,16 +149,17 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn<'_>) {
     out.push_str("]}");
 }
 
-fn write_user(list: &mut List<'_>, turn: &Turn<'_>) {
+fn write_user(list: &mut List<'_>, turn: &Turn<'_, '_>) {
     let (mut results, mut others) = (false, false);
     let mut pictures = Vec::new();
     for block in &turn.blocks {
-        if let Block::ToolResult { call_id, content, is_error } = block {
+        if let Block::ToolResult(result) = block {
             results = true;
-            let out = list.item(&["{\"role\":\"tool\",\"tool_call_id\":\"", call_id, "\",\"content\":\""]);
-            write_result(out, content, *is_error);
+            let head = ["{\"role\":\"tool\",\"tool_call_id\":\"", &result.call_id, "\",\"content\":\""];
+            let out = list.item(&head);
+            write_result(out, result);
             out.push_str("\"}");
-            pictures.extend(content.iter().filter(|inner| matches!(inner, Block::Image(_))));
+            pictures.extend(result.content.iter().filter(|inner| matches!(inner, Block::Image(_))));
         } else {
             others = true;
         }
@@ -163,16 +179,16 @@ fn write_user(list: &mut List<'_>, turn: &Turn<'_>) {
     }
     if others || !results {
         let out = list.item(&["{\"role\":\"user\",\"content\":"]);
-        write_content(out, turn.blocks.iter().filter(|block| !matches!(block, Block::ToolResult { .. })));
+        write_content(out, turn.blocks.iter().filter(|block| !matches!(block, Block::ToolResult(_))));
         out.push('}');
     }
 }
 
-fn write_result(out: &mut String, content: &[Block<'_>], is_error: bool) {
+fn write_result(out: &mut String, result: &ToolResult<'_>) {
     let start = out.len();
-    write_joined(out, content.iter());
+    write_joined(out, result.content.iter().filter(|block| matches!(block, Block::Text(_))));
     let text = out.get(start..).unwrap_or_default();
-    if is_error && !text.starts_with(ERROR_MARK) {
+    if result.is_error && !text.starts_with(ERROR_MARK) {
         if text.is_empty() {
             out.push_str("the tool failed");
         }
@@ -198,20 +214,29 @@ fn write_content<'b, 'a: 'b>(out: &mut String, blocks: impl Iterator<Item = &'b 
 
 fn write_part(parts: &mut List<'_>, block: &Block<'_>) {
     match block {
-        Block::Image(url) => {
-            parts.item(&["{\"type\":\"image_url\",\"image_url\":{\"url\":\"", url, "\"}}"]);
+        Block::Image(image) => {
+            parts.item(&["{\"type\":\"image_url\",\"image_url\":{\"url\":\"", &image.url, "\"}}"]);
         }
-        Block::Text(text) | Block::Reasoning(text) => {
-            parts.item(&["{\"type\":\"text\",\"text\":\"", text, "\"}"]);
+        _ => {
+            if let Some(text) = text_of(block) {
+                parts.item(&["{\"type\":\"text\",\"text\":\"", text, "\"}"]);
+            }
         }
-        Block::ToolCall { .. } | Block::ToolResult { .. } => {}
+    }
+}
+
+fn text_of<'b>(block: &'b Block<'_>) -> Option<&'b str> {
+    match block {
+        Block::Text(text) => Some(text),
+        Block::Reasoning(thought) => Some(&thought.text),
+        _ => None,
     }
 }
 
 fn write_joined<'b, 'a: 'b>(out: &mut String, blocks: impl Iterator<Item = &'b Block<'a>>) {
     let mut first = true;
     for block in blocks {
-        if let Block::Text(text) | Block::Reasoning(text) = block {
+        if let Some(text) = text_of(block) {
             push(out, &[if first { "" } else { GAP }, text]);
             first = false;
         }
