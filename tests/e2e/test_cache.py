@@ -158,6 +158,9 @@ def test_a_client_that_leaves_hands_over_to_one_that_waits(
 
 
 def test_metrics_tell(cached: GatewayProcess) -> None:
+    for mark in ("miss", "hit"):
+        body = {**CHAT, "user": "metrics"}
+        assert post(cached, "/v1/chat/completions", body).headers[MARK] == mark
     found = health(cached)["cache"]
     assert found["entries"] > 0
     assert 0 < found["bytes"] <= 1 << 20
