@@ -157,8 +157,12 @@ fn request(data: &[u8], options: &ServerOptions) -> Result<(Expected, usize, boo
         return Err(Rest::Refused);
     }
     let connection = values("connection").join(&b","[..]).to_ascii_lowercase();
-    let says =
-        |wanted: &[u8]| connection.split(|byte| *byte == b',').any(|token| token.trim_ascii() == wanted);
+    let tokens: Vec<_> = connection.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
+    // A method is a token too.
+    if tokens.iter().any(|token| !token.is_empty() && Method::from_bytes(token).is_err()) {
+        return Err(Rest::Refused);
+    }
+    let says = |wanted: &[u8]| tokens.contains(&wanted);
     let keep = !says(b"close") && (is_11 || says(b"keep-alive"));
     let behind = &data[end..];
     let (body, length) = match (&*values("content-length"), &*values("transfer-encoding")) {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.support.http import Answer, request
 from tests.support.process import GatewayProcess
 
 CHAT = {"model": "gpt-4.1", "temperature": 0, "messages": [{"role": "user", "content": "hello"}]}
-MESSAGES = {**CHAT, "model": "claude-sonnet-4.6", "max_tokens": 50}
+MESSAGES = {**CHAT, "max_tokens": 50}
 EMBEDDINGS = {"model": "text-embedding-3-small", "input": ["hello"]}
 MARK = "x-copilot-api-cache"
 KEYS = [{"x-api-key": key} for key in ("key-of-one", "key-of-two")]
@@ -52,12 +52,19 @@ def health(gateway: GatewayProcess) -> Any:
     return request(gateway.url, "GET", "/health", headers=KEYS[0]).json
 
 
-def hold(gateway: GatewayProcess, body: Any, key: int = 0) -> http.client.HTTPConnection:
-    """Send a request and read no answer; closing the connection is the client's leaving."""
+@contextmanager
+def hold(
+    gateway: GatewayProcess, simulator: SimulatorServer, body: Any
+) -> Iterator[http.client.HTTPConnection]:
+    """Send a request, wait until upstream has it, and read no answer; closing is the client's leaving."""
+    simulator.faults.add("/chat/completions", "slow_headers", seconds=60.0)
+    before = calls(simulator)
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
-    headers = {**KEYS[key], "content-type": "application/json"}
-    connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
-    return connection
+    with closing(connection):
+        headers = {**KEYS[0], "content-type": "application/json"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        assert simulator.state.wait_for(lambda: calls(simulator) > before, 20)
+        yield connection
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -139,10 +146,7 @@ def test_a_client_that_leaves_hands_over_to_one_that_waits(
     cached: GatewayProcess, simulator: SimulatorServer
 ) -> None:
     body = {**CHAT, "user": "leaves"}
-    simulator.faults.add("/chat/completions", "slow_headers", seconds=60.0)
-    leader = hold(cached, body)
-    until(lambda: calls(simulator) == 1)
-    with ThreadPoolExecutor(5) as threads:
+    with ThreadPoolExecutor(5) as threads, hold(cached, simulator, body) as leader:
         waiters = [threads.submit(post, cached, "/v1/chat/completions", body) for _ in range(5)]
         until(lambda: health(cached)["cache"]["waiting"] == 5)
         assert calls(simulator) == 1
@@ -175,33 +179,25 @@ def test_a_request_beyond_the_limit_waits_for_a_place(
     simulator: SimulatorServer, tmp_path: Path, engine: str
 ) -> None:
     options = ("--max-concurrency", "1", "--queue-timeout", "60", "--max-queue", "1", "--engine", engine)
-    with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
-        simulator.faults.add("/chat/completions", "slow_headers", seconds=60.0)
-        holder = hold(gateway, CHAT)
-        until(lambda: health(gateway)["requests_in_flight"] == 1)
-        answers: list[Answer] = []
-        waiter = threading.Thread(
-            target=lambda: answers.append(request(gateway.url, "POST", "/v1/chat/completions", CHAT))
-        )
-        waiter.start()
+    with (
+        GatewayProcess(tmp_path, simulator.url, *options) as gateway,
+        ThreadPoolExecutor(1) as threads,
+        hold(gateway, simulator, CHAT) as holder,
+    ):
+        waiter = threads.submit(request, gateway.url, "POST", "/v1/chat/completions", CHAT)
         until(lambda: health(gateway)["requests_waiting"] == 1)
         refused = request(gateway.url, "POST", "/v1/chat/completions", CHAT)
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert calls(simulator) == 1
         holder.close()  # its place passes on
-        waiter.join(60)
-        assert [answer.status for answer in answers] == [200]
+        assert waiter.result(60).status == 200
         until(lambda: health(gateway)["requests_in_flight"] == 0)
 
 
 def test_waiting_for_a_place_ends(simulator: SimulatorServer, tmp_path: Path) -> None:
     options = ("--max-concurrency", "1", "--queue-timeout", "0.05")
-    with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
-        simulator.faults.add("/chat/completions", "slow_headers", seconds=60.0)
-        holder = hold(gateway, CHAT)
-        until(lambda: health(gateway)["requests_in_flight"] == 1)
+    with GatewayProcess(tmp_path, simulator.url, *options) as gateway, hold(gateway, simulator, CHAT):
         assert request(gateway.url, "POST", "/v1/chat/completions", CHAT).status == 503
-        holder.close()
 
 
 def test_a_burst_passes_the_rate_limit(simulator: SimulatorServer, tmp_path: Path) -> None:

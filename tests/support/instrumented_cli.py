@@ -2,14 +2,15 @@
 
 - SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``;
   SIGUSR2 does the same and holds the GIL meanwhile, so that no Python runs in any thread.
-- SIGRTMIN writes ``wakes N M``: how often the event loop's thread has been woken from its sleep by events and
-  by timers.
+- SIGRTMIN writes ``wakes N M``: in how many turns the event loop has found events, whether it slept or not,
+  and how often a timer has woken it. The signal itself does not count.
 - A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the
   answer.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import selectors
@@ -48,27 +49,35 @@ def install_block(fifo: str) -> None:
 
 def install_wake_counter() -> None:
     by_events, by_timers = 0, 0
-    plain = selectors.DefaultSelector.select
+    is_counted = False
+    plain_select = selectors.DefaultSelector.select
+    loop = asyncio.SelectorEventLoop
+    plain_process = loop._process_self_data  # type: ignore[attr-defined]
+
+    def is_self_pipe(key: selectors.SelectorKey) -> bool:
+        reader = key.data[0] if isinstance(key.data, tuple) else None
+        return getattr(getattr(reader, "_callback", None), "__name__", "") == "_read_from_self"
 
     def select(self: Any, timeout: float | None = None) -> Any:
-        nonlocal by_events, by_timers
-        found = plain(self, timeout)
-        if found and timeout != 0:
+        nonlocal by_events, by_timers, is_counted
+        found = plain_select(self, timeout)
+        is_counted = any(not is_self_pipe(key) for key, _ in found)
+        if is_counted:
             by_events += 1
-        elif timeout != 0:
+        elif not found and timeout != 0:
             by_timers += 1
         return found
 
-    told = 0
-
-    def tell(_number: int, _frame: object) -> None:
-        nonlocal told
-        # The signal that asks wakes the loop too, through its wake-up descriptor, after this was told.
-        say(f"wakes {by_events - told} {by_timers}")
-        told += 1
+    def process_self_data(self: Any, data: bytes) -> None:
+        nonlocal by_events
+        # The signal that asks comes this way too, alone or together with anything else.
+        if not is_counted and set(data) - {signal.SIGRTMIN}:
+            by_events += 1
+        plain_process(self, data)
 
     selectors.DefaultSelector.select = select  # type: ignore[method-assign, assignment]
-    signal.signal(signal.SIGRTMIN, tell)
+    loop._process_self_data = process_self_data  # type: ignore[attr-defined]
+    signal.signal(signal.SIGRTMIN, lambda *_: say(f"wakes {by_events} {by_timers}"))
 
 
 def install_raiser() -> None:

@@ -21,6 +21,8 @@ from typing import Any
 from copilot_api import server as serving
 
 NEVER_READY = 3
+CANCEL_STREAMS = "cancel streams"
+"""The gate that opens when the drain time is over."""
 
 
 def say(event: str, **more: Any) -> None:
@@ -63,13 +65,18 @@ async def _run(app: Any, sockets: list[socket.socket], asked: argparse.Namespace
         was_ready = True
         say("ready", port=0 if asked.unix else sockets[0].getsockname()[1])
 
+    def cancel_streams() -> None:
+        say("cancel_streams")
+        if hasattr(app, "gates"):
+            app.gates[CANCEL_STREAMS].set()
+
     _listen_to_the_test(app, asyncio.get_running_loop())
     await serving.serve(
         app,
         sockets,
         drain_timeout=asked.drain,
         on_ready=ready,
-        cancel_streams=lambda: say("cancel_streams"),
+        cancel_streams=cancel_streams,
         server=asked.server,
         lifespan=asked.lifespan,
         **asked.options,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use copilot_core::{
     text::{self, Document, Part, ReadError, Written},
-    validation::InvalidRequest,
+    validation::RequestError,
 };
 use copilot_net::client::Payload;
 use pyo3::{prelude::*, pybacked::PyBackedBytes, types::PyBytes};
@@ -86,8 +86,8 @@ impl Given {
     /// Works on the document.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Document<'_>) -> Result<T, InvalidRequest>,
-    ) -> Result<T, InvalidRequest> {
+        work: impl FnOnce(&Document<'_>) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         work(&self.document()?)
     }
 

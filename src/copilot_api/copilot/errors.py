@@ -19,6 +19,59 @@ PASSED_HEADERS = (
 )
 """Headers of an upstream answer that a client gets (D-H4, R-11); all others stay here."""
 
+_OVERFLOW_CODES = ("model_max_prompt_tokens_exceeded", "context_length_exceeded")
+_OVERFLOW_TEXT = re.compile(
+    r"prompt is too long|exceeds the context window|too large for model context window|maximum context length"
+    r"|prompt token count of \d+ exceeds|input token count .{0,20}exceeds",
+    re.IGNORECASE,
+)
+_OVERFLOW_NUMBERS = (
+    re.compile(r"prompt token count of (?P<n>\d+) exceeds the limit of (?P<m>\d+)", re.IGNORECASE),
+    re.compile(r"prompt is too long: (?P<n>\d+) tokens? > (?P<m>\d+)", re.IGNORECASE),
+    re.compile(r"maximum context length is (?P<m>\d+) tokens.{0,80}?(?P<n>\d+) tokens", re.IGNORECASE),
+)
+_WRONG_LEG = re.compile(
+    r"not accessible via the .+ endpoint|the \S+ endpoint is not supported for this model"
+    r"|please use /?v1/responses instead",
+    re.IGNORECASE,
+)
+_REASONING = re.compile(
+    r"invalid\W+signature\W+in\W+thinking|expected an id that begins with .?rs|could not be verified"
+    r"|does not belong to this connection|encrypted[ _]content .{0,40}(?:invalid|decrypt)",
+    re.IGNORECASE,
+)
+_MEMBER_CODES = (
+    "unsupported_parameter",
+    "unsupported_value",
+    "unknown_parameter",
+    "invalid_reasoning_effort",
+)
+_MEMBER = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*"
+_MEMBER_TEXTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:unsupported|unknown|unrecognized) (?:parameter|value|argument|field):? ['\"`]?({_MEMBER})",
+        rf"unrecognized request arguments? supplied: ({_MEMBER})",
+        rf"(?:^|[\s'\"`])({_MEMBER})['\"`]?: extra inputs are not permitted",
+        rf"['\"`]({_MEMBER})['\"`] (?:parameter )?is (?:not supported|unsupported|not allowed|deprecated)",
+        rf"`temperature` and `({_MEMBER})` cannot both be specified",
+    )
+)
+_NEEDED = (
+    "model",
+    "messages",
+    "input",
+    "instructions",
+    "system",
+    "tools",
+    "stream",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "store",
+)
+"""Members that are never left out: the request would be another one, or not one at all."""
+
 _TAG = re.compile(r"<[^>]{0,500}>")
 _SPACE = re.compile(r"\s+")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -41,6 +94,61 @@ class UpstreamFault:
     def token_expired(self) -> bool:
         """A Copilot token that ran out: exchange again, repeat once (upstream.md 1.7)."""
         return self.status == 401 and "authorize_url" not in self.raw
+
+    @property
+    def seat_changed(self) -> bool:
+        """Forbidden in plain text: a token from before a change of the plan may be the cause (1.7)."""
+        return self.status == 403 and self.code is None and self.message == self.raw.strip()
+
+    @property
+    def overflow(self) -> tuple[int, int] | None:
+        """The prompt is too long (upstream.md 8.3): its tokens and the most that are taken, 0 if not told."""
+        if self.status not in (400, 413, 502):
+            return None
+        if not (self.code in _OVERFLOW_CODES or self.status == 413 or _OVERFLOW_TEXT.search(self.message)):
+            return None
+        for pattern in _OVERFLOW_NUMBERS:
+            found = pattern.search(self.message)
+            if found is not None:
+                return int(found["n"][:15]), int(found["m"][:15])
+        return 0, 0
+
+    @property
+    def wrong_leg(self) -> bool:
+        """The model is not served by this endpoint (upstream.md 8.4)."""
+        return self.status in (400, 404) and (
+            self.code == "unsupported_api_for_model" or _WRONG_LEG.search(self.message) is not None
+        )
+
+    @property
+    def unknown_model(self) -> bool:
+        """Upstream does not know the model's name, or keeps it from this account."""
+        return self.status in (400, 404) and self.code in ("model_not_supported", "model_not_found")
+
+    @property
+    def refuses_reasoning(self) -> bool:
+        """Reasoning that was sent back is not of this model or account (upstream.md 5.2, 6.4)."""
+        return self.status == 400 and (
+            self.code == "invalid_encrypted_content" or _REASONING.search(self.message) is not None
+        )
+
+    @property
+    def refused_member(self) -> str:
+        """The member that is refused by name and can be left out; empty when there is none."""
+        if self.status not in (400, 422) or self.overflow is not None:
+            return ""
+        named = ""
+        if self.code in _MEMBER_CODES and self.param:
+            named = self.param
+        elif self.code == "invalid_reasoning_effort":
+            named = "reasoning_effort"
+        else:
+            for pattern in _MEMBER_TEXTS:
+                found = pattern.search(self.message)
+                if found is not None:
+                    named = found.group(1)
+                    break
+        return named if re.fullmatch(_MEMBER, named) and named.split(".")[0] not in _NEEDED else ""
 
     @property
     def wants_max_completion_tokens(self) -> bool:

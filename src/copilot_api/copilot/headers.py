@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from copilot_api.engine.interfaces import Initiator
+from copilot_api.engine.interfaces import Initiator, Leg
 from copilot_api.redaction import Secret
 
 Headers = tuple[tuple[str, str], ...]
@@ -14,6 +14,9 @@ USER_AGENT = "GitHubCopilotChat/0.26.7"
 API_VERSION = "2025-04-01"
 INTEGRATION_ID = "vscode-chat"
 INTENT = "conversation-panel"
+INTENTS: dict[Leg, str] = {"messages": "messages-proxy", "responses": "responses-proxy"}
+"""Intents of the legs that 0.7.0 did not have (upstream.md 2.4); the others have its constant."""
+ANTHROPIC_VERSION = "2023-06-01"
 
 
 def request_id() -> str:
@@ -25,7 +28,12 @@ def request_id() -> str:
 
 
 def copilot_headers(
-    token: Secret, *, editor_version: str, initiator: Initiator | None = None, vision: bool = False
+    token: Secret,
+    *,
+    editor_version: str,
+    initiator: Initiator | None = None,
+    vision: bool = False,
+    leg: Leg = "chat",
 ) -> Headers:
     """Return header set C without the request id, with the initiator and vision headers where they apply.
 
@@ -38,7 +46,7 @@ def copilot_headers(
         ("editor-version", f"vscode/{editor_version}"),
         ("editor-plugin-version", EDITOR_PLUGIN_VERSION),
         ("user-agent", USER_AGENT),
-        ("openai-intent", INTENT),
+        ("openai-intent", INTENTS.get(leg, INTENT)),
         ("x-github-api-version", API_VERSION),
         ("x-vscode-user-agent-library-version", "electron-fetch"),
     ]
@@ -46,4 +54,6 @@ def copilot_headers(
         headers.append(("X-Initiator", initiator))
     if vision:
         headers.append(("copilot-vision-request", "true"))
+    if leg == "messages":
+        headers.append(("anthropic-version", ANTHROPIC_VERSION))
     return tuple(headers)

@@ -216,17 +216,18 @@ def _tokenizer(switch: Switch) -> Tokenizer:
 def _validation(switch: Switch) -> Validation:
     if switch.mode == "reference":
         return _reference_validation()
-    from copilot_api.engine.native import NativeValidation
+    from copilot_api.engine.native import DIALECTS, NativeValidation
 
-    return SwitchedValidation(switch, NativeValidation(), _OnFirstCall(_reference_validation))
+    return SwitchedValidation(switch, NativeValidation(), _OnFirstCall(_reference_validation), DIALECTS)
 
 
 def _translation(switch: Switch, streaming: Switch) -> Translation:
     if switch.mode == streaming.mode == "reference":
         return _reference_translation()
-    from copilot_api.engine.native import NativeTranslation
+    from copilot_api.engine.native import PAIRS, NativeTranslation
 
-    return SwitchedTranslation(switch, streaming, NativeTranslation(), _OnFirstCall(_reference_translation))
+    reference = _OnFirstCall(_reference_translation)
+    return SwitchedTranslation(switch, streaming, NativeTranslation(), reference, PAIRS)
 
 
 def _client(switch: Switch, streaming: Switch, options: ClientOptions, translation: Translation) -> Client:

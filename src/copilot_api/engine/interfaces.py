@@ -19,7 +19,7 @@ from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, Respons
 from copilot_api.records import field, record
 from copilot_api.redaction import Secret
 
-Dialect = Literal["chat", "messages", "responses", "gemini", "ollama", "embeddings"]
+Dialect = Literal["chat", "messages", "responses", "gemini", "ollama", "completions", "embeddings"]
 """The wire format a client speaks."""
 
 Leg = Literal["chat", "responses", "messages", "embeddings"]
@@ -192,6 +192,8 @@ class RequestFacts:
     has_max_completion_tokens: bool = False
     has_mcp_tool: bool = False
     """Some tool's name begins with ``mcp__`` (compat.md 5.5)."""
+    reasoning: bool = False
+    """The client asks for reasoning, by whatever its dialect has for it."""
 
 
 class Validation(Protocol):
@@ -221,6 +223,23 @@ class Usage:
 
 
 @record
+class ModelTraits:
+    """What the model list says of a model (upstream.md 3.1); None where it says nothing."""
+
+    max_output_tokens: int | None = None
+    max_prompt_tokens: int | None = None
+    reasoning_effort: tuple[str, ...] | None = None
+    """The efforts it takes."""
+    adaptive_thinking: bool = False
+    min_thinking_budget: int | None = None
+    max_thinking_budget: int | None = None
+    vision: bool = False
+    structured_outputs: bool = False
+    tool_calls: bool = False
+    parallel_tool_calls: bool = False
+
+
+@record
 class RequestPlan:
     """How one request body is to be written for upstream."""
 
@@ -232,6 +251,20 @@ class RequestPlan:
     """Value of ``max_tokens`` where the client gave none or null; None removes a null (compat.md 3.4)."""
     cap_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The name upstream wants for the cap; a `max_tokens` of the client is renamed (D-H15)."""
+    target: str = ""
+    """The model name that upstream will see, whoever wrote it: reasoning carriers are bound to it."""
+    stream: bool | None = None
+    """Value of ``stream`` to write, for dialects that say it elsewhere; None keeps the client's."""
+    traits: ModelTraits | None = None
+    """None for a model that is not listed: then nothing is clamped or left out because of it."""
+    dropped: tuple[str, ...] = ()
+    """Members that this model is known to refuse, by their upstream names, dotted below the top level."""
+    without_reasoning: bool = False
+    """Send no reasoning back: upstream refused what was sent (upstream.md 6.4, 5.2)."""
+    betas: tuple[str, ...] = ()
+    """Values of ``anthropic-beta`` that go upstream with this request (upstream.md 6.3)."""
+    cache_breakpoints: bool = False
+    """Mark where a prompt cache may begin, for clients that cannot (Claude over a foreign dialect)."""
 
 
 @record
@@ -240,6 +273,9 @@ class TranslatedRequest:
 
     body: RequestBody
     rewrites: tuple[str, ...] = ()
+    context: bytes = b""
+    """What the answer's translation must know of the request; opaque, of the implementation that made it or
+    of its twin. Empty when it needs nothing."""
 
 
 @record
@@ -250,6 +286,10 @@ class AnswerPlan:
     leg: Leg
     reasoning: bool = False
     """Send upstream's reasoning as thinking blocks (D-T24, off by default)."""
+    model: str = ""
+    """The model name that upstream saw: reasoning carriers are bound to it."""
+    context: bytes = b""
+    """See :class:`TranslatedRequest`."""
 
 
 @record
@@ -260,6 +300,11 @@ class TranslatedAnswer:
     usage: Usage | None
     finish_reason: str | None
     model: str | None = None
+
+
+Framing = Literal["sse", "array", "lines"]
+"""How a stream's pieces are put on the wire: server-sent events, one JSON array (Gemini without ``alt=sse``),
+or a line each (Ollama)."""
 
 
 @record
@@ -279,6 +324,11 @@ class StreamPlan:
     """The same without content, comments alone do not count (R-31); 0 is off."""
     frame_limit: int = 16 * 1024 * 1024
     """Bytes of one frame (R-24)."""
+    model: str = ""
+    """The model name that upstream saw: reasoning carriers are bound to it."""
+    context: bytes = b""
+    """See :class:`TranslatedRequest`."""
+    framing: Framing = "sse"
 
 
 StreamEnd = Literal["end", "cut", "idle", "too_large", "shutdown", "cancelled"]

@@ -212,11 +212,16 @@ class SwitchedTokenizer:
 class SwitchedValidation:
     """See :class:`copilot_api.engine.interfaces.Validation`."""
 
-    def __init__(self, switch: Switch, native: Validation, reference: Validation) -> None:
+    def __init__(
+        self, switch: Switch, native: Validation, reference: Validation, ported: frozenset[str]
+    ) -> None:
         self._switch, self._native, self._reference = switch, native, reference
+        self._ported = ported
 
     def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts."""
+        if dialect not in self._ported:
+            return self._reference.inspect(body, dialect)
         return self._switch.run(self._native.inspect, self._reference.inspect, body, dialect)
 
 
@@ -253,25 +258,39 @@ class SwitchedTranslation:
     """See :class:`copilot_api.engine.interfaces.Translation`; streams have a switch of their own."""
 
     def __init__(
-        self, switch: Switch, streaming: Switch, native: Translation, reference: Translation
+        self,
+        switch: Switch,
+        streaming: Switch,
+        native: Translation,
+        reference: Translation,
+        ported: frozenset[tuple[str, str]],
     ) -> None:
         self._switch, self._streaming = switch, streaming
         self._native, self._reference = native, reference
+        self._ported = ported
 
     def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
+        if (plan.dialect, plan.leg) not in self._ported:
+            return self._reference.request(body, plan)
         return self._switch.run(self._native.request, self._reference.request, body, plan)
 
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
         """Return the body for the client."""
+        if (plan.dialect, plan.leg) not in self._ported:
+            return self._reference.answer(body, plan)
         return self._switch.run(self._native.answer, self._reference.answer, body, plan)
 
     def answer_as_stream(self, body: bytes, plan: StreamPlan) -> bytes:
         """Return a whole stream for a JSON answer."""
+        if (plan.dialect, plan.leg) not in self._ported:
+            return self._reference.answer_as_stream(body, plan)
         return self._switch.run(self._native.answer_as_stream, self._reference.answer_as_stream, body, plan)
 
     def stream(self, plan: StreamPlan) -> StreamTranslator:
         """Return a fresh translator."""
+        if (plan.dialect, plan.leg) not in self._ported:
+            return self._reference.stream(plan)
         if self._streaming.mode == "shadow":
             return ShadowStream(self._streaming, self._native.stream(plan), self._reference.stream(plan))
         if self._streaming.is_native():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copilot_api.copilot.errors import passed_headers, read_fault
 from copilot_api.engine.interfaces import (
+    AnswerPlan,
     Relay,
     StreamPlan,
     StreamRefused,
@@ -13,7 +14,8 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.plan import Plan
+from copilot_api.gateway.refusals import explain
+from copilot_api.gateway.rewrites import HEADER
 from copilot_api.records import record
 
 ANSWER_LIMIT = 256 * 1024 * 1024
@@ -25,6 +27,14 @@ EVENT_STREAM = (
     ("cache-control", "no-cache"),
     ("x-accel-buffering", "no"),
 )
+
+LINES = (
+    ("content-type", "application/x-ndjson"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
+STREAM_HEADERS = {"sse": EVENT_STREAM, "lines": LINES, "array": JSON}
+"""What a stream is declared as, by its framing."""
 
 
 @record
@@ -45,14 +55,21 @@ class Streamed:
 
 
 async def make_answer(
-    upstream: Upstream, plan: Plan, translation: Translation, stream_plan: StreamPlan | None
+    upstream: Upstream,
+    answer_plan: AnswerPlan,
+    translation: Translation,
+    stream_plan: StreamPlan | None,
+    noted: str,
 ) -> Whole | Streamed:
     """Answer by what upstream really sent, not by what was asked for (D-H6, D-H7, R-36).
 
-    `stream_plan` is given when a stream was asked for. Raises :class:`UpstreamFailed`.
+    `stream_plan` is given when a stream was asked for; `noted` are the rewrites, for a header. Raises
+    :class:`UpstreamFailed` and :class:`UpstreamRefused`.
     """
     content_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
     passed = passed_headers(upstream.headers)
+    if noted:
+        passed += ((HEADER, noted),)
     if stream_plan is not None and content_type in ("text/event-stream", ""):
         relay = upstream.relay(stream_plan)
         try:
@@ -62,7 +79,7 @@ async def make_answer(
         except BaseException:
             await relay.aclose()
             raise
-        return Streamed(EVENT_STREAM + passed, relay)
+        return Streamed(STREAM_HEADERS[stream_plan.framing] + passed, relay)
     try:
         body = await upstream.read(ANSWER_LIMIT)
     except UpstreamError as error:
@@ -74,8 +91,8 @@ async def make_answer(
     try:
         if stream_plan is not None:
             whole = translation.answer_as_stream(body, stream_plan)
-            return Whole(200, EVENT_STREAM + passed, whole)
-        return Whole(200, JSON + passed, translation.answer(body, plan.answer).body)
+            return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
+        return Whole(200, JSON + passed, translation.answer(body, answer_plan).body)
     except UnusableAnswer as error:
         text = body.decode("utf-8", "replace")
         raise UpstreamFailed(
@@ -87,6 +104,8 @@ def _refusal(refused: StreamRefused) -> UpstreamFailed | UpstreamRefused:
     if not refused.body:
         return UpstreamFailed(refused.status, str(refused), code="upstream_failed")
     fault = read_fault(refused.status, refused.body)
-    return UpstreamRefused(
-        refused.status, fault.message, compat_message=fault.raw, code=fault.code, param=fault.param
+    status = 400 if refused.status == 502 and fault.overflow is not None else refused.status
+    refusal = UpstreamRefused(
+        status, fault.message, compat_message=fault.raw, code=fault.code, param=fault.param
     )
+    return explain(refusal, fault)

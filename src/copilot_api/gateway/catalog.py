@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import Freshness
-from copilot_api.engine.interfaces import EngineError
+from copilot_api.engine.interfaces import EngineError, ModelTraits
 from copilot_api.gateway.errors import GatewayError
 from copilot_api.records import record
 
@@ -35,7 +35,13 @@ class Model:
     tokenizer: str | None = None
     max_output_tokens: int | None = None
     max_prompt_tokens: int | None = None
+    context_window: int | None = None
     supported_endpoints: tuple[str, ...] | None = None
+    traits: ModelTraits = ModelTraits()
+    disabled: bool = False
+    """The account's policy forbids it: it cannot be called."""
+    multiplier: float | None = None
+    """Premium requests a call costs; 0 is included in the plan."""
 
 
 class MalformedList(EngineError):
@@ -63,18 +69,33 @@ def parse_models(body: bytes) -> tuple[Model, ...]:
 def _model(entry: dict[str, Any]) -> Model:
     capabilities = _mapping(entry.get("capabilities"))
     limits = _mapping(capabilities.get("limits"))
+    supports = _mapping(capabilities.get("supports"))
     endpoints = entry.get("supported_endpoints")
+    output, prompt = _count(limits.get("max_output_tokens")), _count(limits.get("max_prompt_tokens"))
     return Model(
         id=entry["id"],
         name=_text(entry.get("name")),
         vendor=_text(entry.get("vendor")),
         kind=_text(capabilities.get("type")),
         tokenizer=_text(capabilities.get("tokenizer")),
-        max_output_tokens=_count(limits.get("max_output_tokens")),
-        max_prompt_tokens=_count(limits.get("max_prompt_tokens")),
-        supported_endpoints=tuple(name for name in endpoints if isinstance(name, str))
-        if isinstance(endpoints, list)
-        else None,
+        max_output_tokens=output,
+        max_prompt_tokens=prompt,
+        context_window=_count(limits.get("max_context_window_tokens")),
+        supported_endpoints=_texts(endpoints),
+        traits=ModelTraits(
+            max_output_tokens=output,
+            max_prompt_tokens=prompt,
+            reasoning_effort=_texts(supports.get("reasoning_effort")),
+            adaptive_thinking=supports.get("adaptive_thinking") is True,
+            min_thinking_budget=_count(supports.get("min_thinking_budget")),
+            max_thinking_budget=_count(supports.get("max_thinking_budget")),
+            vision=supports.get("vision") is True,
+            structured_outputs=supports.get("structured_outputs") is True,
+            tool_calls=supports.get("tool_calls") is True,
+            parallel_tool_calls=supports.get("parallel_tool_calls") is True,
+        ),
+        disabled=_mapping(entry.get("policy")).get("state") == "disabled",
+        multiplier=_number(_mapping(entry.get("billing")).get("multiplier")),
     )
 
 
@@ -84,6 +105,14 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _count(value: Any) -> int | None:

@@ -45,12 +45,13 @@ _FACTORS = {"claude": 1.15, "grok": 1.03}
 _TOOL_TOKENS = {"claude": 346, "grok": 480}
 
 
-def adjusted(total: int, facts: RequestFacts, beta: str) -> int:
+def adjusted(total: int, facts: RequestFacts, beta: str, resolved: str = "") -> int:
     """Return ``count_tokens``' number for a raw count: the vendor's factor and tool prompt (compat.md 5.5).
 
-    `beta` is the ``anthropic-beta`` header.
+    `beta` is the ``anthropic-beta`` header, `resolved` the listed model's name.
     """
-    family = next((name for name in _FACTORS if facts.model.startswith(name)), None)
+    names = (facts.model, resolved)
+    family = next((name for name in _FACTORS if any(each.startswith(name) for each in names)), None)
     if family is None:
         return total
     if facts.tools and not (beta.startswith("claude-code") and facts.has_mcp_tool):
@@ -106,7 +107,7 @@ class Counting:
     async def count(self, plan: Plan, facts: RequestFacts, chat_body: RequestBody, beta: str) -> int:
         """Return the number for ``count_tokens``. Raises :class:`EngineError`."""
         counted = await self._submit(lambda: self._count(plan, chat_body))
-        return adjusted(counted.input + counted.output, facts, beta)
+        return adjusted(counted.input + counted.output, facts, beta, plan.resolution.name)
 
     def start_estimate(
         self, plan: Plan, facts: RequestFacts, chat_body: RequestBody
@@ -122,7 +123,7 @@ class Counting:
                     counted = self._count(plan, chat_body)
             except EngineError:
                 return by_size
-            return adjusted(counted.input + counted.output, facts, "")
+            return adjusted(counted.input + counted.output, facts, "", plan.resolution.name)
 
         return estimate() if self._is_quick(chat_body) else self._submit(estimate)
 

@@ -2,6 +2,8 @@
 
 GatewayError
 ├── BadRequest            the client's body or headers (400, 413, 415 …)
+├── UnknownModel          the model's name means nothing here (404)
+├── Lossy                 ``--strict``: the request cannot be sent as it is (400)
 ├── NotAllowed            who or where from (401, 403, 421)
 ├── RateLimitHit          the gateway's own rate limit (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
@@ -14,6 +16,8 @@ GatewayError
 from __future__ import annotations
 
 from typing import Literal
+
+from copilot_api.records import record
 
 ErrorKind = Literal[
     "invalid_request_error",
@@ -49,6 +53,14 @@ def kind_of(status: int) -> ErrorKind:
     return "invalid_request_error" if 400 <= status < 500 else "api_error"
 
 
+@record
+class Overflow:
+    """The prompt is longer than the model takes; 0 is a number that is not known."""
+
+    tokens: int
+    limit: int
+
+
 class StartupError(Exception):
     """The program cannot start. The text is one plain line for the user."""
 
@@ -77,6 +89,12 @@ class GatewayError(Exception):
         self.code = code
         self.param = param
         self.headers = headers
+        self.overflow: Overflow | None = None
+        """Set when the prompt is too long: each dialect has words for it that make its clients compact."""
+        self.unknown_model = ""
+        """Set when the model's name means nothing: to the gateway, or to upstream."""
+        self.resets_at: int | None = None
+        """Unix seconds at which a spent allowance is full again, if upstream told."""
 
     @property
     def kind(self) -> ErrorKind:
@@ -86,6 +104,25 @@ class GatewayError(Exception):
 
 class BadRequest(GatewayError):
     """The client's body or headers are at fault."""
+
+
+class UnknownModel(GatewayError):
+    """There is no model by the name that can answer this kind of request."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(404, message, code="model_not_found", param="model")
+        self.unknown_model = name
+
+
+class Lossy(GatewayError):
+    """``--strict``: something of the request would not reach the model."""
+
+    def __init__(self, lost: tuple[str, ...]) -> None:
+        super().__init__(
+            400,
+            f"refused because of --strict, since this would be lost: {'; '.join(lost)}"[:2000],
+            code="lossy_request",
+        )
 
 
 class NotAllowed(GatewayError):
@@ -131,9 +168,18 @@ class CredentialTrouble(GatewayError):
 
 
 class UpstreamRefused(GatewayError):
-    """Copilot answered outside 2xx. `renames_cap`: it wants ``max_completion_tokens`` (D-H15)."""
+    """Copilot answered outside 2xx, before a model ran. What may be done about it:"""
 
     renames_cap = False
+    """Send ``max_completion_tokens`` (D-H15)."""
+    wrong_leg = False
+    """Ask on another endpoint (upstream.md 8.4)."""
+    refused_member = ""
+    """Leave this member out: it is refused by name."""
+    refuses_reasoning = False
+    """Send no reasoning back: it is not of this model, or of this connection."""
+    names_no_model = False
+    """The model's name means nothing to upstream."""
 
 
 class UpstreamFailed(GatewayError):

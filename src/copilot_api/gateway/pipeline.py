@@ -14,6 +14,7 @@ from copilot_api.engine.interfaces import (
     Relay,
     RequestBody,
     RequestFacts,
+    RequestPlan,
     TranslatedRequest,
     Upstream,
 )
@@ -22,16 +23,23 @@ from copilot_api.gateway.admit import Admission, Gate
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
 from copilot_api.gateway.caching import Caching, Caller
 from copilot_api.gateway.catalog import ModelCatalog
-from copilot_api.gateway.counting import Counting
-from copilot_api.gateway.errors import BadRequest, UpstreamRefused
-from copilot_api.gateway.plan import Plan, Planner
+from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
+from copilot_api.gateway.errors import BadRequest, Lossy, UpstreamRefused
+from copilot_api.gateway.hints import NO_HINTS, Hints
+from copilot_api.gateway.plan import Plan, Planner, without_reasoning
+from copilot_api.gateway.refusals import complete, member_of
+from copilot_api.gateway.rewrites import header_value, log, lossy
 from copilot_api.gateway.send import Sender
+from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.gateway")
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
+
+MOST_REPAIRS = 3
+"""Times that a refused request is mended and sent again."""
 
 Deliver = Callable[[Whole | Streamed], Awaitable[None]]
 """Sends an answer to the client; returns when it is sent, or raises."""
@@ -51,7 +59,8 @@ class Pipeline:
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._planner = Planner(settings, catalog)
+        self.planner = Planner(settings, catalog)
+        """Decides for a request; also knows which model a name means."""
         self._sender = sender
         self._admission = admission
         self._caching = caching
@@ -90,6 +99,7 @@ class Pipeline:
         body: RequestBody,
         deliver: Deliver,
         caller: Caller | None = None,
+        hints: Hints = NO_HINTS,
         *,
         known: tuple[RequestFacts, Plan] | None = None,
     ) -> None:
@@ -101,10 +111,10 @@ class Pipeline:
         if known is None:
             if self._engine.shares:
                 begin_request()
-            facts = self._inspect(body, dialect)
-            plan = self._planner.plan(facts)
+            facts = self._inspect(body, dialect, hints)
+            plan = self.planner.plan(facts, hints)
             if self._caching is not None and caller is not None and not facts.stream:
-                ask = lambda: self._whole(body, facts, plan)  # noqa: E731
+                ask = lambda: self._whole(body, facts, plan, hints)  # noqa: E731
                 await deliver(await self._caching.answer(caller, body, plan, ask))
                 return
         else:
@@ -113,10 +123,10 @@ class Pipeline:
         if not self._gate.try_enter():
             await self._gate.wait()
         try:
-            await self._admission.admit(facts)
+            await self._admission.admit(plan.leg)
             if dialect == "chat":
-                self._counting.log(plan, request.body)
-            answer = await self._ask(body, request, plan, facts)
+                self._counting.log(plan, request.body if plan.leg == "chat" else body)
+            answer = await self._ask(body, request, plan, facts, hints)
             if isinstance(answer, Streamed):
                 await self._deliver_stream(answer, plan, deliver)
             else:
@@ -124,84 +134,143 @@ class Pipeline:
         finally:
             self._gate.leave()
 
-    async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan) -> Whole:
+    async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan, hints: Hints) -> Whole:
         kept: list[Whole | Streamed] = []
 
         async def keep(answer: Whole | Streamed) -> None:
             kept.append(answer)
 
-        await self.generate(facts.dialect, body, keep, known=(facts, plan))
+        await self.generate(facts.dialect, body, keep, None, hints, known=(facts, plan))
         # What was asked for as one answer never comes as a stream.
         return cast("Whole", kept[0])
 
-    async def count_tokens(self, body: RequestBody, beta: str) -> int:
-        """Count a request in messages format (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
+    async def count_tokens(
+        self, body: RequestBody, beta: str, dialect: Dialect = "messages", hints: Hints = NO_HINTS
+    ) -> int:
+        """Count a request (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
 
         Raises :class:`BadRequest`.
         """
         if self._engine.shares:
             begin_request()
-        facts = self._inspect(body, "messages")
-        plan = self._planner.plan(facts)
+        facts = self._inspect(body, dialect, hints)
+        plan = self.planner.plan(facts, hints)
         if plan.resolution.model is None:
             logger.warning("Model not found, returning default token count")
             return UNKNOWN_MODEL_TOKENS
-        total = await self._counting.count(plan, facts, self._translate(body, plan).body, beta)
+        total = await self._counting.count(plan, facts, self._chat_body(body, plan), beta)
         logger.info("Token count: %d", total)
         return total
 
-    def _inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
+    def _inspect(self, body: RequestBody, dialect: Dialect, hints: Hints) -> RequestFacts:
         try:
-            return self._engine.validation.inspect(body, dialect)
+            facts = self._engine.validation.inspect(body, "embeddings" if hints.embeds else dialect)
         except InvalidRequest as error:
             raise _bad_request(error) from error
+        if hints is NO_HINTS:
+            return facts
+        return replace(
+            facts,
+            dialect=dialect,
+            model=hints.model or facts.model,
+            stream=facts.stream if hints.stream is None else hints.stream,
+            initiator=hints.initiator or facts.initiator,
+            initiator_reason="by the client's own header" if hints.initiator else facts.initiator_reason,
+        )
 
     def _translate(self, body: RequestBody, plan: Plan) -> TranslatedRequest:
         try:
             request = self._engine.translation.request(body, plan.request)
         except InvalidRequest as error:
             raise _bad_request(error) from error
-        if plan.rewrites or request.rewrites:
-            for rewrite in plan.rewrites + request.rewrites:
-                # A tool that is missing changes what the model can do: the user should see it (D-T10).
-                level = logging.WARNING if rewrite.startswith("left out") else logging.DEBUG
-                logger.log(level, "rewrite: %s", rewrite)
+        if request.rewrites:
+            if self._settings.strict and (lost := lossy(request.rewrites)):
+                raise Lossy(lost)
+            log(plan.rewrites + request.rewrites)
+        elif plan.rewrites:
+            log(plan.rewrites)
         return request
 
+    def _chat_body(self, body: RequestBody, plan: Plan) -> RequestBody:
+        """Return the request as the tokenizer reads it, whatever leg it takes."""
+        made = RequestPlan(plan.request.dialect, "chat", plan.resolution.name, target=plan.request.target)
+        try:
+            return self._engine.translation.request(body, made).body
+        except InvalidRequest as error:
+            raise _bad_request(error) from error
+
     async def _ask(
-        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
     ) -> Whole | Streamed:
         estimate: asyncio.Future[int] | int = 0
-        if facts.stream and facts.dialect == "messages":
-            estimate = self._counting.start_estimate(plan, facts, request.body)
+        if facts.stream and facts.dialect == "messages" and plan.leg != "messages":
+            counted = request.body if plan.leg == "chat" else self._chat_body(body, plan)
+            estimate = self._counting.start_estimate(plan, facts, counted)
         try:
-            upstream = await self._send(body, request, plan, facts)
+            upstream, request, plan = await self._send(body, request, plan, facts, hints)
             try:
                 stream_plan = None
+                answer_plan = plan.answer
                 if facts.stream:
                     tokens = await self._counting.finish_estimate(estimate, len(request.body))
-                    stream_plan = plan.stream(self._settings, tokens)
-                return await make_answer(upstream, plan, self._engine.translation, stream_plan)
+                    if not tokens and plan.leg != "messages":
+                        tokens = len(request.body) // BYTES_PER_TOKEN  # asked elsewhere than planned
+                    stream_plan = plan.stream(self._settings, tokens, request.context, hints.framing)
+                elif request.context:
+                    answer_plan = replace(answer_plan, context=request.context)
+                noted = header_value(plan.rewrites + request.rewrites) if request.rewrites else plan.noted
+                return await make_answer(upstream, answer_plan, self._engine.translation, stream_plan, noted)
             except BaseException:
                 await upstream.aclose()
                 raise
+        except UpstreamRefused as refusal:
+            complete(refusal, plan, facts)
+            raise
         finally:
             if not isinstance(estimate, int):
                 estimate.cancel()
 
     async def _send(
-        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts
-    ) -> Upstream:
-        try:
-            return await self._send_once(request, plan, facts)
-        except UpstreamRefused as refusal:
-            model = plan.resolution.name
-            if not (refusal.renames_cap and self._planner.learn_completion_cap(model)):
-                raise
-            # Refused before the model ran, so nothing was billed: the same request in the other spelling.
+        self, body: RequestBody, request: TranslatedRequest, plan: Plan, facts: RequestFacts, hints: Hints
+    ) -> tuple[Upstream, TranslatedRequest, Plan]:
+        """Send, and where upstream refuses for a reason that can be mended, send what is mended.
+
+        A refusal comes before the model runs, so nothing of it was billed; each repair is tried once.
+        """
+        for _ in range(MOST_REPAIRS):
+            try:
+                return await self._send_once(request, plan, facts), request, plan
+            except UpstreamRefused as refusal:
+                mended = self._mend(refusal, plan, facts, hints)
+                if mended is None:
+                    raise
+                again = self._translate(body, mended)
+                if mended.leg == plan.leg and bytes(again.body) == bytes(request.body):
+                    raise
+                request, plan = again, mended
+        return await self._send_once(request, plan, facts), request, plan
+
+    def _mend(self, refusal: UpstreamRefused, plan: Plan, facts: RequestFacts, hints: Hints) -> Plan | None:
+        """Return the plan to try instead; None when there is nothing to be done."""
+        model, learn = plan.resolution.name, self.planner.learn
+        blank = plan.request.without_reasoning
+        if refusal.renames_cap and learn(lambda learned: learned.note_completion_cap(model)):
             logger.info("%s wants max_completion_tokens; remembered", model)
-            plan = self._planner.plan(facts)
-            return await self._send_once(self._translate(body, plan), plan, facts)
+        elif refusal.wrong_leg and learn(lambda learned: learned.note_refused_leg(model, plan.leg)):
+            logger.info("%s is not served by %s; remembered", model, plan.path)
+        elif refusal.refuses_reasoning and not blank:
+            logger.info("%s refuses the reasoning that was sent back; trying without", model)
+            blank = True
+        elif (member := member_of(refusal, plan.leg)) and learn(
+            lambda learned: learned.note_refused_member(model, member)
+        ):
+            logger.info("%s refuses %s; left out for a while", model, member)
+        else:
+            return None
+        mended = self.planner.plan(facts, hints)
+        if refusal.wrong_leg and mended.leg == plan.leg:
+            return None
+        return without_reasoning(mended) if blank else mended
 
     def _send_once(self, request: TranslatedRequest, plan: Plan, facts: RequestFacts) -> Awaitable[Upstream]:
         if logger.isEnabledFor(logging.DEBUG):
@@ -214,13 +283,16 @@ class Pipeline:
                 facts.initiator,
                 facts.initiator_reason,
             )
+        leg = plan.leg
         return self._sender.send(
             "POST",
             plan.path,
             request.body,
-            initiator=None if plan.leg == "embeddings" else facts.initiator,
+            initiator=None if leg == "embeddings" else facts.initiator,
             vision=facts.vision,
             stream=facts.stream,
+            leg=leg,
+            own=plan.own_headers,
         )
 
     async def _deliver_stream(self, answer: Streamed, plan: Plan, deliver: Deliver) -> None:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+from copilot_api.copilot import betas as beta_names
 from copilot_api.engine.interfaces import (
     AnswerPlan,
+    Dialect,
+    Framing,
     Leg,
     RequestFacts,
     RequestPlan,
     StreamPlan,
 )
 from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.gateway.errors import UnknownModel
+from copilot_api.gateway.hints import NO_HINTS, Hints
+from copilot_api.gateway.learned import Learned
 from copilot_api.gateway.resolver import Resolution, resolve
-from copilot_api.records import record
+from copilot_api.gateway.rewrites import header_value
+from copilot_api.gateway.routing import PATHS, choose
+from copilot_api.records import record, replace
 from copilot_api.settings import Settings
-
-PATHS: dict[Leg, str] = {
-    "chat": "/chat/completions",
-    "responses": "/responses",
-    "messages": "/v1/messages",
-    "embeddings": "/embeddings",
-}
 
 MOST_PLANS = 256
 """Kinds of requests whose plans are kept; a client may send any model name, so there must be an end."""
 LONGEST_NAME = 200
 """Characters of a model name whose plan is kept."""
+
+_STREAMS_ELSEWHERE: tuple[Dialect, ...] = ("gemini", "ollama", "completions")
+"""Dialects whose bodies do not say as chat does whether a stream is wanted."""
+_WITHOUT_BREAKPOINTS: tuple[Dialect, ...] = ("messages",)
+"""Dialects whose clients mark prompt caches themselves."""
+
+Kind = tuple[object, ...]
+"""What a plan depends on."""
 
 
 @record
@@ -38,8 +50,14 @@ class Plan:
     request: RequestPlan
     answer: AnswerPlan
     rewrites: tuple[str, ...]
+    noted: str = ""
+    """The rewrites as the value of a response header."""
+    own_headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the upstream call that depend on the plan."""
 
-    def stream(self, settings: Settings, input_tokens: int) -> StreamPlan:
+    def stream(
+        self, settings: Settings, input_tokens: int, context: bytes = b"", framing: Framing = "sse"
+    ) -> StreamPlan:
         """Return the stream plan; `input_tokens` is the estimate for ``message_start`` (D-T20)."""
         return StreamPlan(
             self.request.dialect,
@@ -49,52 +67,89 @@ class Plan:
             settings.keepalive_interval,
             settings.stream_idle_timeout,
             2.5 * settings.stream_idle_timeout,
+            model=self.request.target,
+            context=context,
+            framing=framing,
         )
 
 
 class Planner:
-    """Makes the plans, and keeps them until the catalogue changes."""
+    """Makes the plans, and keeps them until the catalogue, or what was learnt of a model, changes."""
 
-    def __init__(self, settings: Settings, catalog: ModelCatalog) -> None:
+    def __init__(self, settings: Settings, catalog: ModelCatalog, learned: Learned | None = None) -> None:
         self._settings = settings
         self._catalog = catalog
+        self.learned = learned or Learned()
         self._models: tuple[Model, ...] = ()
         """The catalogue that the plans were made by."""
-        self._plans: dict[tuple[str, str, bool], Plan] = {}
-        self._completion_cap_models: set[str] = set()
+        self._plans: dict[Kind, Plan] = {}
 
-    def plan(self, facts: RequestFacts) -> Plan:
-        """Decide for one request."""
+    def plan(self, facts: RequestFacts, hints: Hints = NO_HINTS) -> Plan:
+        """Decide for one request. Raises :class:`UnknownModel`."""
         models = self._catalog.models
         if models is not self._models:
+            if models != self._models:
+                self.learned.forget_legs()
             self._models = models
             self._plans.clear()
-        kind = (facts.dialect, facts.model, fills_cap(facts))
+        elif self.learned.due != math.inf and self.learned.is_due():
+            self._plans.clear()
+        kind = kind_of(facts, hints)
         plan = self._plans.get(kind)
         if plan is None:
-            plan = self._make(facts)
+            plan = self._make(facts, hints)
             if len(facts.model) <= LONGEST_NAME:
                 if len(self._plans) >= MOST_PLANS:
                     self._plans.clear()
                 self._plans[kind] = plan
         return plan
 
-    def learn_completion_cap(self, model: str) -> bool:
-        """Remember that a model refuses ``max_tokens`` (D-H15); tell whether that is news."""
-        if model in self._completion_cap_models:
+    def resolve(self, asked: str) -> Resolution:
+        """Return the model that a name means, for endpoints that only tell of it."""
+        return resolve(asked, self._catalog, "chat", self._settings.aliases)
+
+    def learn(self, note: Callable[[Learned], bool]) -> bool:
+        """Remember something of a model; tell whether it is news. Plans are then made anew."""
+        if not note(self.learned):
             return False
-        self._completion_cap_models.add(model)
         self._plans.clear()
         return True
 
-    def _make(self, facts: RequestFacts) -> Plan:
-        resolution = resolve(facts.model, self._catalog, facts.dialect)
-        return make_plan(
-            facts,
-            resolution,
-            self._settings,
-            wants_completion_cap=resolution.name in self._completion_cap_models,
-        )
+    def learn_completion_cap(self, model: str) -> bool:
+        """Remember that a model refuses ``max_tokens`` (D-H15); tell whether that is news."""
+        return self.learn(lambda learned: learned.note_completion_cap(model))
+
+    def _make(self, facts: RequestFacts, hints: Hints) -> Plan:
+        asked = facts.model
+        if hints.betas.large_context and not asked.endswith("[1m]"):
+            asked += "[1m]"
+        resolution = self._resolve(asked, facts, hints)
+        if not resolution.reason and resolution.name != facts.model:
+            # Nothing is listed by the longer name: the client's own goes on.
+            resolution = self._resolve(facts.model, facts, hints)
+        return make_plan(facts, resolution, self._settings, learned=self.learned, hints=hints)
+
+    def _resolve(self, asked: str, facts: RequestFacts, hints: Hints) -> Resolution:
+        return resolve(asked, self._catalog, facts.dialect, self._settings.aliases, embeds=hints.embeds)
+
+
+def kind_of(facts: RequestFacts, hints: Hints) -> Kind:
+    """Return all that :func:`make_plan` looks at."""
+    dialect = facts.dialect
+    stream = facts.stream if dialect in _STREAMS_ELSEWHERE else None
+    if hints is NO_HINTS:
+        return (dialect, facts.model, fills_cap(facts), facts.reasoning, facts.tools > 0, stream)
+    return (
+        dialect,
+        facts.model,
+        fills_cap(facts),
+        facts.reasoning,
+        facts.tools > 0,
+        stream,
+        hints.betas.passed,
+        hints.betas.large_context,
+        hints.embeds,
+    )
 
 
 def fills_cap(facts: RequestFacts) -> bool:
@@ -107,20 +162,28 @@ def make_plan(
     resolution: Resolution,
     settings: Settings,
     *,
-    wants_completion_cap: bool = False,
+    learned: Learned | None = None,
+    hints: Hints = NO_HINTS,
 ) -> Plan:
     """Decide for requests with these facts: their dialect, their model, whether they have an output cap.
 
-    `wants_completion_cap`: the model is known to refuse ``max_tokens`` (D-H15).
+    Raises :class:`UnknownModel`.
     """
-    leg: Leg = "embeddings" if facts.dialect == "embeddings" else "chat"
-    model = resolution.name if resolution.reason else None
+    learned = learned or Learned()
+    name, model = resolution.name, resolution.model
+    leg: Leg | None = "embeddings"
+    if not hints.embeds:
+        leg = choose(facts, name, model, learned.refused_legs(name))
+    if leg is None:
+        raise UnknownModel(facts.model, f"the model {name} is not one that chats")
     rewrites: tuple[str, ...] = (
-        (f"model {facts.model} -> {resolution.name}: {resolution.reason}",) if model else ()
+        (f"model {facts.model} -> {name}: {resolution.reason}",) if resolution.reason else ()
     )
-    cap = resolution.model.max_output_tokens if resolution.model and fills_cap(facts) else None
+    cap = model.max_output_tokens if model and fills_cap(facts) else None
     if cap is not None:
         rewrites += (f"output cap set to the model's limit of {cap}",)
+    betas = _betas(facts, model, hints) if leg == "messages" else ()
+    claude = name.lower().startswith("claude")
     return Plan(
         leg=leg,
         path=PATHS[leg],
@@ -128,10 +191,36 @@ def make_plan(
         request=RequestPlan(
             dialect=facts.dialect,
             leg=leg,
-            model=model,
+            model=name if resolution.reason or hints.model or hints.embeds else None,
             output_cap=cap,
-            cap_field="max_completion_tokens" if wants_completion_cap else "max_tokens",
+            cap_field="max_completion_tokens" if learned.wants_completion_cap(name) else "max_tokens",
+            target=name,
+            stream=facts.stream if facts.dialect in _STREAMS_ELSEWHERE else None,
+            traits=model.traits if model else None,
+            dropped=learned.dropped(name),
+            betas=betas,
+            cache_breakpoints=settings.cache_breakpoints
+            and claude
+            and facts.dialect not in _WITHOUT_BREAKPOINTS,
         ),
-        answer=AnswerPlan(dialect=facts.dialect, leg=leg, reasoning=settings.reasoning),
+        answer=AnswerPlan(dialect=facts.dialect, leg=leg, reasoning=settings.reasoning, model=name),
         rewrites=rewrites,
+        noted=header_value(rewrites),
+        own_headers=(("anthropic-beta", ",".join(betas)),) if betas else (),
     )
+
+
+def without_reasoning(plan: Plan) -> Plan:
+    """Return the plan for the same request with no reasoning sent back (upstream.md 6.4, 5.2)."""
+    return replace(plan, request=replace(plan.request, without_reasoning=True))
+
+
+def _betas(facts: RequestFacts, model: Model | None, hints: Hints) -> tuple[str, ...]:
+    adaptive = model is not None and model.traits.adaptive_thinking
+    passed = hints.betas.passed
+    if adaptive:
+        # Adaptive models think between calls anyway; the official client does not send it to them.
+        return tuple(name for name in passed if not name.startswith(beta_names.INTERLEAVED))
+    if facts.dialect != "messages" and facts.reasoning and facts.tools:
+        return (beta_names.INTERLEAVED_THINKING,)
+    return passed

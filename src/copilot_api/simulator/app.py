@@ -8,15 +8,18 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from copilot_api.simulator import github, vendors
-from copilot_api.simulator.copilot import Copilot, Refused
+from copilot_api.simulator import github, messages, responses, vendors
+from copilot_api.simulator.copilot import Copilot
 from copilot_api.simulator.faults import Fault, Faults
+from copilot_api.simulator.refusals import Refused
 from copilot_api.simulator.state import Recorded, State
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_FORMS: dict[str, Any] = {"/chat/completions": vendors, "/responses": responses, "/v1/messages": messages}
+"""The endpoints that answer, and the form that each gives its answers."""
 _EVENT_STREAM = {"content-type": "text/event-stream"}
 _JSON = {"content-type": "application/json"}
 _DEFAULT_ERROR = b'{"error":{"code":"model_overloaded","message":"The model is overloaded."}}'
@@ -84,15 +87,15 @@ class SimulatorApp:
         elif place == ("POST", "/embeddings"):
             self._copilot.check_headers(entry)
             await reply.json(self._copilot.embed(entry))
-        elif place == ("POST", "/chat/completions"):
+        elif entry.method == "POST" and entry.path in _FORMS:
             self._copilot.check_headers(entry)
-            made, stream = self._copilot.chat(entry)
+            made, stream = self._copilot.generate(entry)
             if fault is not None and fault.kind in ("json", "sse"):
                 stream = fault.kind == "sse"
             if stream:
                 await self._stream(made, reply, fault)
             else:
-                await reply.json(vendors.whole(made))
+                await reply.json(_FORMS[entry.path].whole(made))
         else:
             await reply.whole(404, b"404 page not found\n", {"content-type": "text/plain; charset=utf-8"})
 
@@ -107,16 +110,19 @@ class SimulatorApp:
             await reply.json(github.copilot_token(self._state, self.url))
 
     async def _stream(self, made: vendors.Reply, reply: _Reply, fault: Fault | None) -> None:
+        form = _FORMS[reply.path]
         await reply.start(200, _EVENT_STREAM)
-        for number, frame in enumerate(vendors.frames(made)):
+        for number, frame in enumerate(form.events(made)):
             if fault is not None and number == fault.after_frames and await self._fail_within(fault, reply):
                 return
             if self._delay and number:
                 await asyncio.sleep(self._delay)
-            await reply.send(b"data: " + json.dumps(frame, ensure_ascii=False).encode() + b"\n\n")
+            name = f"event: {frame['type']}\n".encode() if "type" in frame else b""
+            await reply.send(name + b"data: " + json.dumps(frame, ensure_ascii=False).encode() + b"\n\n")
             if reply.gone.is_set():
                 return
-        await reply.send(b"data: [DONE]\n\n", last=True)
+        # Copilot's Messages endpoint sends the mark of chat too, its Responses endpoint does not.
+        await reply.send(b"" if form is responses else b"data: [DONE]\n\n", last=True)
 
     async def _fail_early(self, fault: Fault, reply: _Reply) -> bool:
         """Fail instead of an answer; False when the failure belongs into the stream."""
@@ -202,6 +208,7 @@ class _Reply:
         self._receive = receive
         self._send = send
         self._over = False
+        self.path = entry.path
         self.gone = asyncio.Event()
 
     async def watch(self) -> None:

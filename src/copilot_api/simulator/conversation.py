@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,18 @@ _CITY = re.compile(r"\b(?:in|for|at)\s+((?:[A-Z][\w-]+)(?:(?:\s*,\s*|\s+and\s+)[
 _COMMAND = re.compile(r"(?i)\brun\b[^`\"]*[`\"](.+?)[`\"]")
 _PATH_NAMES = ("file_path", "filePath", "path", "filename", "file")
 _CONTENT_NAMES = ("content", "contents", "text", "file_text")
+_COMMAND_NAMES = frozenset({"command", "cmd"})
 _LONGEST_ECHO = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call; `arguments` is an object."""
+    """A tool call; `arguments` is an object. `raw` is the text given to a freeform tool instead."""
 
     name: str
     arguments: dict[str, Any]
+    raw: str | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Answer:
     text: str
     calls: tuple[Call, ...]
     finish_reason: str
+    reasoning: str = ""
+    stop: str | None = None
+    """The stop sequence that ended the text."""
 
 
 def decide(request: dict[str, Any]) -> Answer:
@@ -49,12 +56,22 @@ def decide(request: dict[str, Any]) -> Answer:
         calls = _calls(request, messages, prompt)
         text = "Let me use a tool for that." if calls else _reply(request, last, prompt)
     finish = "tool_calls" if calls else "stop"
+    met = None
     for stop in _stops(request.get("stop")):
-        text = text.partition(stop)[0]
+        text, found, _ = text.partition(stop)
+        met = stop if found else met
     cap = request.get("max_tokens") or request.get("max_completion_tokens")
     if isinstance(cap, int) and 0 < cap * 4 < len(text) and not calls:
         text, finish = text[: cap * 4], "length"
-    return Answer(text, calls, finish)
+    return Answer(text, calls, finish, _reasoning(request, last), met)
+
+
+def _reasoning(request: dict[str, Any], last: dict[str, Any]) -> str:
+    """A pretend model reasons when it is asked to."""
+    if request.get("reasoning_effort") in (None, "none") and not request.get("thinking_budget"):
+        return ""
+    subject = "the tool's result" if last.get("role") == "tool" else "the question"
+    return f"I think about {subject} first, in three short pieces, and then I answer."
 
 
 def human_text(content: Any) -> str:
@@ -121,16 +138,21 @@ def _calls(request: dict[str, Any], messages: list[dict[str, Any]], prompt: str)
         return ()
     if isinstance(choice, dict):
         wanted = choice.get("function", {}).get("name")
-        return tuple(Call(t["name"], _arguments(t, prompt)) for t in tools if t["name"] == wanted)
+        return tuple(_called(t, _arguments(t, prompt)) for t in tools if t["name"] == wanted)
     lowered = prompt.lower()
     file = _FILE.search(prompt)
     writer = next((tool for tool in tools if _writes_files(tool)), None)
     if file and writer:
-        return (Call(writer["name"], _file_arguments(writer, file, prompt, messages)),)
+        return (_called(writer, _file_arguments(writer, file, prompt, messages)),)
+    patch = next((tool for tool in tools if tool.get("freeform") and "patch" in tool["name"]), None)
+    if file and patch:
+        return (Call(patch["name"], {}, _patch(file, prompt)),)
     command = _COMMAND.search(prompt)
-    shell = next((tool for tool in tools if "command" in _properties(tool)), None)
-    if command and shell:
-        return (Call(shell["name"], {**_arguments(shell, prompt), "command": command.group(1)}),)
+    shell = next((tool for tool in tools if _COMMAND_NAMES & set(_properties(tool))), None)
+    line = command.group(1) if command else _writing_command(file, prompt) if file else None
+    if line and shell:
+        member = next(name for name in _properties(shell) if name in _COMMAND_NAMES)
+        return (_called(shell, {**_arguments(shell, prompt), member: line}),)
     named = [tool for tool in tools if re.search(rf"(?i)\b{re.escape(tool['name'])}\b", prompt)]
     if not named and "weather" in lowered:
         named = [tool for tool in tools if "weather" in tool["name"].lower()]
@@ -145,8 +167,27 @@ def _filled(tool: dict[str, Any], prompt: str) -> tuple[Call, ...]:
     cities = _cities(prompt)
     place = next((name for name in _properties(tool) if name in ("city", "location", "place")), None)
     if place and len(cities) > 1:
-        return tuple(Call(tool["name"], {**_arguments(tool, prompt), place: city}) for city in cities)
-    return (Call(tool["name"], _arguments(tool, prompt)),)
+        return tuple(_called(tool, {**_arguments(tool, prompt), place: city}) for city in cities)
+    return (_called(tool, _arguments(tool, prompt)),)
+
+
+def _called(tool: dict[str, Any], arguments: dict[str, Any]) -> Call:
+    raw = str(arguments.get("input", "text")) if tool.get("freeform") else None
+    return Call(tool["name"], arguments, raw, tool.get("namespace"))
+
+
+def _patch(file: re.Match[str], prompt: str) -> str:
+    lines = "\n".join(f"+{line}" for line in _wanted_content(file, prompt).splitlines() or [""])
+    return f"*** Begin Patch\n*** Add File: {file.group(1)}\n{lines}\n*** End Patch"
+
+
+def _writing_command(file: re.Match[str], prompt: str) -> str:
+    return f"printf '%s' {shlex.quote(_wanted_content(file, prompt))} > {shlex.quote(file.group(1))}"
+
+
+def _wanted_content(file: re.Match[str], prompt: str) -> str:
+    content = _CONTENT.search(prompt, file.end())
+    return content.group(1) if content else "hello"
 
 
 def _cities(prompt: str) -> list[str]:
@@ -169,16 +210,13 @@ def _file_arguments(
     tool: dict[str, Any], file: re.Match[str], prompt: str, messages: list[dict[str, Any]]
 ) -> dict[str, Any]:
     names = _properties(tool)
-    content = _CONTENT.search(prompt, file.end())
     path = file.group(1)
     folder = next((found.group(1) for text in _all_text(messages) if (found := _FOLDER.search(text))), None)
     if folder and not path.startswith("/"):
         path = f"{folder.rstrip('/')}/{path}"
     arguments = _arguments(tool, prompt)
     arguments[next(name for name in _PATH_NAMES if name in names)] = path
-    arguments[next(name for name in _CONTENT_NAMES if name in names)] = (
-        content.group(1) if content else "hello"
-    )
+    arguments[next(name for name in _CONTENT_NAMES if name in names)] = _wanted_content(file, prompt)
     return arguments
 
 

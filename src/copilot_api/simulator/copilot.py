@@ -7,32 +7,15 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from copilot_api.simulator import conversation, embeddings, vendors
+from copilot_api.simulator import conversation, embeddings, responses, seals, vendors
+from copilot_api.simulator import messages as messages_leg
 from copilot_api.simulator.models import model_list
+from copilot_api.simulator.refusals import error, plain
 from copilot_api.simulator.state import Billed, Recorded, State
 
 INTEGRATIONS = ("vscode-chat", "copilot-developer-cli")
 CREATED = 1795390000
 BYTES_PER_TOKEN = 4
-
-
-class Refused(Exception):
-    """An error answer: status and the exact body."""
-
-    def __init__(self, status: int, body: bytes, content_type: str = "application/json") -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.content_type = content_type
-
-
-def _error(status: int, message: str, code: str, **more: Any) -> Refused:
-    body = {"error": {"message": message, "code": code, **more}}
-    return Refused(status, json.dumps(body).encode() + b"\n")
-
-
-def _plain(status: int, message: str) -> Refused:
-    return Refused(status, message.encode() + b"\n", "text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)
@@ -46,32 +29,35 @@ class Copilot:
         """Raise :class:`Refused` for what the real front door refuses."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _plain(401, "unauthorized: missing token")
+            raise plain(401, "unauthorized: missing token")
         expires = self.state.tokens.get(token)
         if expires is None or self.state.clock() >= expires:
-            raise _plain(401, "unauthorized: token expired")
+            raise plain(401, "unauthorized: token expired")
         if "editor-version" not in call.headers:
-            raise _plain(400, "bad request: missing Editor-Version header for IDE auth")
+            raise plain(400, "bad request: missing Editor-Version header for IDE auth")
         if call.headers.get("copilot-integration-id") not in INTEGRATIONS:
-            raise _error(400, "The requested model is not supported.", "model_not_supported")
+            raise error(400, "The requested model is not supported.", "model_not_supported")
 
-    def chat(self, call: Recorded) -> tuple[vendors.Reply, bool]:
+    def generate(self, call: Recorded) -> tuple[vendors.Reply, bool]:
         """Return the reply and whether it is to be streamed. Raises :class:`Refused`."""
-        request = _object(call.body)
-        model = self._model(request.get("model"), "chat")
-        endpoints = model.get("supported_endpoints")
-        if endpoints is not None and "/chat/completions" not in endpoints:
-            name = model["id"]
-            message = f'model "{name}" is not accessible via the /chat/completions endpoint'
-            raise _error(400, message, "unsupported_api_for_model")
-        messages = request.get("messages")
-        if not isinstance(messages, list) or not messages:
-            raise _error(400, "messages: at least one is required", "invalid_request_body")
+        asked = _object(call.body)
+        model = self._model(asked.get("model"), "chat")
+        endpoints = model.get("supported_endpoints") or ["/chat/completions"]
+        if call.path not in endpoints:
+            message = f'model "{model["id"]}" is not accessible via the {call.path} endpoint'
+            raise error(400, message, "unsupported_api_for_model")
+        if call.path == "/responses":
+            request = responses.read(asked, model)
+        elif call.path == "/v1/messages":
+            request = messages_leg.read(asked, model, call.headers)
+        else:
+            request = _chat(asked, model)
+        messages = request["messages"]
         if _has_picture(messages):
             if "vision" not in model["capabilities"]["supports"]:
-                raise _error(400, "this model does not support images", "invalid_request_body")
+                raise error(400, "this model does not support images", "invalid_request_body")
             if call.headers.get("copilot-vision-request") != "true":
-                raise _plain(400, "missing required Copilot-Vision-Request header for vision requests")
+                raise plain(400, "missing required Copilot-Vision-Request header for vision requests")
         reply = vendors.Reply(
             answer=conversation.decide(request),
             model=model["id"],
@@ -80,7 +66,7 @@ class Copilot:
             created=CREATED,
         )
         self._bill(call, reply)
-        return reply, bool(request.get("stream"))
+        return reply, bool(asked.get("stream"))
 
     def embed(self, call: Recorded) -> dict[str, Any]:
         """Return the body of an embeddings answer. Raises :class:`Refused`."""
@@ -88,9 +74,9 @@ class Copilot:
         model = self._model(request.get("model"), "embeddings")
         texts = request.get("input")
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise _error(400, "input must be an array of strings", "invalid_request_body")
+            raise error(400, "input must be an array of strings", "invalid_request_body")
         if len(texts) > 512:
-            raise _error(400, "too many inputs", "invalid_request_body")
+            raise error(400, "too many inputs", "invalid_request_body")
         wanted = request.get("dimensions")
         return embeddings.answer(
             model["id"], texts, wanted if isinstance(wanted, int) and wanted > 0 else 256
@@ -102,7 +88,7 @@ class Copilot:
                 disabled = model.get("policy", {}).get("state") == "disabled"
                 if model["capabilities"]["type"] == kind and not disabled:
                     return model
-        raise _error(400, "The requested model is not supported.", "model_not_supported", param="model")
+        raise error(400, "The requested model is not supported.", "model_not_supported", param="model")
 
     def _cost(self, call: Recorded, request: dict[str, Any], model: dict[str, Any]) -> vendors.Cost:
         pictures = sum(len(url) for url in _picture_urls(request.get("messages")))
@@ -110,7 +96,7 @@ class Copilot:
         limit = model["capabilities"]["limits"]["max_prompt_tokens"]
         if tokens > limit:
             message = f"prompt token count of {tokens} exceeds the limit of {limit}"
-            raise _error(400, message, "model_max_prompt_tokens_exceeded")
+            raise error(400, message, "model_max_prompt_tokens_exceeded")
         cached, digest = 0, 0
         for message_value in request["messages"]:
             text = json.dumps(message_value)
@@ -137,13 +123,29 @@ class Copilot:
         )
 
 
+def _chat(request: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise error(400, "messages: at least one is required", "invalid_request_body")
+    effort = request.get("reasoning_effort")
+    efforts = model["capabilities"]["supports"].get("reasoning_effort", ())
+    if effort is not None and effort not in efforts:
+        message = f'reasoning effort "{effort}" is not supported by model {model["id"]}'
+        raise error(400, message, "invalid_reasoning_effort")
+    for message in messages:
+        carrier = message.get("reasoning_opaque") if isinstance(message, dict) else None
+        if carrier is not None and not seals.fits(carrier, "chat", model["id"]):
+            raise error(400, "reasoning_opaque could not be verified", "invalid_request_body")
+    return request
+
+
 def _object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except ValueError:
-        raise _plain(400, "failed to parse request") from None
+        raise plain(400, "failed to parse request") from None
     if not isinstance(value, dict):
-        raise _plain(400, "failed to parse request")
+        raise plain(400, "failed to parse request")
     return value
 
 

@@ -8,22 +8,23 @@ _CHAT = "/chat/completions"
 _RESPONSES = ["/responses", "ws:/responses"]
 _MESSAGES = "/v1/messages"
 
-# id, name, vendor, multiplier, prompt and output limit in thousands of tokens, endpoints, features
+# id, name, vendor, multiplier, prompt and output limit in thousands of tokens, endpoints, features: tools,
+# vision, structured outputs, a thinking budget, adaptive thinking, efforts
 _TABLE: tuple[tuple[str, str, str, float, int, int, list[str] | None, str], ...] = (
-    ("claude-opus-4.6-1m", "Claude Opus 4.6 (1M)", "Anthropic", 6, 936, 64, [_MESSAGES, _CHAT], "tvs"),
-    ("claude-opus-5", "Claude Opus 5", "Anthropic", 3, 936, 64, [_MESSAGES, _CHAT], "tvs"),
-    ("claude-opus-4.6", "Claude Opus 4.6", "Anthropic", 3, 168, 32, [_MESSAGES, _CHAT], "tvs"),
-    ("claude-sonnet-4.6", "Claude Sonnet 4.6", "Anthropic", 1, 168, 32, [_MESSAGES, _CHAT], "tvs"),
-    ("claude-sonnet-4.5", "Claude Sonnet 4.5", "Anthropic", 1, 168, 32, [_CHAT, _MESSAGES], "tvs"),
-    ("claude-sonnet-4", "Claude Sonnet 4", "Anthropic", 1, 128, 16, [_CHAT, _MESSAGES], "tv"),
-    ("claude-haiku-4.5", "Claude Haiku 4.5", "Anthropic", 0.33, 136, 64, [_CHAT, _MESSAGES], "tvs"),
-    ("gpt-5.5", "GPT-5.5", "OpenAI", 1, 272, 128, _RESPONSES, "tvs"),
-    ("gpt-5.4", "GPT-5.4", "OpenAI", 1, 272, 128, _RESPONSES, "tvs"),
-    ("gpt-5.4-mini", "GPT-5.4 mini", "OpenAI", 0.33, 272, 128, _RESPONSES, "tvs"),
-    ("gpt-5.3-codex", "GPT-5.3-Codex", "OpenAI", 1, 272, 128, _RESPONSES, "tvs"),
-    ("gpt-5.2", "GPT-5.2", "OpenAI", 1, 272, 128, [_CHAT, *_RESPONSES], "tvs"),
-    ("gpt-5-mini", "GPT-5 mini", "Azure OpenAI", 0, 128, 64, [_CHAT, *_RESPONSES], "tvs"),
-    ("gemini-3.1-pro-preview", "Gemini 3.1 Pro", "Google", 1, 136, 64, [_CHAT], "tv"),
+    ("claude-opus-4.6-1m", "Claude Opus 4.6 (1M)", "Anthropic", 6, 936, 64, [_MESSAGES, _CHAT], "tvsbae"),
+    ("claude-opus-5", "Claude Opus 5", "Anthropic", 3, 936, 64, [_MESSAGES], "tvsae"),
+    ("claude-opus-4.6", "Claude Opus 4.6", "Anthropic", 3, 168, 32, [_MESSAGES, _CHAT], "tvsbae"),
+    ("claude-sonnet-4.6", "Claude Sonnet 4.6", "Anthropic", 1, 168, 32, [_MESSAGES, _CHAT], "tvsbae"),
+    ("claude-sonnet-4.5", "Claude Sonnet 4.5", "Anthropic", 1, 168, 32, [_CHAT, _MESSAGES], "tvsb"),
+    ("claude-sonnet-4", "Claude Sonnet 4", "Anthropic", 1, 128, 16, [_CHAT], "tvb"),
+    ("claude-haiku-4.5", "Claude Haiku 4.5", "Anthropic", 0.33, 136, 64, [_CHAT, _MESSAGES], "tvsb"),
+    ("gpt-5.5", "GPT-5.5", "OpenAI", 1, 272, 128, _RESPONSES, "tvse"),
+    ("gpt-5.4", "GPT-5.4", "OpenAI", 1, 272, 128, _RESPONSES, "tvse"),
+    ("gpt-5.4-mini", "GPT-5.4 mini", "OpenAI", 0.33, 272, 128, _RESPONSES, "tvse"),
+    ("gpt-5.3-codex", "GPT-5.3-Codex", "OpenAI", 1, 272, 128, _RESPONSES, "tvse"),
+    ("gpt-5.2", "GPT-5.2", "OpenAI", 1, 272, 128, [_CHAT, *_RESPONSES], "tvse"),
+    ("gpt-5-mini", "GPT-5 mini", "Azure OpenAI", 0, 128, 64, [_CHAT, *_RESPONSES], "tvse"),
+    ("gemini-3.1-pro-preview", "Gemini 3.1 Pro", "Google", 1, 136, 64, [_CHAT], "tve"),
     ("gemini-2.5-pro", "Gemini 2.5 Pro", "Google", 1, 128, 64, None, "tv"),
     ("grok-code-fast-1", "Grok Code Fast 1", "xAI", 0.25, 128, 64, [_CHAT], "t"),
     ("gpt-4.1", "GPT-4.1", "Azure OpenAI", 0, 128, 16, None, "tvs"),
@@ -54,6 +55,17 @@ def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str
         }
     if "s" in features:
         supports["structured_outputs"] = True
+    if "b" in features:
+        supports |= {"min_thinking_budget": 1024, "max_thinking_budget": 32000}
+    if "a" in features:
+        supports["adaptive_thinking"] = True
+    if "e" in features:
+        supports["reasoning_effort"] = [
+            "low",
+            "medium",
+            "high",
+            *(["max"] if name == "claude-opus-5" else []),
+        ]
     entry: dict[str, Any] = {
         "billing": {"is_premium": multiplier > 0, "multiplier": multiplier},
         "capabilities": {

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from copilot_api.simulator import seals
 from copilot_api.simulator.conversation import Answer
 
 _SAFE = {"filtered": False, "severity": "safe"}
@@ -69,7 +70,8 @@ def _usage(reply: Reply) -> dict[str, Any]:
     return usage
 
 
-def _copilot_usage(reply: Reply) -> dict[str, Any]:
+def copilot_usage(reply: Reply) -> dict[str, Any]:
+    """Return the billing detail."""
     counts = {
         "input": reply.cost.input - reply.cost.cached,
         "cache_read": reply.cost.cached,
@@ -100,26 +102,35 @@ def whole(reply: Reply) -> dict[str, Any]:
         for call, call_id in zip(answer.calls, call_ids, strict=True)
     ]
     body: dict[str, Any] = {"id": response_id, "model": reply.model, "usage": _usage(reply)}
+    reasoning = _reasoning(reply)
     if reply.family == "claude":
         body["created"] = reply.created
-        text = {"content": answer.text, "role": "assistant"}
+        text = {"content": answer.text, "role": "assistant", **reasoning}
         choices = [{"finish_reason": answer.finish_reason, "index": 0, "message": text}]
         if calls:
             tools = {"role": "assistant", "tool_calls": calls}
             choices.append({"finish_reason": "tool_calls", "index": 0, "message": tools})
         return {"choices": choices, **body}
-    message: dict[str, Any] = {"content": answer.text, "role": "assistant"}
+    message: dict[str, Any] = {"content": answer.text, "role": "assistant", **reasoning}
     if calls:
         message |= {"content": None, "tool_calls": calls}
     choice: dict[str, Any] = {"finish_reason": answer.finish_reason, "index": 0, "message": message}
     if reply.family == "gpt":
         choice["content_filter_results"] = _FILTERS
         message["padding"] = "abcdefghij"
-        body["copilot_usage"] = _copilot_usage(reply)
+        body["copilot_usage"] = copilot_usage(reply)
     return {"choices": [choice], **body}
 
 
-def frames(reply: Reply) -> Iterator[dict[str, Any]]:
+def _reasoning(reply: Reply) -> dict[str, Any]:
+    """Return the members of a message that carry reasoning; GPT models show none on this endpoint."""
+    text = reply.answer.reasoning
+    if not text or reply.family == "gpt":
+        return {}
+    return {"reasoning_text": text, "reasoning_opaque": seals.seal("chat", reply.model, text)}
+
+
+def events(reply: Reply) -> Iterator[dict[str, Any]]:
     """Yield the frames of the streamed answer, without ``[DONE]``."""
     response_id, call_ids = _ids(reply)
     head = {"created": reply.created, "id": response_id, "model": reply.model}
@@ -127,7 +138,8 @@ def frames(reply: Reply) -> Iterator[dict[str, Any]]:
     yield from form(reply, head, call_ids)
 
 
-def _pieces(text: str, words: int) -> list[str]:
+def pieces(text: str, words: int) -> list[str]:
+    """Return the text in pieces of some words."""
     found = re.findall(r"\s*\S+\s*$|\s*\S+", text)
     return ["".join(found[at : at + words]) for at in range(0, len(found), words)]
 
@@ -150,7 +162,7 @@ def _gpt(reply: Reply, head: dict[str, Any], call_ids: list[str]) -> Iterator[di
 
     yield frame({"content": None if answer.calls else "", "refusal": None, "role": "assistant"})
     if not answer.calls:
-        for piece in _pieces(answer.text, 1):
+        for piece in pieces(answer.text, 1):
             yield frame({"content": piece})
     for index, (call, call_id) in enumerate(zip(answer.calls, call_ids, strict=True)):
         function = {"arguments": "", "name": call.name}
@@ -159,7 +171,7 @@ def _gpt(reply: Reply, head: dict[str, Any], call_ids: list[str]) -> Iterator[di
         for fragment in _fragments(call.arguments):
             yield frame({"tool_calls": [{"function": {"arguments": fragment}, "index": index}]})
     yield frame({}, answer.finish_reason)
-    usage = {"usage": _usage(reply), "copilot_usage": _copilot_usage(reply)}
+    usage = {"usage": _usage(reply), "copilot_usage": copilot_usage(reply)}
     yield {**head, "choices": [], **usage}
 
 
@@ -169,7 +181,12 @@ def _claude(reply: Reply, head: dict[str, Any], call_ids: list[str]) -> Iterator
     def frame(index: int, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"choices": [{"index": index, "delta": delta, **more}], **head}
 
-    for piece in _pieces(answer.text, 3):
+    reasoning = _reasoning(reply)
+    if reasoning:
+        for piece in pieces(reasoning["reasoning_text"], 5):
+            yield frame(0, {"content": None, "reasoning_text": piece, "role": "assistant"})
+        yield frame(0, {"content": None, "reasoning_opaque": reasoning["reasoning_opaque"]})
+    for piece in pieces(answer.text, 3):
         yield frame(0, {"content": piece, "role": "assistant"})
     if not answer.calls:
         yield {**frame(0, {"content": None}, finish_reason=answer.finish_reason), "usage": _usage(reply)}
@@ -197,8 +214,12 @@ def _gemini(reply: Reply, head: dict[str, Any], call_ids: list[str]) -> Iterator
         choice = {"index": 0, "delta": {"content": None, "role": "assistant", **delta}, **more}
         return {"choices": [choice], **head, "usage": usage}
 
+    reasoning = _reasoning(reply)
+    if reasoning:
+        yield frame({"reasoning_text": reasoning["reasoning_text"]}, zero)
+        yield frame({"reasoning_opaque": reasoning["reasoning_opaque"]}, zero)
     if not answer.calls:
-        for piece in _pieces(answer.text, 15):
+        for piece in pieces(answer.text, 15):
             yield frame({"content": piece}, zero)
         yield frame({}, _usage(reply), finish_reason=answer.finish_reason)
         return

@@ -9,7 +9,7 @@ import pytest
 
 from copilot_api.engine import flags, switch
 from copilot_api.engine.interfaces import InvalidRequest, StreamPlan
-from copilot_api.engine.native import NativeTranslation
+from copilot_api.engine.native import DIALECTS, PAIRS, NativeTranslation
 from copilot_api.engine.reference.translation import ReferenceTranslation
 from copilot_api.engine.reference.validation import ReferenceValidation
 from copilot_api.records import replace
@@ -94,7 +94,7 @@ def test_a_share_is_decided_once_a_request() -> None:
 @pytest.mark.parametrize("error", [Panic("a secret prompt"), RuntimeError("a secret prompt")])
 def test_a_failing_component_is_rolled_back(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     made = switch.Switch("validation", "native", "default")
-    component = switch.SwitchedValidation(made, Broken(None, error), ReferenceValidation())
+    component = switch.SwitchedValidation(made, Broken(None, error), ReferenceValidation(), DIALECTS)
     with caplog.at_level(logging.DEBUG):
         assert component.inspect(BODY, "chat").model == "gpt-4.1"
         assert component.inspect(BODY, "chat").model == "gpt-4.1"
@@ -107,7 +107,9 @@ def test_a_failing_component_is_rolled_back(error: BaseException, caplog: pytest
 
 def test_what_belongs_to_nobody_passes() -> None:
     made = switch.Switch("validation", "native", "default")
-    component = switch.SwitchedValidation(made, Broken(None, KeyboardInterrupt()), ReferenceValidation())
+    component = switch.SwitchedValidation(
+        made, Broken(None, KeyboardInterrupt()), ReferenceValidation(), DIALECTS
+    )
     with pytest.raises(KeyboardInterrupt):
         component.inspect(BODY, "chat")
     assert made.state.implementation == "native"
@@ -130,7 +132,7 @@ def stream_with(native: Any, mode: switch.Mode = "native") -> tuple[switch.Switc
         def stream(self, _plan: StreamPlan) -> Any:
             return native
 
-    component = switch.SwitchedTranslation(whole, made, Factory(), ReferenceTranslation())  # type: ignore[arg-type]
+    component = switch.SwitchedTranslation(whole, made, Factory(), ReferenceTranslation(), PAIRS)  # type: ignore[arg-type]
     return made, component.stream(StreamPlan("chat", "chat"))
 
 
@@ -176,7 +178,7 @@ def test_shadow_answers_by_the_reference_and_counts(caplog: pytest.LogCaptureFix
         def inspect(self, _body: bytes, _dialect: str) -> Any:
             raise InvalidRequest("wrong", "model")
 
-    component = switch.SwitchedValidation(validation, Other(), ReferenceValidation())
+    component = switch.SwitchedValidation(validation, Other(), ReferenceValidation(), DIALECTS)
     assert component.inspect(BODY, "chat").model == "gpt-4.1"
     assert validation.differences == 1
 

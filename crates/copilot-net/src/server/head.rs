@@ -86,6 +86,10 @@ impl<'a> Head<'a> {
                 return Err(Refusal::Malformed("The Transfer-Encoding is other than chunked."));
             }
             self.is_chunked = true;
+        } else if let Some(value) = value(line, b"connection") {
+            if !is_list_of_tokens(value) {
+                return Err(Refusal::Malformed("The Connection field is not a list of tokens."));
+            }
         } else if value(line, b"expect").is_some() {
             self.has_expectation = true;
         }
@@ -130,6 +134,15 @@ fn trimmed_end(mut value: &[u8]) -> &[u8] {
         value = rest;
     }
     value
+}
+
+/// Whether a value is a list as RFC 9110 has it, in sections 5.6.1.2, 5.6.2 and 7.6.1: elements may be empty.
+fn is_list_of_tokens(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').all(|element| trimmed(element).iter().all(|byte| is_of_token(*byte)))
+}
+
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn digits(value: &[u8]) -> Option<u64> {

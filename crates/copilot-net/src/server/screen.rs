@@ -3,8 +3,9 @@
 //! What hyper 1.12 would serve and is refused here: lines that end in a bare line feed, also between requests;
 //! Content-Length together with Transfer-Encoding (hyper serves the latter and closes); one length several
 //! times; `Transfer-Encoding: gzip, chunked` and others that end in chunked, in one field or in several; no
-//! Host or two; a blank behind a chunk size. Names, values, target and version are hyper's to judge: it sees
-//! every head that passes, and [`own_answer`](Screen::own_answer) gives its bare refusal a body.
+//! Host or two; a Connection that is no list of tokens (hyper passes over one with bytes beyond ASCII, and over the
+//! `close` in it); a blank behind a chunk size. Names, other values, target and version are hyper's to judge: it
+//! sees every head that passes, and [`own_answer`](Screen::own_answer) gives its bare refusal a body.
 
 use std::ops::Range;
 

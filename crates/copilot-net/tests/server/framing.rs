@@ -64,6 +64,14 @@ fn refused() -> Vec<String> {
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
         "Transfer-Encoding:\r\n chunked",
         "Transfer-Encoding: chun\r\n ked",
+        // Options of the connection.
+        "Connection: \u{c1} x, Close",
+        "Connection: close\u{e9}",
+        "Connection: close, \"x\"",
+        "Connection: close; x",
+        "Connection: clo se",
+        "Connection: close\t, x/y",
+        "Connection: keep-alive\r\nconnection: close@",
         // Fields.
         "Content-Length : 5",
         "Content-Length\t: 5",
@@ -263,6 +271,12 @@ async fn r12_what_is_framed_well_is_served_with_what_follows() {
         ),
         ("M-SEARCH / HTTP/1.1\r\nHost: \r\n\r\n".to_owned(), "M-SEARCH / "),
         ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".to_owned(), "GET / "),
+        ("GET / HTTP/1.0\r\nConnection: ,\t,Keep-Alive ,\r\nConnection: x\r\n\r\n".to_owned(), "GET / "),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection:\r\nConnection: !#$%&'*+-.^_`|~aZ09\t,x\r\n\r\n"
+                .to_owned(),
+            "GET / ",
+        ),
     ];
     for (request, text) in requests {
         let mut client = host.client().await;
@@ -272,6 +286,16 @@ async fn r12_what_is_framed_well_is_served_with_what_follows() {
         let second = client.read(Expect::Body).await;
         assert_eq!(second.text(), "GET /hidden ", "{request:?}");
     }
+}
+
+/// hyper passes over a Connection that is not ASCII, and so over the wish to close in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_a_wish_to_close_among_bytes_beyond_ascii_is_refused_and_nothing_behind_it_served() {
+    let host = Host::echoing(ServerOptions::default());
+    let request = &b"GET / HTTP/1.1\r\nHost: a\r\nConnection:\xc1 x, Close\r\n\r\n"[..];
+    let mut client = host.client().await;
+    client.send([request, HIDDEN.as_bytes()].concat()).await;
+    judge(&host, "Connection:\\xc1 x, Close", &client.rest().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

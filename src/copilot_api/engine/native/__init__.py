@@ -5,6 +5,8 @@ from __future__ import annotations
 from copilot_api.engine.native.client import NativeClient
 from copilot_api.engine.native.limiter import NativeLimiter
 from copilot_api.engine.native.stateless import (
+    DIALECTS,
+    PAIRS,
     NativeStreamTranslator,
     NativeTokenizer,
     NativeTranslation,
@@ -13,6 +15,8 @@ from copilot_api.engine.native.stateless import (
 from copilot_api.engine.native.token import NativeTokenManager
 
 __all__ = [
+    "DIALECTS",
+    "PAIRS",
     "NativeClient",
     "NativeLimiter",
     "NativeStreamTranslator",

@@ -1,11 +1,13 @@
-"""Stream translators from the chat leg: SSE in, the client's stream out; ends and errors judged once.
+"""Stream translators: SSE of a leg in, the client's stream out; ends and errors judged once.
 
-:class:`_ChatStream` knows when a stream is over and how; its two children know how their dialect says so.
+:class:`_Stream` knows when a stream is over and how; its two children know what is written: a stream relayed
+within its format, or one translated through the canonical events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 from copilot_api.engine.interfaces import (
     InvalidRequest,
@@ -15,11 +17,10 @@ from copilot_api.engine.interfaces import (
     StreamRefused,
     Usage,
 )
-from copilot_api.engine.reference import jsontext, sse
-from copilot_api.engine.reference.formats.chat import frames
-from copilot_api.engine.reference.formats.chat.decode_stream import ChatStreamDecoder
-from copilot_api.engine.reference.formats.chat.relay_repairs import ChatRelayRepairs
-from copilot_api.engine.reference.formats.messages.encode_stream import MessagesStreamEncoder, ping
+from copilot_api.engine.reference import carriers, context, jsontext, sse
+from copilot_api.engine.reference.canonical import AnswerEvent, ReasoningCarrier, ToolStart
+from copilot_api.engine.reference.formats import part
+from copilot_api.engine.reference.parts import Fault, StreamDecoder, StreamEncoder, StreamRepairs
 
 _MESSAGES: dict[StreamEnd, str] = {
     "end": "upstream ended the stream before the answer was complete",
@@ -29,20 +30,45 @@ _MESSAGES: dict[StreamEnd, str] = {
     "shutdown": "the gateway is shutting down; try again",
     "cancelled": "the request was cancelled",
 }
-_COMMENT = b": keep-alive\n\n"
+_NOTHING = "upstream ended the stream without an answer"
 
 
-class _ChatStream:
-    """Reads a chat stream; see :class:`copilot_api.engine.interfaces.StreamTranslator`."""
+class _Reader(Protocol):
+    """What is known of the answer so far."""
 
-    def __init__(self, plan: StreamPlan) -> None:
-        self._plan = plan
+    response_id: str
+    model: str
+    reason: str
+    usage: Usage | None
+
+
+class _Stream:
+    """Reads a leg's stream; see :class:`copilot_api.engine.interfaces.StreamTranslator`."""
+
+    def __init__(self, plan: StreamPlan, reader: _Reader) -> None:
+        verdict = part(plan.leg, "verdict")
+        self._judge = verdict.judge
+        self._done_ends: bool = verdict.DONE_ENDS
         self._parser = sse.Parser(plan.frame_limit)
+        self._reader = reader
         self._events = 0
         self._wrote = False
         self._error: str | None = None
         self.done = False
         self.refusal: StreamRefused | None = None
+
+    @property
+    def facts(self) -> StreamFacts:
+        """What was seen so far."""
+        reader = self._reader
+        return StreamFacts(
+            events=self._events,
+            model=jsontext.well_formed(reader.model) or None,
+            response_id=jsontext.well_formed(reader.response_id) or None,
+            finish_reason=jsontext.well_formed(reader.reason) or None,
+            usage=reader.usage,
+            error=self._error,
+        )
 
     def feed(self, data: bytes) -> bytes:
         """Take upstream bytes, return bytes for the client."""
@@ -61,11 +87,16 @@ class _ChatStream:
         out = self._take(self._parser.finish()) if end == "end" else b""
         return out if self._is_over() else out + self._last(end, message)
 
+    def keep_alive(self) -> bytes:
+        """Return a frame that clients ignore."""
+        self._wrote = True
+        return self._silence()
+
     def _is_over(self) -> bool:
         return self.done
 
     def _last(self, end: StreamEnd, message: str) -> bytes:
-        if self._reason() and end not in ("shutdown", "cancelled"):
+        if self._reader.reason and end not in ("shutdown", "cancelled"):
             return self._complete()
         return self._fail(message or _MESSAGES[end], None, {})
 
@@ -81,23 +112,25 @@ class _ChatStream:
         if not event.data:
             return b""
         if event.data.strip() == b"[DONE]":
-            return self._complete()
+            return self._complete() if self._done_ends else b""
         try:
             frame = jsontext.loads(event.data)
         except InvalidRequest:
             return self._fail("upstream sent a frame that is not JSON", None, {})
         if not isinstance(frame, dict):
             return self._fail("upstream sent a frame that is not an object", None, {})
-        error = frames.error_of(frame)
-        if error is not None and not frames.choices_of(frame):
-            message = jsontext.well_formed(frames.text(error.get("message"))) or "upstream reported an error"
-            return self._fail(message, jsontext.well_formed(frames.text(error.get("code"))) or None, frame)
+        verdict = self._judge(frame)
+        if isinstance(verdict, Fault):
+            error = {"message": verdict.message, "code": verdict.code}
+            return self._fail(verdict.message, verdict.code, frame if "error" in frame else {"error": error})
         self._events += 1
-        return self._written(self._frame(event, frame))
+        out = self._frame(event, frame)
+        self._wrote = self._wrote or bool(out)
+        return out + self._complete() if verdict == "over" else out
 
     def _complete(self) -> bytes:
-        if not self._wrote and not self._reason() and not self._began():
-            return self._fail("upstream ended the stream without an answer", None, {})
+        if not self._wrote and not self._reader.reason and not self._began():
+            return self._fail(_NOTHING, None, {})
         self.done = True
         return self._end_mark()
 
@@ -110,14 +143,7 @@ class _ChatStream:
         self._error = message
         return self._error_mark(message, code)
 
-    def _written(self, out: bytes) -> bytes:
-        self._wrote = self._wrote or bool(out)
-        return out
-
-    def _frame(self, _event: sse.Event, frame: dict[str, Any]) -> bytes:
-        raise NotImplementedError
-
-    def _reason(self) -> str:
+    def _frame(self, event: sse.Event, frame: dict[str, Any]) -> bytes:
         raise NotImplementedError
 
     def _began(self) -> bool:
@@ -129,89 +155,72 @@ class _ChatStream:
     def _error_mark(self, message: str, code: str | None) -> bytes:
         raise NotImplementedError
 
-    def _facts(self, model: str, response_id: str, usage: Usage | None) -> StreamFacts:
-        return StreamFacts(
-            events=self._events,
-            model=jsontext.well_formed(model) or None,
-            response_id=jsontext.well_formed(response_id) or None,
-            finish_reason=jsontext.well_formed(self._reason()) or None,
-            usage=usage,
-            error=self._error,
-        )
+    def _silence(self) -> bytes:
+        raise NotImplementedError
 
 
-class ChatToChat(_ChatStream):
-    """Relays with repairs."""
+class RelayedStream(_Stream):
+    """Relays with repairs: the dialect is the leg's own format."""
 
     def __init__(self, plan: StreamPlan) -> None:
-        super().__init__(plan)
-        self._repairs = ChatRelayRepairs()
+        self._repairs: StreamRepairs = part(plan.leg, "relay").StreamRepairs(plan)
+        super().__init__(plan, self._repairs)
 
-    @property
-    def facts(self) -> StreamFacts:
-        """What was seen so far."""
-        return self._facts(self._repairs.model, self._repairs.response_id, self._repairs.usage)
-
-    def keep_alive(self) -> bytes:
-        """Return a comment."""
-        self._wrote = True
-        return _COMMENT
-
-    def _frame(self, _event: sse.Event, frame: dict[str, Any]) -> bytes:
-        return self._repairs.frame(_event, frame)
-
-    def _reason(self) -> str:
-        return self._repairs.reason
+    def _frame(self, event: sse.Event, frame: dict[str, Any]) -> bytes:
+        return self._repairs.frame(event, frame)
 
     def _began(self) -> bool:
         return self._wrote
 
     def _end_mark(self) -> bytes:
-        return self._repairs.end() + sse.write(b"[DONE]")
+        return self._repairs.complete()
 
     def _error_mark(self, message: str, code: str | None) -> bytes:
-        error = {"message": message, "type": "server_error", "param": None, "code": code}
-        return self._repairs.end() + sse.write(jsontext.encode(jsontext.dumps({"error": error})))
+        return self._repairs.fail(message, code)
+
+    def _silence(self) -> bytes:
+        return self._repairs.keep_alive()
 
 
-class ChatToMessages(_ChatStream):
-    """Translates into Anthropic's stream."""
+class TranslatedStream(_Stream):
+    """Translates through the canonical events; tool names and reasoning carriers pass its border."""
 
     def __init__(self, plan: StreamPlan) -> None:
-        super().__init__(plan)
-        self._decoder = ChatStreamDecoder()
-        self._encoder = MessagesStreamEncoder(plan.input_tokens, reasoning=plan.reasoning)
-
-    @property
-    def facts(self) -> StreamFacts:
-        """What was seen so far."""
-        return self._facts(self._decoder.model, self._decoder.response_id, self._decoder.usage)
-
-    def keep_alive(self) -> bytes:
-        """Return a ping, or a comment while no message has begun."""
-        self._wrote = True
-        return ping().encode() if self._encoder.started else _COMMENT
+        self._plan = plan
+        known = context.read(plan.context)
+        self._names = known.names
+        self._decoder: StreamDecoder = part(plan.leg, "decode_stream").StreamDecoder()
+        self._encoder: StreamEncoder = part(plan.dialect, "encode_stream").StreamEncoder(plan, known)
+        super().__init__(plan, self._decoder)
 
     def _frame(self, _event: sse.Event, frame: dict[str, Any]) -> bytes:
-        return jsontext.encode(self._encoder.events(self._decoder.frame(frame)))
+        return jsontext.encode(self._written(self._decoder.frame(frame)))
 
-    def _reason(self) -> str:
-        return self._decoder.reason
+    def _written(self, events: list[AnswerEvent]) -> str:
+        return self._encoder.events([self._passed(event) for event in events])
+
+    def _passed(self, event: AnswerEvent) -> AnswerEvent:
+        if isinstance(event, ToolStart) and event.name in self._names:
+            return replace(event, name=self._names[event.name])
+        if isinstance(event, ReasoningCarrier):
+            return replace(event, value=carriers.tag(event.value, self._plan.leg, self._plan.model))
+        return event
 
     def _began(self) -> bool:
         return self._encoder.started
 
     def _end_mark(self) -> bytes:
         if not self._encoder.started:
-            return self._error_mark("upstream ended the stream without an answer", None)
-        out = self._encoder.events(self._decoder.end())
-        reason = self._decoder.reason or ("tool_calls" if self._decoder.called else "stop")
-        return jsontext.encode(out + self._encoder.finish(reason, self._decoder.usage))
+            return self._error_mark(_NOTHING, None)
+        out = self._written(self._decoder.end())
+        return jsontext.encode(out + self._encoder.finish(self._decoder.finish, self._decoder.usage))
 
     def _error_mark(self, message: str, code: str | None) -> bytes:
-        kind = "overloaded_error" if code and "overload" in code else "api_error"
-        out = self._encoder.events(self._decoder.end())
-        return jsontext.encode(out + self._encoder.fail(message, kind))
+        out = self._written(self._decoder.end())
+        return jsontext.encode(out + self._encoder.fail(message, code))
+
+    def _silence(self) -> bytes:
+        return jsontext.encode(self._encoder.keep_alive())
 
 
 def _status(code: str | None) -> int:
@@ -221,6 +230,6 @@ def _status(code: str | None) -> int:
         return 429
     if "overload" in code:
         return 503
-    if "content_filter" in code or "max_prompt_tokens" in code or "invalid" in code:
+    if any(sign in code for sign in ("content_filter", "max_prompt_tokens", "context_length", "invalid")):
         return 400
     return 502

@@ -1,7 +1,11 @@
-"""Requests, whole answers and streams between a dialect and a leg: the reference of `translation`."""
+"""Requests, whole answers and streams between a dialect and a leg: the reference of `translation`.
+
+A dialect over its own leg is relayed with repairs; every other pair goes through the canonical model.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from copilot_api.engine.interfaces import (
@@ -15,17 +19,13 @@ from copilot_api.engine.interfaces import (
     TranslatedRequest,
     UnusableAnswer,
 )
-from copilot_api.engine.reference import jsontext, sse
+from copilot_api.engine.reference import carriers, context, jsontext, orphans, sse, tool_names
+from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
+from copilot_api.engine.reference.formats import UnsupportedPair, part
 from copilot_api.engine.reference.formats.chat import frames
-from copilot_api.engine.reference.formats.chat.answer import normalise
-from copilot_api.engine.reference.formats.chat.encode_request import encode_request
-from copilot_api.engine.reference.formats.messages.decode_request import decode_request
-from copilot_api.engine.reference.formats.messages.encode_answer import encode_answer
-from copilot_api.engine.reference.streams import ChatToChat, ChatToMessages
+from copilot_api.engine.reference.streams import RelayedStream, TranslatedStream
 
-
-class UnsupportedPair(ValueError):
-    """No translation between this dialect and leg exists (yet)."""
+__all__ = ["ReferenceTranslation", "UnsupportedPair"]
 
 
 class ReferenceTranslation:
@@ -34,107 +34,74 @@ class ReferenceTranslation:
     def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
         body = bytes(body)
-        if (plan.dialect, plan.leg) == ("embeddings", "embeddings"):
+        if plan.dialect == "embeddings":
             return _embeddings_request(body, plan)
-        if (plan.dialect, plan.leg) == ("chat", "chat"):
-            return _chat_request(body, plan)
-        if (plan.dialect, plan.leg) == ("messages", "chat"):
-            return _messages_request(body, plan)
-        raise UnsupportedPair(f"{plan.dialect} over {plan.leg}")
+        if plan.leg == "embeddings":
+            return _foreign_embeddings_request(body, plan)
+        if plan.dialect == plan.leg:
+            translated: TranslatedRequest = part(plan.leg, "relay").request(body, plan)
+            return translated
+        decoded = part(plan.dialect, "decode_request").decode_request(jsontext.loads(body), plan)
+        conversation, mended = orphans.repair(decoded.conversation)
+        conversation, names, renamed = tool_names.fit(conversation)
+        if plan.model is not None:
+            conversation = replace(conversation, model=plan.model)
+        request, changes = part(plan.leg, "encode_request").encode_request(conversation, plan)
+        return TranslatedRequest(
+            jsontext.encode(jsontext.dumps(request)),
+            tuple(dict.fromkeys((*decoded.rewrites, *mended, *renamed, *changes))),
+            context.write(replace(decoded.context, names=names)),
+        )
 
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
         """Return the body for the client."""
         value = _answer_json(body)
         if plan.dialect == "embeddings":
-            if not isinstance(value, dict) or "data" not in value:
-                raise UnusableAnswer("upstream answered without embeddings")
-            if "object" not in value:
-                body = jsontext.encode(jsontext.dumps({"object": "list", **value}))
-            return TranslatedAnswer(body, frames.usage_of(value), None)
-        answer, changed = normalise(value)
-        usage = frames.usage_of(answer)
-        reason = jsontext.well_formed(frames.text(answer["choices"][0].get("finish_reason"))) or None
-        model = jsontext.well_formed(frames.text(answer.get("model"))) or None
-        if plan.dialect == "messages":
-            message = encode_answer(answer, reasoning=plan.reasoning)
-            body = jsontext.encode(jsontext.dumps(message))
-        elif changed:
-            body = jsontext.encode(jsontext.dumps(answer))
-        return TranslatedAnswer(body, usage, reason, model)
+            return _embeddings_answer(body, value)
+        if plan.leg == "embeddings":
+            return _foreign_embeddings_answer(value, plan)
+        if plan.dialect == plan.leg:
+            relay = part(plan.leg, "relay")
+            repaired, changed = relay.answer(value)
+            usage, reason, model = relay.answer_facts(repaired)
+            out = jsontext.encode(jsontext.dumps(repaired)) if changed else body
+        else:
+            answer: Answer = part(plan.leg, "decode_answer").decode_answer(value)
+            known = context.read(plan.context)
+            encoded = part(plan.dialect, "encode_answer").encode_answer(
+                _passed(answer, plan, known.names), plan, known
+            )
+            usage, reason, model = answer.usage, answer.finish.reason if answer.finish else "", answer.model
+            out = jsontext.encode(jsontext.dumps(encoded))
+        return TranslatedAnswer(
+            out, usage, jsontext.well_formed(reason) or None, jsontext.well_formed(model) or None
+        )
 
     def answer_as_stream(self, body: bytes, plan: StreamPlan) -> bytes:
         """Return a whole stream for a JSON answer."""
-        answer, _ = normalise(_answer_json(body))
-        choice = answer["choices"][0]
-        delta = dict(choice["message"])
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            delta["tool_calls"] = [
-                {"index": jsontext.Number(str(number)), **frames.mapping(call)}
-                for number, call in enumerate(calls)
-            ]
-        frame = {
-            **{name: value for name, value in answer.items() if name != "choices"},
-            "object": "chat.completion.chunk",
-            "choices": [
-                {
-                    "index": jsontext.Number("0"),
-                    "delta": delta,
-                    "finish_reason": choice.get("finish_reason") or "stop",
-                }
-            ],
-        }
         translator = self.stream(plan)
-        out = translator.feed(sse.write(jsontext.encode(jsontext.dumps(frame))))
+        out = b"".join(
+            translator.feed(sse.write(jsontext.encode(jsontext.dumps(frame)), event=name))
+            for name, frame in part(plan.leg, "replay").frames_of(_answer_json(body))
+        )
         return out + translator.finish("end")
 
     def stream(self, plan: StreamPlan) -> StreamTranslator:
         """Return a fresh translator."""
-        if (plan.dialect, plan.leg) == ("chat", "chat"):
-            return ChatToChat(plan)
-        if (plan.dialect, plan.leg) == ("messages", "chat"):
-            return ChatToMessages(plan)
-        raise UnsupportedPair(f"{plan.dialect} over {plan.leg}")
+        return RelayedStream(plan) if plan.dialect == plan.leg else TranslatedStream(plan)
 
 
-def _chat_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
-    text = jsontext.decode(body)
-    rewrites: list[str] = []
-    edited = text
-    if plan.model is not None:
-        edited = jsontext.replace_value(edited, "model", jsontext.dumps(plan.model))
-    listed = {member.key: edited[member.value_start : member.end] for member in jsontext.members(edited)}
-    cap = listed.get("max_tokens")
-    if cap is None and plan.output_cap is not None and "max_completion_tokens" not in listed:
-        edited = jsontext.append(edited, plan.cap_field, str(plan.output_cap))
-    elif cap == "null":
-        if plan.output_cap is None:
-            edited = jsontext.remove(edited, "max_tokens")
-            rewrites.append("dropped max_tokens, which was null")
+def _passed(answer: Answer, plan: AnswerPlan, names: dict[str, str]) -> Answer:
+    """Return the answer as it may pass the border of its format: the client's tool names, tagged carriers."""
+    blocks: list[Text | Reasoning | ToolCall] = []
+    for block in answer.blocks:
+        if isinstance(block, ToolCall):
+            blocks.append(replace(block, name=names.get(block.name, block.name)))
+        elif isinstance(block, Reasoning) and block.carrier:
+            blocks.append(replace(block, carrier=carriers.tag(block.carrier, plan.leg, plan.model)))
         else:
-            edited = jsontext.replace_value(edited, "max_tokens", str(plan.output_cap))
-            edited = _rename_cap(edited, plan, rewrites)
-    elif cap is not None:
-        edited = _rename_cap(edited, plan, rewrites)
-    return TranslatedRequest(body if edited == text else edited.encode("utf-8"), tuple(rewrites))
-
-
-def _rename_cap(text: str, plan: RequestPlan, rewrites: list[str]) -> str:
-    if plan.cap_field == "max_tokens":
-        return text
-    rewrites.append(f"max_tokens sent as {plan.cap_field}")
-    return jsontext.rename(text, "max_tokens", plan.cap_field)
-
-
-def _messages_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
-    conversation, rewrites = decode_request(jsontext.loads(body), body)
-    request = encode_request(conversation)
-    if plan.model is not None:
-        request["model"] = plan.model
-    if plan.cap_field != "max_tokens" and "max_tokens" in request:
-        request = {plan.cap_field if name == "max_tokens" else name: value for name, value in request.items()}
-        rewrites += (f"max_tokens sent as {plan.cap_field}",)
-    return TranslatedRequest(jsontext.encode(jsontext.dumps(request)), rewrites)
+            blocks.append(block)
+    return replace(answer, blocks=tuple(blocks))
 
 
 def _embeddings_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
@@ -153,6 +120,29 @@ def _embeddings_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
         if edited != text:
             return TranslatedRequest(edited.encode("utf-8"), rewrites)
     return TranslatedRequest(body)
+
+
+def _embeddings_answer(body: bytes, value: Any) -> TranslatedAnswer:
+    if not isinstance(value, dict) or "data" not in value:
+        raise UnusableAnswer("upstream answered without embeddings")
+    if "object" not in value:
+        body = jsontext.encode(jsontext.dumps({"object": "list", **value}))
+    return TranslatedAnswer(body, frames.usage_of(value), None)
+
+
+def _foreign_embeddings_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    value = jsontext.loads(body)
+    embed = part(plan.dialect, "embed")
+    batch: bool = embed.is_batch(value)
+    made = embed.to_embeddings(value, plan.model or plan.target, batch)
+    known = AnswerContext(echo={"batch": True} if batch else {})
+    return TranslatedRequest(jsontext.encode(jsontext.dumps(made)), (), context.write(known))
+
+
+def _foreign_embeddings_answer(value: Any, plan: AnswerPlan) -> TranslatedAnswer:
+    batch = "batch" in context.read(plan.context).echo
+    made = part(plan.dialect, "embed").from_embeddings(value, batch)
+    return TranslatedAnswer(jsontext.encode(jsontext.dumps(made)), frames.usage_of(value), None)
 
 
 def _answer_json(body: bytes) -> Any:

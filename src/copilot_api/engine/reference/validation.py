@@ -6,6 +6,8 @@ from typing import Any
 
 from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestBody, RequestFacts
 from copilot_api.engine.reference import jsontext
+from copilot_api.engine.reference.formats import part
+from copilot_api.engine.reference.formats.chat.thinking import asks, thinking_of
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -14,8 +16,11 @@ class ReferenceValidation:
     """See :class:`copilot_api.engine.interfaces.Validation`."""
 
     def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
-        """Return the facts of a request of the dialects `chat`, `messages` and `embeddings`."""
+        """Return the facts; raises :class:`InvalidRequest`."""
         value = jsontext.loads(bytes(body))
+        if dialect not in ("chat", "messages", "embeddings"):
+            found: RequestFacts = part(dialect, "facts").facts(value, len(body))
+            return found
         if dialect == "embeddings":
             model = value.get("model") if isinstance(value, dict) else None
             return RequestFacts(
@@ -54,12 +59,22 @@ class ReferenceValidation:
             output_cap="absent" if cap is ... else "null" if cap is None else "set",
             has_max_completion_tokens=value.get("max_completion_tokens") is not None,
             has_mcp_tool=_has_mcp_tool(tools),
+            reasoning=_asks_for_reasoning(value, dialect),
         )
 
 
 def truthy(value: Any) -> bool:
     """Tell whether JavaScript takes a JSON value for true: lists and objects always are (compat.md 3.4)."""
     return isinstance(value, (dict, list)) or bool(value)
+
+
+def _asks_for_reasoning(value: dict[str, Any], dialect: Dialect) -> bool:
+    if dialect == "chat":
+        return asks(thinking_of(value))
+    thinking, config = value.get("thinking"), value.get("output_config")
+    if isinstance(thinking, dict):
+        return thinking.get("type") in ("enabled", "adaptive")
+    return isinstance(config, dict) and config.get("effort") not in (None, "", "none")
 
 
 def _check_message(message: Any, path: str, dialect: Dialect) -> None:
@@ -78,8 +93,8 @@ def _check_message(message: Any, path: str, dialect: Dialect) -> None:
         return
     if content is not None and not isinstance(content, (str, list)):
         raise InvalidRequest("must be a string, a list of parts or null", f"{path}.content")
-    for number, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict):
+    for number, piece in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(piece, dict):
             raise InvalidRequest("must be an object", f"{path}.content[{number}]")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from copilot_api.engine.interfaces import Usage
 from copilot_api.engine.reference.canonical import (
     AnswerEvent,
+    Finish,
     ReasoningCarrier,
     ReasoningPiece,
     Start,
@@ -20,7 +21,7 @@ from copilot_api.engine.reference.formats.chat import frames
 _RANK = {"": 0, "stop": 1, "length": 2, "content_filter": 3, "function_call": 4, "tool_calls": 5}
 
 
-class ChatStreamDecoder:
+class StreamDecoder:
     """Takes frames, gives events. The finish reason of all choices together is :attr:`reason`."""
 
     def __init__(self) -> None:
@@ -42,7 +43,8 @@ class ChatStreamDecoder:
         choices = frames.choices_of(frame)
         if choices and not self.started:
             self.started = True
-            events.append(Start(self.response_id, self.model, self.usage))
+            created = frames.count(frame.get("created")) or None
+            events.append(Start(self.response_id, self.model, self.usage, created))
         for number, choice in enumerate(choices):
             index = frames.count(choice.get("index"))
             events += self._delta(frames.mapping(choice.get("delta")), number if index is None else index)
@@ -56,9 +58,9 @@ class ChatStreamDecoder:
         return [event for call in self._calls.all if not call.started for event in self._start(call)]
 
     @property
-    def called(self) -> bool:
-        """Some tool was called, whatever the finish reason says."""
-        return bool(self._calls.all)
+    def finish(self) -> Finish:
+        """Why the model stopped; a call says so too, whatever the finish reason says."""
+        return Finish(self.reason or ("tool_calls" if self._calls.all else "stop"))
 
     def _delta(self, delta: dict[str, Any], choice: int) -> list[AnswerEvent]:
         events: list[AnswerEvent] = []
@@ -91,5 +93,5 @@ class ChatStreamDecoder:
     def _finish(self, reason: str) -> None:
         if _RANK.get(reason, 1) > _RANK.get(self.reason, 1) or not self.reason:
             self.reason = reason
-        if self.reason in ("stop", "") and self.called and reason:
+        if self.reason in ("stop", "") and self._calls.all and reason:
             self.reason = "tool_calls"

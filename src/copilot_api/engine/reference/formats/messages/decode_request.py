@@ -5,34 +5,54 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from copilot_api.engine.interfaces import InvalidRequest
-from copilot_api.engine.reference import jsontext
+from copilot_api.engine.interfaces import InvalidRequest, RequestPlan
+from copilot_api.engine.reference import carriers, jsontext
 from copilot_api.engine.reference.canonical import (
     Block,
     Conversation,
+    Decoded,
+    File,
     Image,
     Reasoning,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
 )
+from copilot_api.engine.reference.formats.chat import frames
+from copilot_api.engine.reference.formats.messages.mend_system import BILLING_LINE, BILLING_REWRITE
 
-BILLING_LINE = "x-anthropic-billing-header:"
-"""Claude Code's first system block; its text changes with each call, which spoils prompt caches."""
-
-_KEPT = ("model", "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_p")
-_READ = (*_KEPT, "metadata", "tools", "tool_choice")
+_READ = (
+    "model",
+    "messages",
+    "max_tokens",
+    "system",
+    "stop_sequences",
+    "stream",
+    "temperature",
+    "top_p",
+    "top_k",
+    "metadata",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "output_format",
+)
+_HARMLESS = ("context_management", "cache_control")
+"""Members whose loss costs tokens at most."""
+_TOOL_MEMBERS = ("name", "description", "input_schema", "type", "cache_control")
 _OPTIONS = (
     ("max_tokens", "max_tokens"),
     ("stop_sequences", "stop"),
     ("stream", "stream"),
     ("temperature", "temperature"),
     ("top_p", "top_p"),
+    ("top_k", "top_k"),
 )
 _INVISIBLE = (
-    "redacted_thinking",
     "server_tool_use",
     "web_search_tool_result",
     "web_fetch_tool_result",
@@ -43,11 +63,10 @@ _INVISIBLE = (
 """Blocks that have no chat form and whose loss a model can bear; they are left out and accounted for."""
 
 
-def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conversation, tuple[str, ...]]:
+def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
     """Return the conversation and the changes that were made.
 
-    `value` was accepted by validation; `size_hint` is the raw body, searched for cache breakpoints only.
-    Raises :class:`InvalidRequest` for blocks that no chat model can be sent.
+    `value` was accepted by validation. Raises :class:`InvalidRequest` for blocks that cannot be translated.
     """
     rewrites: list[str] = []
     turns = _system(value.get("system"), rewrites)
@@ -59,20 +78,44 @@ def decode_request(value: dict[str, Any], size_hint: bytes = b"") -> tuple[Conve
         options["user"] = metadata["user_id"]
     tools = _tools(value.get("tools"), rewrites)
     choice, parallel = _tool_choice(value.get("tool_choice"))
-    rewrites += [f"dropped {jsontext.well_formed(key)}" for key in value if key not in _READ]
-    if b'"cache_control"' in size_hint:
-        rewrites.append("dropped cache_control")
-    return (
-        Conversation(
-            model=value["model"],
-            turns=tuple(turns),
-            options=options,
-            tools=tools,
-            tool_choice=choice,
-            parallel_tools=parallel,
-        ),
-        tuple(dict.fromkeys(rewrites)),
+    config = frames.mapping(value.get("output_config"))
+    if form := _response_format(config.get("format", value.get("output_format"))):
+        options["response_format"] = form
+    rewrites += [
+        f"{'removed' if key in _HARMLESS else 'dropped'} {jsontext.well_formed(key)}"
+        for key in value
+        if key not in _READ
+    ]
+    conversation = Conversation(
+        model=value["model"],
+        turns=tuple(turns),
+        options=options,
+        tools=tools,
+        tool_choice=choice,
+        parallel_tools=parallel,
+        thinking=_thinking(frames.mapping(value.get("thinking")), frames.text(config.get("effort"))),
     )
+    return Decoded(conversation, tuple(dict.fromkeys(rewrites)))
+
+
+def _thinking(thinking: dict[str, Any], effort: str) -> Thinking | None:
+    """Return what is asked for; a word for the effort says more than a budget."""
+    kind = thinking.get("type")
+    summary = None if thinking.get("display") == "omitted" else "auto"
+    if kind == "disabled":
+        return Thinking(effort="none")
+    if effort:
+        return Thinking(effort=effort, summary=summary if kind in ("enabled", "adaptive") else None)
+    if kind == "enabled":
+        return Thinking(budget=frames.count(thinking.get("budget_tokens")), summary=summary)
+    return Thinking(adaptive=True, summary=summary) if kind == "adaptive" else None
+
+
+def _response_format(form: Any) -> dict[str, Any] | None:
+    if not isinstance(form, dict) or form.get("type") != "json_schema" or "schema" not in form:
+        return None
+    wanted = {"name": "answer", "schema": form["schema"], "strict": True}
+    return {"type": "json_schema", "json_schema": wanted}
 
 
 def _system(system: Any, rewrites: list[str]) -> list[Turn]:
@@ -80,11 +123,19 @@ def _system(system: Any, rewrites: list[str]) -> list[Turn]:
         return []
     if isinstance(system, str):
         return [Turn("system", (Text(system),), plain=True)]
-    blocks = [block["text"] for block in system]
-    if blocks and blocks[0].startswith(BILLING_LINE):
+    blocks = list(system)
+    if blocks and blocks[0]["text"].startswith(BILLING_LINE):
         del blocks[0]
-        rewrites.append("dropped the client's billing line from the system prompt")
-    return [Turn("system", tuple(Text(text) for text in blocks))] if blocks else []
+        rewrites.append(BILLING_REWRITE)
+    texts = tuple(Text(block["text"]) for block in blocks)
+    return [Turn("system", texts, cache=_mark(blocks, rewrites))] if blocks else []
+
+
+def _mark(blocks: list[dict[str, Any]], rewrites: list[str]) -> Any:
+    """Return the cache mark at the end of a message; others have no place."""
+    if any("cache_control" in block for block in blocks[:-1]):
+        rewrites.append("removed cache_control before the end of a message")
+    return blocks[-1].get("cache_control") if blocks else None
 
 
 def _turn(message: dict[str, Any], path: str, rewrites: list[str]) -> Turn:
@@ -96,7 +147,7 @@ def _turn(message: dict[str, Any], path: str, rewrites: list[str]) -> Turn:
     blocks: list[Block] = []
     for number, block in enumerate(content):
         blocks += _block(block, f"{path}.content[{number}]", rewrites)
-    return Turn(message["role"], tuple(blocks))
+    return Turn(message["role"], tuple(blocks), cache=_mark(content, rewrites))
 
 
 def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]:
@@ -104,8 +155,9 @@ def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]
     if kind == "text":
         return [Text(block["text"])]
     if kind == "thinking":
-        thought = block.get("thinking")
-        return [Reasoning(thought)] if isinstance(thought, str) and thought else []
+        return _reasoning(frames.text(block.get("thinking")), block.get("signature"), rewrites)
+    if kind == "redacted_thinking":
+        return _reasoning("", block.get("data"), rewrites, redacted=True)
     if kind == "image":
         return [Image(_picture(block.get("source"), f"{path}.source"))]
     if kind == "tool_use":
@@ -113,6 +165,8 @@ def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]
         return [ToolCall(block["id"], block["name"], arguments)]
     if kind == "tool_result":
         return [_result(block, path, rewrites)]
+    if kind == "document" and (file := _file(block)) is not None:
+        return [file]
     if kind in ("document", "search_result"):
         rewrites.append(f"{kind} sent as text")
         return [Text(_document(block, path))]
@@ -126,14 +180,24 @@ def _block(block: dict[str, Any], path: str, rewrites: list[str]) -> list[Block]
     raise InvalidRequest(f'blocks of type "{kind}" cannot be sent to this model', path)
 
 
+def _reasoning(thought: str, carrier: Any, rewrites: list[str], *, redacted: bool = False) -> list[Block]:
+    """Return a piece of reasoning; a carrier alone is of use only to the model that a tag of ours names."""
+    value = frames.text(carrier)
+    if thought or carriers.read(value) is not None:
+        return [Reasoning(thought, value, redacted)]
+    if value or redacted:
+        rewrites.append("dropped reasoning of another model")
+    return []
+
+
 def _result(block: dict[str, Any], path: str, rewrites: list[str]) -> ToolResult:
     inner = block.get("content")
-    content: list[Text | Image] = []
+    content: list[Text | Image | File] = []
     if isinstance(inner, str):
         content.append(Text(inner))
     for number, child in enumerate(inner if isinstance(inner, list) else ()):
         for found in _block(child, f"{path}.content[{number}]", rewrites):
-            if isinstance(found, (Text, Image)):
+            if isinstance(found, (Text, Image, File)):
                 content.append(found)
             elif isinstance(found, Reasoning):
                 content.append(Text(found.text))
@@ -151,6 +215,15 @@ def _picture(source: Any, path: str) -> str:
     if isinstance(source.get("data"), str) and isinstance(source.get("media_type"), str):
         return f"data:{source['media_type']};base64,{source['data']}"
     raise InvalidRequest("must hold base64 data with a media_type, or a url", path)
+
+
+def _file(block: dict[str, Any]) -> File | None:
+    """Return a document that is no text."""
+    source = frames.mapping(block.get("source"))
+    data, media_type = frames.text(source.get("data")), frames.text(source.get("media_type"))
+    if source.get("type") != "base64" or not data or not media_type or media_type.startswith("text/"):
+        return None
+    return File(data, media_type, frames.text(block.get("title")))
 
 
 def _document(block: dict[str, Any], path: str) -> str:
@@ -196,7 +269,12 @@ def _tools(tools: Any, rewrites: list[str]) -> tuple[Tool, ...] | None:
         members = {name: tool[name] for name in ("name", "description") if name in tool}
         if "input_schema" in tool:
             members["parameters"] = tool["input_schema"]
-        kept.append(Tool(members))
+        rewrites += [
+            f"removed {jsontext.well_formed(member)} of tools"
+            for member in tool
+            if member not in _TOOL_MEMBERS
+        ]
+        kept.append(Tool(members, cache=tool.get("cache_control")))
     return tuple(kept) if kept or not tools else None
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from copilot_api.engine.interfaces import InvalidRequest, Usage
+from copilot_api.engine.interfaces import InvalidRequest, StreamPlan, Usage
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import (
+    AnswerContext,
     AnswerEvent,
+    Finish,
     ReasoningCarrier,
     ReasoningPiece,
     Start,
@@ -23,7 +25,7 @@ from copilot_api.engine.reference.formats.messages.answer import stop_reason, us
 class _Block:
     """A content block in the order of first appearance; only the first of the queue is being written."""
 
-    kind: Literal["text", "tool", "thinking"]
+    kind: Literal["text", "tool", "thinking", "redacted"]
     key: int = -1
     id: str = ""
     name: str = ""
@@ -54,32 +56,39 @@ def _is_json_object(text: str) -> bool:
     return True
 
 
-class MessagesStreamEncoder:
-    """Writes events. `input_tokens` is the estimate for ``message_start`` (D-T20)."""
+class StreamEncoder:
+    """Writes events; without usage, ``message_start`` has the plan's estimate (D-T20)."""
 
-    def __init__(self, input_tokens: int, *, reasoning: bool) -> None:
+    def __init__(self, plan: StreamPlan, _context: AnswerContext) -> None:
         self.started = False
-        self._estimate = input_tokens
-        self._reasoning = reasoning
+        self._estimate = plan.input_tokens
+        self._reasoning = plan.reasoning
         self._queue: list[_Block] = []
         self._index = 0
+        self._late = ""
+        """A carrier that came within a text, for a block of its own after it."""
 
     def events(self, events: list[AnswerEvent]) -> str:
         """Return the stream text for some events."""
         return "".join(self._event(event) for event in events)
 
-    def finish(self, finish_reason: str, usage: Usage | None) -> str:
+    def finish(self, finish: Finish, usage: Usage | None) -> str:
         """Return the end of a complete answer."""
-        delta = {"stop_reason": stop_reason(finish_reason), "stop_sequence": None}
+        delta = {"stop_reason": stop_reason(finish.reason), "stop_sequence": finish.stop_sequence or None}
         return (
             self._close_all()
             + _write("message_delta", {"delta": delta, "usage": usage_json(usage)})
             + _write("message_stop", {})
         )
 
-    def fail(self, message: str, kind: str = "api_error") -> str:
+    def fail(self, message: str, code: str | None) -> str:
         """Return what ends a broken answer: all that was received, then one error (D-H9, D-T13)."""
+        kind = "overloaded_error" if code and "overload" in code else "api_error"
         return self._close_all() + _write("error", {"error": {"type": kind, "message": message}})
+
+    def keep_alive(self) -> str:
+        """Return a ping, or a comment while no message has begun."""
+        return _write("ping", {}) if self.started else ": keep-alive\n\n"
 
     def _event(self, event: AnswerEvent) -> str:
         if isinstance(event, Start):
@@ -89,8 +98,9 @@ class MessagesStreamEncoder:
         if isinstance(event, ReasoningPiece) and self._reasoning:
             return self._piece("thinking", event.text)
         if isinstance(event, ReasoningCarrier) and self._reasoning:
-            return self._carrier(event.value)
+            return self._carrier(event)
         if isinstance(event, ToolStart):
+            self._put_late()
             self._queue.append(_Block("tool", event.key, event.id, event.name))
             return self._advance()
         if isinstance(event, ToolArguments):
@@ -118,20 +128,32 @@ class MessagesStreamEncoder:
         return _write("message_start", {"message": message})
 
     def _piece(self, kind: Literal["text", "thinking"], piece: str) -> str:
-        if not self._queue or self._queue[-1].kind != kind:
+        last = self._queue[-1] if self._queue else None
+        if last is None or last.kind != kind or last.signature:
             self._queue.append(_Block(kind))
         self._queue[-1].waiting.append(piece)
         return self._advance()
 
-    def _carrier(self, value: str) -> str:
-        # It may come after text or calls; it belongs to the reasoning of this answer or to none.
+    def _carrier(self, carrier: ReasoningCarrier) -> str:
+        """Sign the reasoning that it belongs to; one without reasoning gets a block of its own."""
+        if carrier.redacted:
+            self._queue.append(_Block("redacted", signature=carrier.value))
+            return self._advance()
         for block in reversed(self._queue):
-            if block.kind == "thinking":
-                block.signature = value
+            if block.kind == "thinking" and not block.signature:
+                block.signature = carrier.value
                 return ""
-        if not self._queue and self._index == 0:
-            self._queue.append(_Block("thinking", signature=value))
-        return ""
+        if self._queue and self._queue[-1].kind == "text":
+            self._put_late()
+            self._late = carrier.value
+            return ""
+        self._queue.append(_Block("thinking", signature=carrier.value))
+        return self._advance()
+
+    def _put_late(self) -> None:
+        if self._late:
+            self._queue.append(_Block("thinking", signature=self._late))
+            self._late = ""
 
     def _advance(self) -> str:
         """Write what the first block has; move on while a later one waits and the first may close."""
@@ -159,7 +181,7 @@ class MessagesStreamEncoder:
 
     def _close(self, block: _Block) -> str:
         out = self._flush(block)
-        if block.signature:
+        if block.signature and block.kind == "thinking":
             delta = {"type": "signature_delta", "signature": block.signature}
             out += _write("content_block_delta", {"index": self._index, "delta": delta})
         out += _write("content_block_stop", {"index": self._index})
@@ -168,15 +190,13 @@ class MessagesStreamEncoder:
         return out
 
     def _close_all(self) -> str:
+        self._put_late()
         return "".join(self._close(block) for block in list(self._queue))
 
 
-def ping() -> str:
-    """Return the keep-alive event."""
-    return _write("ping", {})
-
-
 def _opening(block: _Block) -> dict[str, Any]:
+    if block.kind == "redacted":
+        return {"type": "redacted_thinking", "data": block.signature}
     if block.kind == "tool":
         return {"type": "tool_use", "id": block.id, "name": block.name, "input": {}}
     if block.kind == "thinking":

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot_api.engine.interfaces import Usage
+from copilot_api.engine.interfaces import StreamPlan, Usage
 from copilot_api.engine.reference import jsontext, sse
 from copilot_api.engine.reference.formats.chat import frames
 
 _KIND = "chat.completion.chunk"
 
 
-class ChatRelayRepairs:
+class StreamRepairs:
     """Takes events of a chat stream, gives the bytes for the client.
 
     A frame with a finish reason is held until the next one: more choices may follow it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, _plan: StreamPlan) -> None:
         self.response_id = ""
         self.model = ""
         self.reason = ""
@@ -52,9 +52,18 @@ class ChatRelayRepairs:
             return out
         return out + self._write(event, frame, changed)
 
-    def end(self) -> bytes:
-        """Return the held frame: no more choices follow."""
-        return self._release()
+    def complete(self) -> bytes:
+        """Return the held frame and the end mark: no more choices follow."""
+        return self._release() + sse.write(b"[DONE]")
+
+    def fail(self, message: str, code: str | None) -> bytes:
+        """Return the held frame and an error object."""
+        error = {"message": message, "type": "server_error", "param": None, "code": code}
+        return self._release() + sse.write(jsontext.encode(jsontext.dumps({"error": error})))
+
+    def keep_alive(self) -> bytes:
+        """Return a comment."""
+        return b": keep-alive\n\n"
 
     def _release(self, *, more: bool = False) -> bytes:
         if self._held is None:

@@ -1,0 +1,55 @@
+"""Anthropic over Anthropic: what upstream takes passes byte for byte, the rest is mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from copilot_api.engine.interfaces import RequestPlan, TranslatedRequest, UnusableAnswer, Usage
+from copilot_api.engine.reference import jsontext
+from copilot_api.engine.reference.formats.chat import frames
+from copilot_api.engine.reference.formats.messages.draft import Draft
+from copilot_api.engine.reference.formats.messages.frames import (
+    extras_of,
+    finish_reason,
+    nano_aiu_of,
+    usage_from,
+)
+from copilot_api.engine.reference.formats.messages.mend import mend
+from copilot_api.engine.reference.formats.messages.relay_stream import StreamRepairs
+
+__all__ = ["StreamRepairs", "answer", "answer_facts", "request"]
+
+
+def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    """Return the body for upstream: a member that needs no change keeps its bytes."""
+    value = jsontext.loads(body)
+    if not isinstance(value, dict):
+        return TranslatedRequest(body)
+    draft = Draft(value, plan)
+    mend(draft)
+    if not draft.touched:
+        return TranslatedRequest(body, draft.rewrites)
+    edited = jsontext.decode(body)
+    present = {member.key for member in jsontext.members(edited)}
+    for key in sorted(draft.touched):
+        if key not in value:
+            edited = jsontext.remove(edited, key)
+        elif key in present:
+            edited = jsontext.replace_value(edited, key, jsontext.dumps(value[key]))
+        else:
+            edited = jsontext.append(edited, key, jsontext.dumps(value[key]))
+    return TranslatedRequest(jsontext.encode(edited), draft.rewrites)
+
+
+def answer(value: Any) -> tuple[dict[str, Any], bool]:
+    """Return the answer without Copilot's extras, and whether anything was changed."""
+    if not isinstance(value, dict) or not isinstance(value.get("content"), list):
+        raise UnusableAnswer("upstream answered without an answer")
+    extras = extras_of(value)
+    return {key: item for key, item in value.items() if key not in extras}, bool(extras)
+
+
+def answer_facts(value: dict[str, Any]) -> tuple[Usage | None, str, str]:
+    """Return usage, finish reason and model of a repaired answer."""
+    usage = usage_from(frames.mapping(value.get("usage")), nano_aiu_of(value))
+    return usage, finish_reason(frames.text(value.get("stop_reason"))), frames.text(value.get("model"))
