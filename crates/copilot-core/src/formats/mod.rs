@@ -6,8 +6,10 @@
 //! of one format from end to end, have a `relay` and [`Repairs`].
 
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod messages;
+pub(crate) mod ollama;
 
 use crate::{
     canonical::{Answer, AnswerContext, AnswerEvent, Conversation, Decoded, Finish, Usage},
@@ -25,8 +27,10 @@ use crate::{
 pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Result<Facts, RequestError> {
     match dialect {
         Dialect::Chat => Ok(chat::facts::facts(root)?),
+        Dialect::Completions => Ok(completions::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
+        Dialect::Ollama => Ok(ollama::facts::facts(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -36,7 +40,10 @@ pub(crate) fn decode_request<'d, 'a>(
     plan: &RequestPlan,
 ) -> Result<Decoded<'d, 'a>, RequestError> {
     match plan.dialect {
+        Dialect::Chat => Ok(chat::decode_request::decode_request(root)?),
+        Dialect::Completions => Ok(completions::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
+        Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -46,9 +53,12 @@ pub(crate) fn encode_answer(
     out: &mut String,
     answer: &Answer<'_>,
     plan: &AnswerPlan<'_>,
-    _context: &AnswerContext,
+    context: &AnswerContext,
 ) -> Result<(), Unsupported> {
     match plan.dialect {
+        Dialect::Chat => chat::encode_answer::encode_answer(out, answer, plan, context),
+        Dialect::Completions => completions::encode_answer::encode_answer(out, answer, context),
+        Dialect::Ollama => ollama::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         _ => return Err(Unsupported),
     }
@@ -58,12 +68,20 @@ pub(crate) fn encode_answer(
 /// Writes the stream of a dialect.
 #[derive(Debug)]
 pub(crate) enum Encoder {
+    Chat(chat::encode_stream::StreamEncoder),
+    Completions(completions::encode_stream::StreamEncoder),
+    Ollama(ollama::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
 }
 
 impl Encoder {
-    pub(crate) fn new(plan: &StreamPlan, _context: &AnswerContext) -> Result<Self, Unsupported> {
+    pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Result<Self, Unsupported> {
         match plan.dialect {
+            Dialect::Chat => Ok(Self::Chat(chat::encode_stream::StreamEncoder::new(plan, context))),
+            Dialect::Completions => {
+                Ok(Self::Completions(completions::encode_stream::StreamEncoder::new(plan, context)))
+            }
+            Dialect::Ollama => Ok(Self::Ollama(ollama::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             _ => Err(Unsupported),
         }
@@ -73,7 +91,10 @@ impl Encoder {
 macro_rules! each_encoder {
     ($self:ident, $encoder:ident => $call:expr) => {
         match $self {
+            Self::Chat($encoder) => $call,
+            Self::Completions($encoder) => $call,
             Self::Messages($encoder) => $call,
+            Self::Ollama($encoder) => $call,
         }
     };
 }
