@@ -75,6 +75,7 @@ class Body:
     in it is read once, by whoever needs it first.
     """
 
+    def __new__(cls, content: bytes, /) -> Body: ...
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -144,9 +145,7 @@ class RequestPlan:
         /,
     ) -> RequestPlan: ...
 
-def translate_request(
-    body: RequestBody, plan: RequestPlan, /
-) -> tuple[RequestBody, list[str], bytes]:
+def translate_request(body: RequestBody, plan: RequestPlan, /) -> tuple[RequestBody, list[str], bytes]:
     """Return the body for upstream, the changes made, and what the answer must know of the request.
 
     `body` itself is returned when nothing changed, else another of its kind. Raises

@@ -8,6 +8,7 @@
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
+pub(crate) mod gemini;
 pub(crate) mod messages;
 pub(crate) mod ollama;
 
@@ -29,9 +30,10 @@ pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Resul
         Dialect::Chat => Ok(chat::facts::facts(root)?),
         Dialect::Completions => Ok(completions::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
+        Dialect::Gemini => Ok(gemini::facts::facts(root)?),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
         Dialect::Ollama => Ok(ollama::facts::facts(root)?),
-        _ => Err(Unsupported.into()),
+        Dialect::Responses => Err(Unsupported.into()),
     }
 }
 
@@ -42,6 +44,7 @@ pub(crate) fn decode_request<'d, 'a>(
     match plan.dialect {
         Dialect::Chat => Ok(chat::decode_request::decode_request(root)?),
         Dialect::Completions => Ok(completions::decode_request::decode_request(root)?),
+        Dialect::Gemini => Ok(gemini::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
         Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
@@ -59,6 +62,7 @@ pub(crate) fn encode_answer(
         Dialect::Chat => chat::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Completions => completions::encode_answer::encode_answer(out, answer, context),
         Dialect::Ollama => ollama::encode_answer::encode_answer(out, answer, plan, context),
+        Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         _ => return Err(Unsupported),
     }
@@ -71,6 +75,7 @@ pub(crate) enum Encoder {
     Chat(chat::encode_stream::StreamEncoder),
     Completions(completions::encode_stream::StreamEncoder),
     Ollama(ollama::encode_stream::StreamEncoder),
+    Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
 }
 
@@ -82,6 +87,7 @@ impl Encoder {
                 Ok(Self::Completions(completions::encode_stream::StreamEncoder::new(plan, context)))
             }
             Dialect::Ollama => Ok(Self::Ollama(ollama::encode_stream::StreamEncoder::new(plan, context))),
+            Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             _ => Err(Unsupported),
         }
@@ -93,6 +99,7 @@ macro_rules! each_encoder {
         match $self {
             Self::Chat($encoder) => $call,
             Self::Completions($encoder) => $call,
+            Self::Gemini($encoder) => $call,
             Self::Messages($encoder) => $call,
             Self::Ollama($encoder) => $call,
         }

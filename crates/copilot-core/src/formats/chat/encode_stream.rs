@@ -148,8 +148,8 @@ impl StreamEncoder {
             return;
         }
         let (kind, holder) = if custom { ("custom", "input") } else { ("function", "arguments") };
-        let head = ["\"id\":\"", id, "\",\"type\":\"", kind, "\","].concat();
-        self.piece(out, index, &head, &["\"name\":\"", name, "\",\"", holder, "\":\"\""]);
+        let opening = ["\"id\":\"", id, "\",\"type\":\"", kind, "\","].concat();
+        self.piece(out, index, &opening, &["\"name\":\"", name, "\",\"", holder, "\":\"\""]);
     }
 
     fn arguments(&mut self, out: &mut String, key: usize, text: &str) {

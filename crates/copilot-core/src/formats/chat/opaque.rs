@@ -96,10 +96,9 @@ fn split(inside: &str, characters: i64) -> (&str, &str) {
         let rest = inside.get(at..).unwrap_or_default().as_bytes();
         at += match (rest.first(), rest.get(1)) {
             (Some(b'\\'), Some(b'u')) => 6,
-            (Some(b'\\'), _) => 2,
             (Some(0xf0..), _) => 4,
             (Some(0xe0..), _) => 3,
-            (Some(0xc0..), _) => 2,
+            (Some(b'\\' | 0xc0..), _) => 2,
             _ => 1,
         };
     }
