@@ -90,7 +90,7 @@ _CONTEXTS = [
     ),
 ]
 _CONTEXTS += [
-    AnswerContext(echo={"functions": True}),
+    AnswerContext(echo={"functions": True, "reasoning": True}),
     AnswerContext(echo={"model": 'the "model"', "generate": True}),
     AnswerContext(echo={"prompt": "Once \ud800\n", "usage": True}),
 ]

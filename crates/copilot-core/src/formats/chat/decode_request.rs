@@ -4,7 +4,7 @@ use super::{
     decode_messages::turns_of,
     decode_tools::{choice_of, tools_of},
     frames::count,
-    thinking::{MEMBERS, thinking_of},
+    thinking::{MEMBERS, shown, thinking_of},
 };
 use crate::{
     canonical::{AnswerContext, Conversation, Decoded, Members},
@@ -69,7 +69,9 @@ pub(crate) fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<Decoded<'d, '
     let custom = tools.iter().flatten().filter(|tool| tool.custom).map(|tool| tool.name().into_owned());
     let legacy = given(root, "functions").is_some() && given(root, "tools").is_none();
     let echo = if legacy { vec![("functions".to_owned(), Tree::Bool(true))] } else { Vec::new() };
-    let context = AnswerContext { custom: custom.collect(), echo, ..AnswerContext::default() };
+    let mut context = AnswerContext { custom: custom.collect(), echo, ..AnswerContext::default() };
+    let mut thinking = thinking_of(root);
+    shown(&mut thinking, &mut context);
     let conversation = Conversation {
         model: root.get("model").and_then(Node::string).unwrap_or_default(),
         turns,
@@ -81,7 +83,7 @@ pub(crate) fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<Decoded<'d, '
             Some(Kind::False) => Some(false),
             _ => None,
         },
-        thinking: thinking_of(root),
+        thinking,
     };
     Ok(Decoded { conversation, rewrites, context })
 }

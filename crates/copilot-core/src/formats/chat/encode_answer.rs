@@ -4,6 +4,7 @@ use super::{
     completion::{finish_reason, push, write_head, write_usage},
     custom_tools::unwrapped,
     opaque,
+    thinking::is_shown,
 };
 use crate::{
     canonical::{Answer, AnswerContext, Block, Inside, ToolCall},
@@ -27,7 +28,7 @@ pub(crate) fn encode_answer(
         push(out, &["\"", &written, "\""]);
     }
     out.push_str(",\"refusal\":null");
-    if plan.reasoning {
+    if is_shown(plan.reasoning, context) {
         write_reasoning(out, &answer.blocks);
     }
     let given = answer.finish.as_ref().map_or("", |finish| &*finish.reason);

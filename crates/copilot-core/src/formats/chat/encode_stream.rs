@@ -7,6 +7,7 @@ use super::{
     custom_tools::unwrapped,
     encode_answer::is_legacy,
     opaque,
+    thinking::is_shown,
 };
 use crate::{
     canonical::{AnswerContext, AnswerEvent, Finish, Inside, Usage},
@@ -129,7 +130,7 @@ impl StreamEncoder {
     pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Self {
         Self {
             started: false,
-            reasoning: plan.reasoning,
+            reasoning: is_shown(plan.reasoning, context),
             custom: context.custom.clone(),
             legacy: is_legacy(context),
             head: "{".to_owned(),

@@ -6,6 +6,7 @@ use crate::{
         AnswerContext, Block, Conversation, Decoded, Image, Inside, Members, Reasoning, Role, Tool, ToolCall,
         ToolResult, Turn,
     },
+    formats::chat::thinking::shown,
     text::{Kind, Node, Tree, escape_json_text},
     validation::{InvalidRequest, given, is_filled},
 };
@@ -37,9 +38,11 @@ pub(crate) fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<Decoded<'d, '
     };
     let options = options_of(root, &mut rewrites)?;
     let tools = tools(root.get("tools"))?;
-    let thinking = thinking_of(root);
+    let mut thinking = thinking_of(root);
+    let mut context = AnswerContext { echo, ..AnswerContext::default() };
+    shown(&mut thinking, &mut context);
     let conversation = Conversation { model, turns, options, tools, thinking, ..Conversation::default() };
-    Ok(Decoded { conversation, rewrites, context: AnswerContext { echo, ..AnswerContext::default() } })
+    Ok(Decoded { conversation, rewrites, context })
 }
 
 fn word<'a>(object: Node<'_, 'a>, name: &str) -> Inside<'a> {

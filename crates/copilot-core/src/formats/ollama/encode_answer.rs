@@ -3,6 +3,7 @@
 use super::answer::{is_generate, write_call, write_content, write_end, write_head};
 use crate::{
     canonical::{Answer, AnswerContext, Block},
+    formats::chat::thinking::is_shown,
     plans::AnswerPlan,
 };
 
@@ -18,7 +19,7 @@ pub(crate) fn encode_answer(
     for block in &answer.blocks {
         match block {
             Block::Text(piece) => text.push_str(piece),
-            Block::Reasoning(piece) if plan.reasoning => thinking.push_str(&piece.text),
+            Block::Reasoning(piece) if is_shown(plan.reasoning, context) => thinking.push_str(&piece.text),
             Block::ToolCall(call) => {
                 calls.push(if index == 0 { '[' } else { ',' });
                 write_call(&mut calls, index, &call.id, &call.name, &call.arguments);

@@ -3,6 +3,7 @@
 use super::answer::{is_generate, push, write_call, write_content, write_end, write_head};
 use crate::{
     canonical::{AnswerContext, AnswerEvent, Finish, Usage},
+    formats::chat::thinking::is_shown,
     parts,
     plans::StreamPlan,
     text::escape,
@@ -87,7 +88,7 @@ impl StreamEncoder {
         write_head(&mut head, context, &escape(&plan.model), None);
         Self {
             started: false,
-            reasoning: plan.reasoning,
+            reasoning: is_shown(plan.reasoning, context),
             generate: is_generate(context),
             context: context.clone(),
             head,
