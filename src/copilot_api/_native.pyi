@@ -144,9 +144,7 @@ class RequestPlan:
         /,
     ) -> RequestPlan: ...
 
-def translate_request(
-    body: RequestBody, plan: RequestPlan, /
-) -> tuple[RequestBody, list[str], bytes]:
+def translate_request(body: RequestBody, plan: RequestPlan, /) -> tuple[RequestBody, list[str], bytes]:
     """Return the body for upstream, the changes made, and what the answer must know of the request.
 
     `body` itself is returned when nothing changed, else another of its kind. Raises

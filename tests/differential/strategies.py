@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect
+from tests.differential.gemini_strategies import gemini_requests
 
 
 class Raw(str):
@@ -518,6 +519,7 @@ requests: dict[Dialect, st.SearchStrategy[Any]] = {
     "chat": _requests(st.sampled_from(_CHAT_MESSAGES), _CHAT_TOOLS, _CHAT_OPTIONS),
     "messages": _requests(_claude_turns, _CLAUDE_TOOLS, _CLAUDE_OPTIONS),
     "embeddings": _embeddings,
+    "gemini": gemini_requests(),
 }
 """Realistic requests as values, not mutated."""
 

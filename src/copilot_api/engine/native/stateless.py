@@ -20,7 +20,7 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "messages", "embeddings"})
+DIALECTS = frozenset({"chat", "messages", "gemini", "embeddings"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
 """Pairs of dialect and leg that are ported; the reference translates the others."""
