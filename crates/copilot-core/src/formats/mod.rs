@@ -115,7 +115,7 @@ pub(crate) fn encode_request(
     plan: &RequestPlan,
 ) -> Result<Vec<String>, RequestError> {
     match plan.leg {
-        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)),
+        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
         _ => Err(Unsupported.into()),
     }
 }
