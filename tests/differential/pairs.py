@@ -90,6 +90,11 @@ _CONTEXTS = [
         echo={"model": "client\u00e9", "temperature": Number("1.0"), "tools": [{"a": None}], "stream": True},
     ),
 ]
+_CONTEXTS += [
+    AnswerContext(echo={"functions": True, "reasoning": True}),
+    AnswerContext(echo={"model": 'the "model"', "generate": True}),
+    AnswerContext(echo={"prompt": "Once \ud800\n", "usage": True}),
+]
 contexts: st.SearchStrategy[bytes] = st.sampled_from(_CONTEXTS).map(context.write)
 
 

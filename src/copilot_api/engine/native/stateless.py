@@ -20,9 +20,18 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "messages", "gemini", "embeddings"})
+DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama"})
 """Dialects whose validation is ported; the reference reads the others."""
-PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
+PAIRS = frozenset(
+    {
+        ("chat", "chat"),
+        ("completions", "chat"),
+        ("gemini", "chat"),
+        ("messages", "chat"),
+        ("ollama", "chat"),
+        ("embeddings", "embeddings"),
+    }
+)
 """Pairs of dialect and leg that are ported; the reference translates the others."""
 
 _KEPT = 512

@@ -29,8 +29,7 @@ const AFTER_TOOLS: [&str; 8] = [
     "n",
 ];
 /// What Copilot's chat endpoint does not have: it may refuse the model because of them (upstream.md 4.1).
-const UNKNOWN: [&str; 6] =
-    ["top_k", "verbosity", "prompt_cache_key", "metadata", "service_tier", "store"];
+const UNKNOWN: [&str; 6] = ["top_k", "verbosity", "prompt_cache_key", "metadata", "service_tier", "store"];
 
 /// Appends the request; returns the changes that were made.
 ///
@@ -106,7 +105,8 @@ impl<'c, 'd, 'a> Options<'c, 'd, 'a> {
         if cap.is_none() && options.get("max_tokens").is_some() && plan.cap_field != "max_tokens" {
             rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
         }
-        rewrites.extend(UNKNOWN.into_iter().filter(|name| is_set(name)).map(|name| format!("dropped {name}")));
+        rewrites
+            .extend(UNKNOWN.into_iter().filter(|name| is_set(name)).map(|name| format!("dropped {name}")));
         // Claude refuses the two together (upstream.md 4.1).
         let without_top_p = claude && is_set("temperature") && is_set("top_p");
         if without_top_p {
