@@ -83,6 +83,7 @@ _CONTEXTS = [
     AnswerContext(),
     AnswerContext(),
     AnswerContext(names={"get_weather": "get.weather", "now": "\ud800\u73fe\u5728\n"}),
+    AnswerContext(echo={"thoughts": True}),
     AnswerContext(custom=("apply_patch", "now"), namespaces={"get_weather": "mcp__w", "now": ""}),
     AnswerContext(
         names={"now": "n.o.w"},

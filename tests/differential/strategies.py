@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect
 from tests.differential import samples
+from tests.differential.gemini_strategies import gemini_requests
 
 
 class Raw(str):
@@ -534,6 +535,7 @@ requests: dict[Dialect, st.SearchStrategy[Any]] = {
     ).flatmap(lambda request: st.sampled_from([request, request, request, _without_messages(request)])),
     "messages": _requests(_claude_turns, _CLAUDE_TOOLS, _CLAUDE_OPTIONS),
     "embeddings": _embeddings,
+    "gemini": gemini_requests(),
 }
 """Realistic requests as values, not mutated."""
 

@@ -20,12 +20,13 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "completions", "embeddings", "messages", "ollama"})
+DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset(
     {
         ("chat", "chat"),
         ("completions", "chat"),
+        ("gemini", "chat"),
         ("messages", "chat"),
         ("ollama", "chat"),
         ("embeddings", "embeddings"),
