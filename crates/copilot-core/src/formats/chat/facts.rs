@@ -13,7 +13,9 @@ pub(crate) fn facts(root: Node<'_, '_>) -> Result<Facts> {
         check_message(message, number)?;
     }
     let (agent, initiator_reason) = initiator(messages);
-    Ok(Facts { agent, initiator_reason, ..common(root, model, messages, "image_url") })
+    let effort = root.get("reasoning_effort");
+    let reasoning = effort.is_some_and(|effort| !effort.is_null() && !effort.is("") && !effort.is("none"));
+    Ok(Facts { agent, initiator_reason, reasoning, ..common(root, model, messages, "image_url") })
 }
 
 /// The model's name and the list of messages.
