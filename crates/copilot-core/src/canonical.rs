@@ -402,6 +402,8 @@ pub enum AnswerEvent<'e> {
         model: &'e str,
         /// What is known of the usage
         usage: Option<Usage>,
+        /// Unix seconds, when upstream said so
+        created: Option<i64>,
     },
     /// Some text
     Text(&'e str),

@@ -24,13 +24,15 @@ _LEGS: dict[str, Leg] = {
 }
 _OWN: dict[Dialect, Leg] = {"chat": "chat", "responses": "responses", "messages": "messages"}
 
+_DO_NOT_CHAT = ("completion", "embeddings")
+
 _FORMATS = Path(__file__).parents[1] / "engine" / "reference" / "formats"
 
 _CLAUDE: tuple[Leg, ...] = ("messages", "chat", "responses")
 _REASONING: tuple[Leg, ...] = ("responses", "chat", "messages")
 _OTHERS: tuple[Leg, ...] = ("chat", "responses", "messages")
 
-_REASONS = re.compile(r"(?:gpt-(?:[5-9]|[1-9]\d)|o\d|grok-(?:[4-9]|[1-9]\d)|codex)(?!\d)|.*-codex\b")
+_REASONS = re.compile(r"(?:gpt-(?:[5-9]|1\d)|o\d|grok-(?:[4-9]|1\d)|codex)(?!\d)|.*-codex\b")
 
 
 def legs_of(model: Model) -> tuple[Leg, ...]:
@@ -61,9 +63,9 @@ def choose(facts: RequestFacts, name: str, model: Model | None, refused: frozens
         return "embeddings"
     order = order_of(name)
     if model is not None:
-        listed = legs_of(model)
-        if not listed or listed == ("embeddings",):
+        if model.kind in _DO_NOT_CHAT:
             return None
+        listed = legs_of(model)
         # A list that names none of ours is newer than this program: the old endpoint may still do.
         known = [leg for leg in order if leg in listed] or ["chat"]
     else:

@@ -42,7 +42,7 @@ def plain(value: Any) -> Any:
 def test_the_documented_request() -> None:
     body = (FIXTURES / "upstream/clients/gemini_request.json").read_bytes()
     made = TRANSLATION.request(body, RequestPlan("gemini", "chat", model="gpt", target="gpt"))
-    assert made.rewrites == ()
+    assert made.rewrites == ("dropped top_k",)
     assert made.context == THOUGHTS
     value = json.loads(made.body)
     assert value["model"] == "gpt"

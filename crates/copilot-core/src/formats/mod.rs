@@ -7,6 +7,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod embeddings;
+pub(crate) mod gemini;
 pub(crate) mod messages;
 
 use crate::{
@@ -26,6 +27,7 @@ pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Resul
     match dialect {
         Dialect::Chat => Ok(chat::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
+        Dialect::Gemini => Ok(gemini::facts::facts(root)?),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
         _ => Err(Unsupported.into()),
     }
@@ -36,6 +38,7 @@ pub(crate) fn decode_request<'d, 'a>(
     plan: &RequestPlan,
 ) -> Result<Decoded<'d, 'a>, RequestError> {
     match plan.dialect {
+        Dialect::Gemini => Ok(gemini::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
@@ -46,9 +49,10 @@ pub(crate) fn encode_answer(
     out: &mut String,
     answer: &Answer<'_>,
     plan: &AnswerPlan<'_>,
-    _context: &AnswerContext,
+    context: &AnswerContext,
 ) -> Result<(), Unsupported> {
     match plan.dialect {
+        Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         _ => return Err(Unsupported),
     }
@@ -58,12 +62,14 @@ pub(crate) fn encode_answer(
 /// Writes the stream of a dialect.
 #[derive(Debug)]
 pub(crate) enum Encoder {
+    Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
 }
 
 impl Encoder {
-    pub(crate) fn new(plan: &StreamPlan, _context: &AnswerContext) -> Result<Self, Unsupported> {
+    pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Result<Self, Unsupported> {
         match plan.dialect {
+            Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             _ => Err(Unsupported),
         }
@@ -73,6 +79,7 @@ impl Encoder {
 macro_rules! each_encoder {
     ($self:ident, $encoder:ident => $call:expr) => {
         match $self {
+            Self::Gemini($encoder) => $call,
             Self::Messages($encoder) => $call,
         }
     };
@@ -108,7 +115,7 @@ pub(crate) fn encode_request(
     plan: &RequestPlan,
 ) -> Result<Vec<String>, RequestError> {
     match plan.leg {
-        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)),
+        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
         Leg::Messages => Ok(messages::encode_request::encode_request(out, conversation, plan)?),
         _ => Err(Unsupported.into()),
     }

@@ -80,6 +80,11 @@ impl Index {
     pub(super) fn read(text: &str) -> Result<Self, ReadError> {
         Reader::read(unmarked(text)).map(|tokens| Self { tokens })
     }
+
+    /// Bytes of memory.
+    pub(super) const fn size(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>()
+    }
 }
 
 /// The text without a byte order mark.

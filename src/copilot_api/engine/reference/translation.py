@@ -19,7 +19,7 @@ from copilot_api.engine.interfaces import (
     TranslatedRequest,
     UnusableAnswer,
 )
-from copilot_api.engine.reference import carriers, context, jsontext, sse, tool_names
+from copilot_api.engine.reference import carriers, context, jsontext, orphans, sse, tool_names
 from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats import UnsupportedPair, part
 from copilot_api.engine.reference.formats.chat import frames
@@ -42,13 +42,14 @@ class ReferenceTranslation:
             translated: TranslatedRequest = part(plan.leg, "relay").request(body, plan)
             return translated
         decoded = part(plan.dialect, "decode_request").decode_request(jsontext.loads(body), plan)
-        conversation, names, renamed = tool_names.fit(decoded.conversation)
+        conversation, mended = orphans.repair(decoded.conversation)
+        conversation, names, renamed = tool_names.fit(conversation)
         if plan.model is not None:
             conversation = replace(conversation, model=plan.model)
         request, changes = part(plan.leg, "encode_request").encode_request(conversation, plan)
         return TranslatedRequest(
             jsontext.encode(jsontext.dumps(request)),
-            tuple(dict.fromkeys((*decoded.rewrites, *renamed, *changes))),
+            tuple(dict.fromkeys((*decoded.rewrites, *mended, *renamed, *changes))),
             context.write(replace(decoded.context, names=names)),
         )
 

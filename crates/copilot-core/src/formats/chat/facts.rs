@@ -1,5 +1,6 @@
 //! The facts of a chat request.
 
+use super::thinking::{asks, thinking_of};
 use crate::{
     text::{Kind, Node},
     validation::{Cap, Facts, InvalidRequest, backwards, given, has_picture, is_content, is_mcp_tool},
@@ -13,8 +14,7 @@ pub(crate) fn facts(root: Node<'_, '_>) -> Result<Facts> {
         check_message(message, number)?;
     }
     let (agent, initiator_reason) = initiator(messages);
-    let effort = root.get("reasoning_effort");
-    let reasoning = effort.is_some_and(|effort| !effort.is_null() && !effort.is("") && !effort.is("none"));
+    let reasoning = asks(thinking_of(root).as_ref());
     Ok(Facts { agent, initiator_reason, reasoning, ..common(root, model, messages, "image_url") })
 }
 

@@ -97,7 +97,7 @@ impl StreamDecoder {
     fn start(&mut self, emit: &mut impl FnMut(AnswerEvent<'_>)) {
         if !mem::replace(&mut self.started, true) {
             let Heard { response_id, model, usage, .. } = &self.heard;
-            emit(AnswerEvent::Start { id: response_id, model, usage: *usage });
+            emit(AnswerEvent::Start { id: response_id, model, usage: *usage, created: None });
         }
     }
 

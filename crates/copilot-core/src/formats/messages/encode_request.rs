@@ -6,16 +6,18 @@ use super::{
     cache_marks,
     draft::Draft,
     encode_turns::encode_turns,
-    freeform,
     mend::mend,
     mend_thinking::instruct,
     mend_turns::{is_blank, text_block},
 };
 use crate::{
     canonical::{Block, Conversation, Members, Role, Thinking, Tool, Turn, Value},
-    formats::chat::frames::{count, plain},
+    formats::chat::{
+        custom_tools::write_function,
+        frames::{count, plain},
+    },
     plans::RequestPlan,
-    text::Tree,
+    text::{Document, Tree},
     validation::InvalidRequest,
 };
 
@@ -110,25 +112,29 @@ fn tools<'a>(draft: &mut Draft<'a, '_>, conversation: &Conversation<'_, 'a>) {
 }
 
 fn tool<'a>(tool: &Tool<'_, 'a>) -> Tree<'a> {
-    let own = |name: &str| tool.members.get(name).map(Value::tree);
-    let (description, schema) = if tool.custom {
-        (freeform::description(tool), freeform::schema())
-    } else {
-        let schema = own("parameters").filter(Tree::is_object);
-        let empty =
-            || Tree::object([("type", Tree::word("object")), ("properties", Tree::Object(Vec::new()))]);
-        let description = own("description").filter(|text| matches!(text, Tree::Text(_)));
-        (description, schema.unwrap_or_else(empty))
-    };
-    let mut made = Tree::object([("name", own("name").unwrap_or_default())]);
-    if let Some(description) = description {
+    let mut members =
+        Tree::Object(tool.members.0.iter().map(|(name, value)| (name.clone(), value.tree())).collect());
+    if tool.custom {
+        members = as_function(tool);
+    }
+    let mut made = Tree::object([("name", members.take("name").unwrap_or_default())]);
+    if let Some(description @ Tree::Text(_)) = members.take("description") {
         made.set("description", description);
     }
-    made.set("input_schema", schema);
+    let empty = || Tree::object([("type", Tree::word("object")), ("properties", Tree::Object(Vec::new()))]);
+    let schema = members.take("parameters").filter(Tree::is_object);
+    made.set("input_schema", schema.unwrap_or_else(empty));
     if let Some(cache) = tool.cache.as_ref().filter(|cache| !cache.is_null()) {
         made.set("cache_control", cache.tree());
     }
     made
+}
+
+/// The function that stands for a freeform tool.
+fn as_function(tool: &Tool<'_, '_>) -> Tree<'static> {
+    let mut text = String::new();
+    write_function(&mut text, &tool.members);
+    Document::of_text(&text).map_or(Tree::Null, |document| Tree::from(document.root()).into_owned())
 }
 
 fn choice<'a>(choice: Option<&Value<'_, 'a>>, parallel: Option<bool>) -> Option<Tree<'a>> {
@@ -158,7 +164,8 @@ fn choice<'a>(choice: Option<&Value<'_, 'a>>, parallel: Option<bool>) -> Option<
 }
 
 fn think<'a>(draft: &mut Draft<'a, '_>, thinking: &Thinking<'_, 'a>) {
-    if thinking.effort == "none" {
+    let asks = !thinking.effort.is_empty() || thinking.budget.is_some() || thinking.adaptive;
+    if !asks || thinking.effort == "none" {
         return;
     }
     if matches!(draft.request.at("tool_choice").at("type").inside(), "any" | "tool") {

@@ -13,7 +13,6 @@ pub(crate) mod encode_stream;
 mod encode_turns;
 pub(crate) mod facts;
 mod frames;
-mod freeform;
 mod mend;
 mod mend_members;
 mod mend_system;
