@@ -137,6 +137,7 @@ pub(crate) fn encode_request(
 ) -> Result<Vec<String>, RequestError> {
     match plan.leg {
         Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
+        Leg::Messages => Ok(messages::encode_request::encode_request(out, conversation, plan)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -144,6 +145,7 @@ pub(crate) fn encode_request(
 pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::decode_answer::decode_answer(value)?),
+        Leg::Messages => Ok(messages::decode_answer::decode_answer(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -152,6 +154,7 @@ pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, Ans
 pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tree<'_>)>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::replay::frames_of(value)?),
+        Leg::Messages => Ok(messages::replay::frames_of(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -160,6 +163,7 @@ pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tre
 pub(crate) fn judge(leg: Leg, frame: Node<'_, '_>) -> Verdict {
     match leg {
         Leg::Chat => chat::verdict::judge(frame),
+        Leg::Messages => messages::verdict::judge(frame),
         // There is no decoder and are no repairs of these: nobody asks.
         _ => Verdict::More,
     }
@@ -174,12 +178,14 @@ pub(crate) const fn done_ends(leg: Leg) -> bool {
 #[derive(Debug)]
 pub(crate) enum Decoder {
     Chat(chat::decode_stream::StreamDecoder),
+    Messages(messages::decode_stream::StreamDecoder),
 }
 
 impl Decoder {
     pub(crate) fn new(leg: Leg) -> Result<Self, Unsupported> {
         match leg {
             Leg::Chat => Ok(Self::Chat(chat::decode_stream::StreamDecoder::default())),
+            Leg::Messages => Ok(Self::Messages(messages::decode_stream::StreamDecoder::default())),
             _ => Err(Unsupported),
         }
     }
@@ -189,6 +195,7 @@ macro_rules! each_decoder {
     ($self:ident, $decoder:ident => $call:expr) => {
         match $self {
             Self::Chat($decoder) => $call,
+            Self::Messages($decoder) => $call,
         }
     };
 }
@@ -217,8 +224,9 @@ pub(crate) fn relay_request(
 ) -> Result<TranslatedRequest, RequestError> {
     match plan.leg {
         Leg::Chat => Ok(chat::relay::request(document, plan)),
+        Leg::Messages => Ok(messages::relay::request(document, plan)),
         Leg::Embeddings => Ok(embeddings::request(document, plan)),
-        _ => Err(Unsupported.into()),
+        Leg::Responses => Err(Unsupported.into()),
     }
 }
 
@@ -226,8 +234,9 @@ pub(crate) fn relay_request(
 pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, AnswerError> {
     let answer: Result<RelayedAnswer, UnusableAnswer> = match leg {
         Leg::Chat => chat::relay::answer(value),
+        Leg::Messages => messages::relay::answer(value),
         Leg::Embeddings => embeddings::answer(value),
-        _ => return Err(Unsupported.into()),
+        Leg::Responses => return Err(Unsupported.into()),
     };
     Ok(answer?)
 }
@@ -236,12 +245,14 @@ pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, A
 #[derive(Debug)]
 pub(crate) enum Repairs {
     Chat(chat::relay_stream::StreamRepairs),
+    Messages(messages::relay_stream::StreamRepairs),
 }
 
 impl Repairs {
     pub(crate) fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
         match plan.leg {
             Leg::Chat => Ok(Self::Chat(chat::relay_stream::StreamRepairs::default())),
+            Leg::Messages => Ok(Self::Messages(messages::relay_stream::StreamRepairs::default())),
             _ => Err(Unsupported),
         }
     }
@@ -251,6 +262,7 @@ macro_rules! each_repairs {
     ($self:ident, $repairs:ident => $call:expr) => {
         match $self {
             Self::Chat($repairs) => $call,
+            Self::Messages($repairs) => $call,
         }
     };
 }

@@ -3,7 +3,7 @@
 mod answer;
 mod cache_marks;
 pub(crate) mod completion;
-mod custom_tools;
+pub(crate) mod custom_tools;
 pub(crate) mod decode_answer;
 mod decode_messages;
 pub(crate) mod decode_request;

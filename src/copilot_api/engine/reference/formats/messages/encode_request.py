@@ -114,7 +114,8 @@ def _choice(choice: Any, parallel: bool | None) -> dict[str, Any] | None:
 
 def _think(draft: Draft, thinking: Thinking) -> None:
     choice = frames.mapping(draft.request.get("tool_choice")).get("type")
-    if thinking.effort == "none":
+    asks = thinking.effort or thinking.budget is not None or thinking.adaptive
+    if not asks or thinking.effort == "none":
         return
     if choice in ("any", "tool"):
         draft.say("left out thinking, which does not go with a forced tool")

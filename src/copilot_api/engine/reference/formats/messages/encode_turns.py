@@ -62,7 +62,8 @@ def _sendable(turn: Turn, draft: Draft, *, alone: bool) -> Turn:
     """Return the turn with the role that it is sent in, without what has no form there."""
     blocks = [block for block in turn.blocks if not isinstance(block, Text) or block.text.strip()]
     if turn.role == "user":
-        return replace(turn, blocks=tuple(blocks))
+        said = tuple(block for block in blocks if not isinstance(block, (Reasoning, ToolCall)))
+        return replace(turn, blocks=said)
     if turn.role == "system":
         texts = [block.text for block in blocks if isinstance(block, Text)]
         draft.say("system prompt sent as the user's message" if alone else FOLDED)
