@@ -200,7 +200,7 @@ def driver(
     async def request() -> int:
         whole = False
         status = 0
-        parts = [body]
+        parts = [_native.Body(body) if own else body]
 
         async def receive() -> dict[str, Any]:
             if parts:
@@ -245,10 +245,14 @@ async def a_task() -> None:
 def rust_alone(body: bytes, answer: bytes) -> Callable[[], Awaitable[None]]:
     """Return the three native calls of a small chat request: what Python cannot save; in a task."""
 
+    plan = _native.RequestPlan(
+        "chat", "chat", None, 16384, "max_tokens", "gpt-4.1", None, None, (), False, (), False
+    )
+
     async def calls() -> None:
         _native.inspect_request(body, "chat")
-        _native.translate_request(body, "chat", "chat", None, 16384, "max_tokens")
-        _native.translate_answer(answer, "chat", "chat", False)
+        _native.translate_request(body, plan)
+        _native.translate_answer(answer, "chat", "chat", False, "", b"")
 
     return calls
 

@@ -13,12 +13,13 @@ mod request_screen;
 use std::sync::OnceLock;
 
 use copilot_core::{
-    cache, sse,
-    streams::{StreamEnd, StreamPlan, StreamTranslator},
+    cache,
+    plans::{AnswerPlan, Dialect, Leg, RequestPlan, StreamPlan},
+    sse,
+    streams::{StreamEnd, StreamTranslator},
     text::{Document, Tree},
     tokenizer::{Encoding, count_chat},
-    translation::{self, Pair, RequestPlan},
-    validation::{self, Dialect},
+    translation, validation,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -30,8 +31,8 @@ const TARGETS: [(&str, Target); 13] = [
     ("validation", facts),
     ("request", requests),
     ("answer", answers),
-    ("stream_chat", |data| stream(data, false)),
-    ("stream_messages", |data| stream(data, true)),
+    ("stream_chat", |data| stream(data, Dialect::Chat, Leg::Chat)),
+    ("stream_messages", |data| stream(data, Dialect::Messages, Leg::Chat)),
     ("tokenizer", tokens),
     ("cache_key", keys),
     ("http1_answer", http1_answer::target),
@@ -39,6 +40,10 @@ const TARGETS: [(&str, Target); 13] = [
     ("request_screen", request_screen::target),
     ("proxies", proxies::target),
 ];
+
+/// Pairs that are translated natively: `PAIRS` of `engine/native/stateless.py`.
+const PAIRS: [(Dialect, Leg); 3] =
+    [(Dialect::Chat, Leg::Chat), (Dialect::Messages, Leg::Chat), (Dialect::Embeddings, Leg::Embeddings)];
 
 fuzz_target!(|data: &[u8]| {
     static CHOSEN: OnceLock<Target> = OnceLock::new();
@@ -107,30 +112,31 @@ fn events(data: &[u8]) {
 }
 
 fn facts(data: &[u8]) {
-    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Embeddings] {
+    for (dialect, _) in PAIRS {
         let _ = validation::inspect(data, dialect);
     }
 }
 
 fn requests(data: &[u8]) {
     let (options, data) = choice(data);
-    let plan = RequestPlan {
-        model: (options & 1 > 0).then_some("other \"model\""),
-        output_cap: (options & 2 > 0).then_some(7),
-        cap_field: if options & 4 > 0 { "max_completion_tokens" } else { "max_tokens" },
-    };
-    let pairs = [
-        (Dialect::Chat, Pair::ChatToChat),
-        (Dialect::Messages, Pair::MessagesToChat),
-        (Dialect::Embeddings, Pair::Embeddings),
-    ];
-    for (dialect, pair) in pairs {
+    for (dialect, leg) in PAIRS {
+        let plan = RequestPlan {
+            model: (options & 1 > 0).then(|| "other \"model\"".to_owned()),
+            output_cap: (options & 2 > 0).then_some(7),
+            cap_field: if options & 4 > 0 { "max_completion_tokens" } else { "max_tokens" }.to_owned(),
+            target: "m".to_owned(),
+            without_reasoning: options & 8 > 0,
+            cache_breakpoints: options & 16 > 0,
+            ..RequestPlan::new(dialect, leg)
+        };
         let accepted = validation::inspect(data, dialect).is_ok();
-        let translated = translation::request(data, pair, &plan);
+        let translated = translation::request(data, &plan);
         if accepted
             && let Ok(translated) = translated
             && let Some(body) = translated.body
         {
+            let base = str::from_utf8(data).expect("it was accepted");
+            let body = body.into_text(base.strip_prefix('\u{feff}').unwrap_or(base));
             Document::of_text(&body).expect("what goes upstream is JSON");
         }
     }
@@ -138,20 +144,20 @@ fn requests(data: &[u8]) {
 
 fn answers(data: &[u8]) {
     let (options, data) = choice(data);
-    for pair in [Pair::ChatToChat, Pair::MessagesToChat, Pair::Embeddings] {
-        if let Ok(answer) = translation::answer(data, pair, options & 1 > 0)
+    for (dialect, leg) in PAIRS {
+        let plan = AnswerPlan { reasoning: options & 1 > 0, model: "m", ..AnswerPlan::new(dialect, leg) };
+        if let Ok(answer) = translation::answer(data, &plan)
             && let Some(body) = answer.body
         {
             Document::of_text(&body).expect("what the client gets is JSON");
         }
+        let plan = StreamPlan { input_tokens: 3, frame_limit: 1 << 20, ..StreamPlan::new(dialect, leg) };
+        let _ = translation::answer_as_stream(data, &plan);
     }
-    let plan =
-        StreamPlan { messages: options & 2 > 0, input_tokens: 3, reasoning: false, frame_limit: 1 << 20 };
-    let _ = translation::answer_as_stream(data, &plan);
 }
 
 fn translate<'d>(plan: &StreamPlan, pieces: impl Iterator<Item = &'d [u8]>) -> (Vec<u8>, StreamTranslator) {
-    let mut translator = StreamTranslator::new(plan);
+    let mut translator = StreamTranslator::new(plan).expect("the pair is translated");
     let mut out = Vec::new();
     for piece in pieces {
         translator.feed(piece, &mut out);
@@ -161,10 +167,11 @@ fn translate<'d>(plan: &StreamPlan, pieces: impl Iterator<Item = &'d [u8]>) -> (
 }
 
 /// Any split gives the same, every stream has one end, and each event of ours can be read.
-fn stream(data: &[u8], messages: bool) {
+fn stream(data: &[u8], dialect: Dialect, leg: Leg) {
     let (options, data) = choice(data);
     let reasoning = options & 1 > 0;
-    let plan = StreamPlan { messages, input_tokens: 3, reasoning, frame_limit: 1 << 30 };
+    let plan =
+        StreamPlan { input_tokens: 3, reasoning, frame_limit: 1 << 30, ..StreamPlan::new(dialect, leg) };
     let (out, translator) = translate(&plan, std::iter::once(data));
     let (pieces, other) = translate(&plan, data.chunks(usize::from(options >> 1).max(1)));
     assert_eq!(out, pieces);

@@ -9,7 +9,7 @@ Bindings only: use it through `copilot_api.engine.native`, which implements the 
 
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, Literal, TypedDict, final, type_check_only
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_check_only
 
 from copilot_api.engine.interfaces import Outcome, RequestBody
 
@@ -23,6 +23,7 @@ __all__ = [
     "Headers",
     "Limiter",
     "Relay",
+    "RequestPlan",
     "ResponseCache",
     "Runtime",
     "Server",
@@ -39,6 +40,18 @@ __all__ = [
     "translate_answer",
     "translate_request",
 ]
+
+_Usage: TypeAlias = tuple[int, int, int | None, int | None, int | None, int | None]
+"""The fields of :class:`copilot_api.engine.interfaces.Usage` in their order."""
+
+_Traits: TypeAlias = tuple[
+    int | None, int | None, Sequence[str] | None, bool, int | None, int | None, bool, bool, bool, bool
+]
+"""The fields of :class:`copilot_api.engine.interfaces.ModelTraits` in their order."""
+
+_PlanOfStream: TypeAlias = tuple[str, str, int, bool, int, str, bytes, str]
+"""Of :class:`copilot_api.engine.interfaces.StreamPlan`: dialect, leg, input tokens, reasoning, frame limit,
+model, context, framing."""
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -62,6 +75,7 @@ class Body:
     in it is read once, by whoever needs it first.
     """
 
+    def __new__(cls, content: bytes, /) -> Body: ...
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -94,53 +108,67 @@ def count_chat(body: RequestBody, encoding: str, model: str, /) -> tuple[int, in
 
 def inspect_request(
     body: RequestBody, dialect: str, /
-) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool]:
+) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool, bool]:
     """Return what :class:`copilot_api.engine.interfaces.RequestFacts` holds of a request.
 
     In order: model, stream, vision, whether the initiator is ``agent``, why, number of messages, of tools,
     state of ``max_tokens``, whether there is a ``max_completion_tokens``, whether a tool's name begins with
-    ``mcp__``. Dialects are ``chat``, ``messages`` and ``embeddings``. No tree of the body is built, and the
-    interpreter lock is released meanwhile.
+    ``mcp__``, whether reasoning is asked for. Dialects are those of ``DIALECTS`` in
+    :mod:`copilot_api.engine.native.stateless`. No tree of the body is built, and the interpreter lock is
+    released meanwhile.
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """
 
-def translate_request(
-    body: RequestBody,
-    dialect: str,
-    leg: str,
-    model: str | None,
-    output_cap: int | None,
-    cap_field: str,
-    /,
-) -> tuple[RequestBody, list[str]]:
-    """Return the body for upstream and the changes made; see ``RequestPlan`` for the arguments.
+@final
+class RequestPlan:
+    """How request bodies are to be written, read once for many requests.
+
+    The arguments are the fields of :class:`copilot_api.engine.interfaces.RequestPlan` in their order. Raises
+    ValueError for names of no dialect or leg.
+    """
+
+    def __new__(
+        cls,
+        dialect: str,
+        leg: str,
+        model: str | None,
+        output_cap: int | None,
+        cap_field: str,
+        target: str,
+        stream: bool | None,
+        traits: _Traits | None,
+        dropped: Sequence[str],
+        without_reasoning: bool,
+        betas: Sequence[str],
+        cache_breakpoints: bool,
+        /,
+    ) -> RequestPlan: ...
+
+def translate_request(body: RequestBody, plan: RequestPlan, /) -> tuple[RequestBody, list[str], bytes]:
+    """Return the body for upstream, the changes made, and what the answer must know of the request.
 
     `body` itself is returned when nothing changed, else another of its kind. Raises
     :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for a pair that is not translated.
     """
 
 def translate_answer(
-    body: bytes, dialect: str, leg: str, reasoning: bool, /
-) -> tuple[bytes, tuple[int, int, int | None, int | None, int | None] | None, str | None, str | None]:
+    body: bytes, dialect: str, leg: str, reasoning: bool, model: str, context: bytes, /
+) -> tuple[bytes, _Usage | None, str | None, str | None]:
     """Return the body for the client, the usage, the finish reason and the model; see ``TranslatedAnswer``.
 
-    Usage is input, output, cached and reasoning tokens, and the billed amount. Raises
-    :class:`copilot_api.engine.interfaces.UnusableAnswer`.
+    Raises :class:`copilot_api.engine.interfaces.UnusableAnswer`, and ValueError for a pair that is not
+    translated.
     """
 
-def answer_as_stream(
-    body: bytes, dialect: str, leg: str, input_tokens: int, reasoning: bool, frame_limit: int, /
-) -> bytes:
-    """Return a whole stream for a JSON answer. Raises ``UnusableAnswer``."""
+def answer_as_stream(body: bytes, plan: _PlanOfStream, /) -> bytes:
+    """Return a whole stream for a JSON answer. Raises ``UnusableAnswer``, and ValueError as above."""
 
 @final
 class StreamTranslator:
     """One stream's translator; see :class:`copilot_api.engine.interfaces.StreamTranslator`."""
 
-    def __new__(
-        cls, dialect: str, leg: str, input_tokens: int, reasoning: bool, frame_limit: int, /
-    ) -> StreamTranslator: ...
+    def __new__(cls, plan: _PlanOfStream, /) -> StreamTranslator: ...
     @property
     def done(self) -> bool: ...
     @property
@@ -153,7 +181,7 @@ class StreamTranslator:
         str | None,
         str | None,
         str | None,
-        tuple[int, int, int | None, int | None, int | None] | None,
+        _Usage | None,
         str | None,
     ]: ...
     def feed(self, data: bytes, /) -> bytes: ...
@@ -359,11 +387,7 @@ class Upstream:
     def relay(
         self,
         runtime: Runtime,
-        dialect: str,
-        leg: str,
-        input_tokens: int,
-        reasoning: bool,
-        frame_limit: int,
+        plan: _PlanOfStream,
         limits: tuple[float, float, float],
         /,
     ) -> Relay:
@@ -402,7 +426,7 @@ class Relay:
                 str | None,
                 str | None,
                 str | None,
-                tuple[int, int, int | None, int | None, int | None] | None,
+                _Usage | None,
                 str | None,
             ],
             int,

@@ -27,7 +27,9 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("api_key", "public_host", "cors_origin", "native")
+_LISTS = ("api_key", "public_host", "cors_origin", "native", "alias")
+_ALIASES = "aliases"
+"""The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key")
 _URLS = ("github_url", "github_api_url", "copilot_url")
 _CHOICES = {
@@ -114,6 +116,15 @@ def _config_file(path: Path) -> dict[str, Any]:
         values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    aliases = values.pop(_ALIASES, None)
+    if aliases is not None:
+        if not isinstance(aliases, dict) or not all(isinstance(model, str) for model in aliases.values()):
+            raise ConfigurationError(f'{path}: [{_ALIASES}] holds lines such as fast = "gpt-5-mini"')
+        more = values.get("alias", [])
+        values["alias"] = [
+            *(more if isinstance(more, list) else [more]),
+            *(f"{name}={model}" for name, model in aliases.items()),
+        ]
     known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -199,6 +210,10 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
     if 0 < settings.cache < _SMALLEST_CACHE:
         raise ConfigurationError(f"{origins['cache']}: {settings.cache} bytes keep nothing; write 64M, or 0")
+    for pair in settings.alias:
+        name, equals, model = (part.strip() for part in pair.partition("="))
+        if not (name and equals and model):
+            raise ConfigurationError(f"{origins['alias']}: write {pair!r} as NAME=MODEL")
     for origin in settings.cors_origin:
         if not origin_is_valid(origin):
             raise ConfigurationError(

@@ -6,6 +6,7 @@ found by `copilot_api.configuration`; this module only says which options there 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from copilot_api.records import Field, field, fields, record
@@ -137,6 +138,11 @@ class Settings:
         "compat: upstream's error text as 0.7.0 sent it; dialect: plain message and typed errors",
         metavar="STYLE",
     )
+    alias: tuple[str, ...] = option(
+        (),
+        "Another name for a model; may be given more than once; in the config file also a table [aliases]",
+        metavar="NAME=MODEL",
+    )
     strict: bool = option(
         False,
         "Refuse a request with 400 when some of it would not reach the model, instead of leaving that out",
@@ -146,6 +152,15 @@ class Settings:
     )
     reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The user's names for models, in lower case and as they were written."""
+        named = {}
+        for pair in self.alias:
+            name, _, model = (part.strip() for part in pair.partition("="))
+            named[name] = named[name.lower()] = model
+        return named
 
 
 def option_fields() -> tuple[Field, ...]:

@@ -334,7 +334,8 @@ def test_d_t24_reasoning_only_when_asked_for() -> None:
     body = answer({"content": "x", "reasoning_text": "hm", "reasoning_opaque": "sig"})
     assert len(to_message(body)["content"]) == 1
     thought = to_message(body, reasoning=True)["content"][0]
-    assert thought == {"type": "thinking", "thinking": "hm", "signature": "copilot-api:chat::sig"}
+    # Tagged, so that it goes back to the model that made it and to no other (upstream.md 6.4).
+    assert thought == {"type": "thinking", "thinking": "hm", "signature": "copilot-api:chat:gpt-4.1:sig"}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error":{"message":"x"}}', b"null"])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ import pytest
 from copilot_api.simulator import SimulatorServer
 from tests.support.http import Answer, events, raw, request
 from tests.support.process import GatewayProcess
+from tests.support.scripted_upstream import ScriptedUpstream
+from tests.support.upstream_failures import read_chat
+from tests.support.upstream_steps import done, end, finish, frame, head, hold, wait
 
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Tell a story."}]}
 MESSAGE = {**CHAT, "model": "claude-sonnet-4.6", "max_tokens": 500}
@@ -235,7 +239,7 @@ def test_d_h10_d_h11_events_without_data_and_without_an_end(
 
 
 def test_d_h12_r31_keep_alives_and_r29_silence(simulator: SimulatorServer, tmp_path: Path) -> None:
-    options = ("--keepalive-interval", "0.1", "--stream-idle-timeout", "0.6")
+    options = ("--keepalive-interval", "0.05", "--stream-idle-timeout", "1")
     with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
         for path, body in ROUTES:
             simulator.faults.add("/chat/completions", "silence", after_frames=4, seconds=30)
@@ -246,8 +250,7 @@ def test_d_h12_r31_keep_alives_and_r29_silence(simulator: SimulatorServer, tmp_p
 
 
 def test_r30_late_head_is_a_504(simulator: SimulatorServer, tmp_path: Path) -> None:
-    options = ("--first-byte-timeout", "0.3", "--connect-timeout", "0.3")
-    with GatewayProcess(tmp_path, simulator.url, *options) as gateway:
+    with GatewayProcess(tmp_path, simulator.url, "--first-byte-timeout", "0.3") as gateway:
         for path, body in ROUTES:
             simulator.faults.add("/chat/completions", "slow_headers", seconds=30)
             assert ask(gateway, path, body).status == 504
@@ -306,35 +309,37 @@ def test_r60_beyond_the_limit_is_a_503(simulator: SimulatorServer, tmp_path: Pat
 # 6.3 Process
 
 
+def wait_until_refused(gateway: GatewayProcess) -> None:
+    """The signal has been taken once nobody new is let in."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", gateway.port)).close()
+        except ConnectionError:
+            return
+
+
 def test_d_b4_r50_running_stream_ends_whole_and_a_stalled_one_with_an_error(tmp_path: Path) -> None:
+    path = "/chat/completions"
     with (
-        SimulatorServer(chunk_delay=0.03) as simulator,
-        GatewayProcess(tmp_path, simulator.url, "--drain-timeout", "2") as gateway,
+        ScriptedUpstream() as upstream,
+        GatewayProcess(tmp_path, upstream.url, "--drain-timeout", "3") as gateway,
+        ThreadPoolExecutor(2) as threads,
     ):
-        simulator.faults.add("/chat/completions", "silence", after_frames=3, seconds=60)
-        answers: dict[str, Answer] = {}
-
-        def stream(name: str) -> None:
-            answers[name] = ask(gateway, "/v1/chat/completions", CHAT, stream=True)
-
-        threads = []
-        for number, name in enumerate(("stalled", "running"), start=1):
-            thread = threading.Thread(target=stream, args=(name,))
-            thread.start()
-            threads.append(thread)
-            wanted = number
-            assert simulator.state.wait_for(
-                lambda wanted=wanted: (
-                    sum(entry.path == "/chat/completions" for entry in simulator.state.requests) >= wanted
-                )
-            )
-        gateway.output.wait_for(r"--> POST /v1/chat/completions 200")
+        upstream.plan(path, head(), frame("some"), hold())
+        upstream.plan(path, head(), frame("some"), wait("signal"), frame(" more"), finish(), done(), end())
+        asked = []
+        for number, mark in enumerate(("hold", "signal")):
+            asked.append(threads.submit(ask, gateway, f"/v1{path}", CHAT, stream=True))
+            upstream.attempt(path, number).reached(mark)
         gateway.process.send_signal(signal.SIGTERM)
-        for thread in threads:
-            thread.join(20)
+        wait_until_refused(gateway)
+        upstream.attempt(path, 1).release("signal")
+        stalled, running = (each.result() for each in asked)
         assert gateway.process.wait(20) == 0
-    assert events(answers["running"].body)[-1] == (None, "[DONE]")
-    assert "shutting down" in events(answers["stalled"].body)[-1][1]
+    assert read_chat(running.body) == ("some more", True, [])
+    text, ended, (error,) = read_chat(stalled.body)
+    assert (text, ended) == ("some", False)
+    assert "shutting down" in error
 
 
 # 6.5 Counting is in section 5; translation in section 4.

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from copilot_api.engine.interfaces import Leg
 from tests.differential.strategies import (
     Raw,
     damaged,
@@ -88,7 +89,7 @@ _ARGUMENTS: list[Any] = [
     *({"city": "Tokyo", "n": Raw("1.0")}, {}, None, 1, [], ["x"], True),
 ]
 _CALL_IDS: list[Any] = ["call_1", "call_2", "toolu_vrtx_01", "", None, 1, "\ud800"]
-_TOOL_NAMES: list[Any] = ["get_weather", "now", "", None, 5]
+_TOOL_NAMES: list[Any] = ["get_weather", "now", "now", "", None, 5, "n\u00f6w\n"]
 
 
 def _call(members: list[str], call_id: Any, name: Any, arguments: Any) -> dict[str, Any]:
@@ -213,12 +214,20 @@ _embeddings_answers = st.fixed_dictionaries(
         "usage": st.sampled_from(_USAGES),
     },
 )
-_answers = st.builds(
-    spell, mutated(_chat_answers | _anthropic_answers | _embeddings_answers, often=False), seeds
-)
-_simple_answers = st.builds(spell, _chat_answers, seeds)
-answers = _simple_answers | _answers | _answers | damaged(_answers) | documents
-"""Bodies that upstream may send with status 200, as bytes."""
+
+
+def answers_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
+    """Bodies that upstream may send with status 200: as drawn, mutated, damaged, or something else."""
+    simple = st.builds(spell, values, seeds)
+    odd = st.builds(spell, mutated(values, often=False), seeds)
+    return simple | odd | odd | damaged(odd) | documents
+
+
+answers: dict[Leg, st.SearchStrategy[bytes]] = {
+    "chat": answers_of(_chat_answers | _chat_answers | _anthropic_answers),
+    "embeddings": answers_of(_embeddings_answers),
+}
+"""Whole answers of a leg."""
 
 # -------------------------------------------------------------------------------------------- streams
 
@@ -385,6 +394,10 @@ _NO_FRAMES = [
 ]
 
 
+Frame = str | tuple[str, str]
+"""The data of a frame, or the name of its event and its data."""
+
+
 @st.composite
 def _parallel_calls(draw: st.DrawFn) -> list[Any]:
     """Frames of whole calls in pieces: in one index, in their own, in choices of their own, or mixed up."""
@@ -420,14 +433,14 @@ def _wire(value: Any, seed: int) -> str:
 
 _spelled_frames = st.builds(_wire, _frames, seeds)
 _odd_frames = st.builds(_wire, mutated(_frames), seeds)
-_runs: st.SearchStrategy[list[str]] = st.one_of(
+_runs: st.SearchStrategy[list[Frame]] = st.one_of(
     st.lists(_spelled_frames, min_size=1, max_size=3),
     st.lists(_spelled_frames, min_size=1, max_size=2),
     _parallel_calls().map(lambda found: [_wire(one, 0) for one in found]),
     st.lists(_odd_frames, min_size=1, max_size=1),
     st.sampled_from(_NO_FRAMES + [_wire(error, 0) for error in _ERRORS]).map(lambda text: [text]),
 )
-_FINISHES = [
+_FINISHES: list[list[Frame]] = [
     [],
     ["[DONE]"],
     *(
@@ -459,15 +472,21 @@ _OTHER_LINES = [
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> bytes:
-    """Chat streams as bytes, from what models send to what none should."""
-    texts = [text for run in draw(st.lists(_runs, max_size=4)) for text in run]
-    texts += draw(st.sampled_from(_FINISHES))
+def streams_of(draw: st.DrawFn, runs: st.SearchStrategy[list[Frame]], finishes: list[list[Frame]]) -> bytes:
+    """Streams of a leg as bytes, from what models send to what none should.
+
+    `runs` are frames that come one after the other; a stream has some of them, and one of `finishes`.
+    """
+    frames: list[Frame] = [frame for run in draw(st.lists(runs, max_size=4)) for frame in run]
+    frames += draw(st.sampled_from(finishes))
     ends = draw(st.sampled_from([["\n"], ["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r"]]))
     prefix = draw(st.sampled_from(["data: ", "data: ", "data:", "data:  ", "data:\x0b\t"]))
     odd = draw(st.sampled_from([0, 0, 0, 1, 3]))
     lines: list[str] = []
-    for text in texts:
+    for frame in frames:
+        name, text = ("", frame) if isinstance(frame, str) else frame
+        if name:
+            lines.append(f"event: {name}")
         # A line end in the data makes lines of their own, as the grammar wants it.
         lines += [prefix + line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
         lines.append("")
@@ -485,8 +504,19 @@ def streams(draw: st.DrawFn) -> bytes:
     return out[: len(out) - last]
 
 
-any_streams = streams() | streams() | streams() | damaged(streams()) | st.binary(max_size=20)
-"""Streams, some with bytes wrong or missing."""
+def any_streams(
+    runs: st.SearchStrategy[list[Frame]], finishes: list[list[Frame]]
+) -> st.SearchStrategy[bytes]:
+    """Streams of a leg, some with bytes wrong or missing."""
+    whole = streams_of(runs, finishes)
+    return whole | whole | whole | damaged(whole) | st.binary(max_size=20)
+
+
+streams: dict[Leg, st.SearchStrategy[bytes]] = {"chat": any_streams(_runs, _FINISHES)}
+"""Streams of a leg."""
+
+RECORDED: dict[Leg, str] = {"chat": "upstream/chat/gpt_tools_parallel.sse"}
+"""A recorded stream of a leg, for tests that end it at each of its stages."""
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:

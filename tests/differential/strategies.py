@@ -279,6 +279,8 @@ documents = (
 
 # -------------------------------------------------------------------------------------------- requests
 
+ODD_TOOL_NAMES = ["a.b", "x" * 65, "w\u00f6rter/\U0001f600", "\ud800 \n", "\uffff.", "m\u00e4rz" * 20]
+"""Names that upstream refuses (upstream.md 4.1), in an order that is not that of their code points."""
 _PIXEL = "iVBORw0KGgo="
 _TEXTS = [
     "Hi",
@@ -371,6 +373,7 @@ _BLOCKS: list[Any] = [
     },
     {"type": "tool_use", "id": "toolu_2", "name": "now", "input": {}},
     {"type": "tool_use", "id": "toolu_3", "name": "none"},
+    *({"type": "tool_use", "id": "toolu_4", "name": name, "input": {}} for name in ODD_TOOL_NAMES),
     {"type": "tool_result", "tool_use_id": "toolu_1", "content": "12 °C"},
     {"type": "tool_result", "tool_use_id": "toolu_1"},
     {"type": "tool_result", "tool_use_id": "toolu_1", "content": "no such city", "is_error": True},
@@ -435,6 +438,7 @@ _CLAUDE_TOOLS: list[Any] = [
     {"type": "bash_20250124"},
     {"type": "bash_20250124", "name": "bash", "input_schema": {}},
     {"name": "bare"},
+    *({"name": name, "input_schema": _EMPTY_SCHEMA} for name in ODD_TOOL_NAMES),
 ]
 _CLAUDE_OPTIONS: dict[str, list[Any]] = {
     "max_tokens": _CAPS,
@@ -458,6 +462,7 @@ _CLAUDE_OPTIONS: dict[str, list[Any]] = {
     "tool_choice": [
         *({"type": kind} for kind in ("auto", "any", "none", "tool", "other")),
         {"type": "tool", "name": "now"},
+        *({"type": "tool", "name": name} for name in ODD_TOOL_NAMES),
         {"type": "tool", "name": ""},
         {"type": "auto", "disable_parallel_tool_use": True},
         {"type": "any", "disable_parallel_tool_use": 1},
@@ -526,7 +531,3 @@ def bodies(dialect: Dialect) -> st.SearchStrategy[bytes]:
 def likely_bodies(dialect: Dialect) -> st.SearchStrategy[bytes]:
     """Requests of a dialect that validation will accept more often than not."""
     return st.builds(spell, mutated(requests[dialect], often=False), seeds)
-
-
-other_models = st.none() | st.sampled_from(["gpt-4o", "gpt-5.1", "", 'quo"te', "modèle 😀", "a\nb"])
-output_caps = st.none() | st.sampled_from([0, 1, 16384, 1 << 40])

@@ -9,23 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_api.engine.interfaces import StreamEnd, StreamPlan, StreamTranslator, Translation
+from copilot_api.engine.interfaces import Dialect, Leg, StreamEnd, StreamPlan, StreamTranslator, Translation
+from copilot_api.engine.native import NativeTranslation
 from copilot_api.engine.reference.translation import ReferenceTranslation
 from tests.differential import answer_strategies
 from tests.differential.comparing import examples, no_time_limit, recorded_streams, same
-
-pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
-
-from copilot_api.engine.native import NativeTranslation
+from tests.differential.pairs import STREAMED, name_of, plain_stream_plans, stream_plans
 
 REFERENCE: Translation = ReferenceTranslation()
 NATIVE: Translation = NativeTranslation()
 ENDS: tuple[StreamEnd, ...] = get_args(StreamEnd)
-PLANS = [
-    StreamPlan("chat", "chat"),
-    StreamPlan("messages", "chat", input_tokens=5),
-    StreamPlan("messages", "chat", reasoning=True),
-]
+PLANS = plain_stream_plans()
 
 pytestmark = no_time_limit
 
@@ -74,24 +68,15 @@ def compare(
     step("piece after the end", *(one.feed(b"data: {}\n\n") for one in both))
 
 
-limits = st.sampled_from([16 * 1024 * 1024] * 6 + [0, 40, 120, 300])
-plans = st.builds(
-    StreamPlan,
-    st.sampled_from(["chat", "messages"]),
-    st.just("chat"),
-    input_tokens=st.sampled_from([0, 5]),
-    reasoning=st.booleans(),
-    frame_limit=limits,
-)
 messages = st.sampled_from(["", "", "gone away", 'quo"te \u2028 é'])
 
 
-@pytest.mark.parametrize("dialect", ["chat", "messages"])
+@pytest.mark.parametrize(("dialect", "leg"), STREAMED)
 @examples(450)
 @given(data=st.data())
-def test_streams(dialect: str, data: st.DataObject) -> None:
-    raw = data.draw(answer_strategies.any_streams, label="raw")
-    plan = data.draw(plans.filter(lambda plan: plan.dialect == dialect), label="plan")
+def test_streams(dialect: Dialect, leg: Leg, data: st.DataObject) -> None:
+    raw = data.draw(answer_strategies.streams[leg], label="raw")
+    plan = data.draw(stream_plans(dialect, leg, [0, 40, 120, 300]), label="plan")
     compare(
         plan,
         data.draw(answer_strategies.pieces(raw), label="pieces"),
@@ -114,15 +99,15 @@ def total(
 @examples(200)
 @given(data=st.data())
 def test_any_split_gives_the_same(translation: Translation, data: st.DataObject) -> None:
-    raw = data.draw(answer_strategies.any_streams, label="raw")
     plan = data.draw(st.sampled_from(PLANS), label="plan")
+    raw = data.draw(answer_strategies.streams[plan.leg], label="raw")
     end = data.draw(st.sampled_from(ENDS), label="end")
     pieces = data.draw(answer_strategies.pieces(raw), label="pieces")
     whole, split = total(translation, plan, [raw], end), total(translation, plan, pieces, end)
     assert split == whole
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=["chat", "messages", "messages with reasoning"])
+@pytest.mark.parametrize("plan", PLANS, ids=name_of)
 @pytest.mark.parametrize(("name", "raw"), recorded_streams(), ids=[name for name, _ in recorded_streams()])
 def test_recorded_streams(name: str, raw: bytes, plan: StreamPlan) -> None:
     compare(plan, [raw], where=name)
@@ -133,11 +118,11 @@ def test_recorded_streams(name: str, raw: bytes, plan: StreamPlan) -> None:
         compare(plan, [raw[:place]], "end" if place % 2 else "cut", where=f"{name} up to {place}")
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=["chat", "messages", "messages with reasoning"])
+@pytest.mark.parametrize("plan", PLANS, ids=name_of)
 @pytest.mark.parametrize("end", ENDS)
 def test_ends(end: StreamEnd, plan: StreamPlan) -> None:
     """Each end at each stage of a stream, with and without a message of the caller's."""
-    raw = dict(recorded_streams())["upstream/chat/gpt_tools_parallel.sse"]
+    raw = dict(recorded_streams())[answer_strategies.RECORDED[plan.leg]]
     stages = [0, *(place + 2 for place in range(len(raw)) if raw[place : place + 2] == b"\n\n")]
     for stage in stages:
         for message in ("", "why"):

@@ -7,17 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect, Validation
+from copilot_api.engine.native import NativeValidation
 from copilot_api.engine.reference.validation import ReferenceValidation
 from tests.differential import strategies
 from tests.differential.comparing import examples, no_time_limit, outcome, recorded_bodies, same
-
-pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
-
-from copilot_api.engine.native import NativeValidation
+from tests.differential.pairs import DIALECTS
 
 REFERENCE: Validation = ReferenceValidation()
 NATIVE: Validation = NativeValidation()
-DIALECTS: tuple[Dialect, ...] = ("chat", "messages", "embeddings")
 
 pytestmark = no_time_limit
 

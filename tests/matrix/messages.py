@@ -48,7 +48,8 @@ class Messages:
             raise InBand(found[-1]["error"]["message"])
         assert found[0]["type"] == "message_start"
         assert [frame["type"] for frame in found[-2:]] == ["message_delta", "message_stop"]
-        assert found[0]["message"]["usage"]["input_tokens"] > 0
+        begun = found[0]["message"]["usage"]
+        assert begun["input_tokens"] + begun.get("cache_read_input_tokens", 0) > 0
         content: list[dict[str, Any]] = []
         opened = None
         for frame in found[1:-2]:

@@ -109,6 +109,6 @@ def to_chat(request: dict[str, Any], **plan: Any) -> dict[str, Any]:
 def to_message(answer: Any, *, reasoning: bool = False) -> dict[str, Any]:
     """Translate a whole chat answer for an Anthropic client."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    made = TRANSLATION.answer(body, AnswerPlan("messages", "chat", reasoning=reasoning))
+    made = TRANSLATION.answer(body, AnswerPlan("messages", "chat", reasoning=reasoning, model="gpt-4.1"))
     value: dict[str, Any] = json.loads(made.body)
     return value

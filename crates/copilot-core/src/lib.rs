@@ -7,6 +7,7 @@
 //! - [`cache`] keeps answers, and lets equal requests wait for one;
 //! - [`token`] knows when a token is fresh and when it is renewed;
 //! - [`sse`] reads and writes server-sent events;
+//! - [`plans`] says how a request and its answer are to be written;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
 //! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
 //! - [`text`] reads and writes JSON as it is spelled, for everything that is moved.
@@ -15,15 +16,20 @@
 
 pub mod cache;
 pub mod canonical;
+pub mod carriers;
 pub mod concurrency;
+pub mod context;
 pub mod formats;
 pub mod json;
 pub mod limiter;
 mod look;
+mod parts;
+pub mod plans;
 pub mod sse;
 pub mod streams;
 pub mod text;
 pub mod token;
 pub mod tokenizer;
+pub mod tool_names;
 pub mod translation;
 pub mod validation;

@@ -1,33 +1,22 @@
-//! Stream translators from the chat leg: SSE in, the client's stream out; ends and errors judged once.
+//! Stream translators: SSE of a leg in, the client's stream out; ends and errors judged once.
+//!
+//! [`State`] knows when a stream is over and how; its [`Writer`] knows what is written: a stream relayed within
+//! its format, or one translated through the canonical events.
 
 use crate::{
-    formats::{
-        chat::{
-            Usage,
-            decode_stream::ChatStreamDecoder,
-            frames::{self, inside_of, plain},
-            relay_repairs::ChatRelayRepairs,
-        },
-        messages::encode_stream::{MessagesStreamEncoder, ping},
-    },
-    sse::{self, Event, Parser},
-    text::{Document, Kind, Node},
+    canonical::{AnswerEvent, Usage},
+    carriers, context,
+    formats::{self, Decoder, Encoder, Repairs},
+    parts::{Heard, StreamDecoder as _, StreamEncoder as _, StreamRepairs as _, Verdict},
+    plans::{Leg, StreamPlan, Unsupported},
+    sse::{Event, Parser},
+    text::{Document, Kind, Node, unescape},
 };
 
-const COMMENT: &[u8] = b": keep-alive\n\n";
+/// Bytes that a stream keeps for the text of its next frame.
+const MOST_KEPT: usize = 16 * 1024;
 
-/// How a streamed answer is to be written; see `StreamPlan` of `engine/interfaces.py`.
-#[derive(Debug, Clone, Copy)]
-pub struct StreamPlan {
-    /// The client speaks messages, not chat
-    pub messages: bool,
-    /// Estimate for `message_start`
-    pub input_tokens: i64,
-    /// Send reasoning as thinking blocks
-    pub reasoning: bool,
-    /// Bytes of one frame
-    pub frame_limit: usize,
-}
+const NOTHING: &str = "upstream ended the stream without an answer";
 
 /// Why a stream is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +76,80 @@ pub struct StreamFacts {
     pub error: Option<String>,
 }
 
-/// What differs between the dialects.
+/// What passes the border between a leg and a foreign dialect: tool names and reasoning carriers.
+#[derive(Debug)]
+struct Border {
+    /// Tool names as they were sent upstream, and the client's own.
+    names: Vec<(String, String)>,
+    /// What is put before a carrier.
+    tag: String,
+}
+
+impl Border {
+    #[inline]
+    fn pass(&self, event: AnswerEvent<'_>, to: &mut impl FnMut(AnswerEvent<'_>)) {
+        match event {
+            AnswerEvent::ToolStart { key, id, name, custom, namespace } => {
+                let own = self.names.iter().find(|(fitted, _)| fitted == name);
+                let name = own.map_or(name, |(_, own)| own);
+                to(AnswerEvent::ToolStart { key, id, name, custom, namespace });
+            }
+            AnswerEvent::Carrier { value, redacted } => {
+                to(AnswerEvent::Carrier { value: &[&self.tag, value].concat(), redacted });
+            }
+            _ => to(event),
+        }
+    }
+}
+
+/// Writes what a stream becomes.
 #[derive(Debug)]
 enum Writer {
-    Chat(ChatRelayRepairs),
-    Messages { decoder: ChatStreamDecoder, encoder: MessagesStreamEncoder },
+    /// The dialect is the leg's own format.
+    Relayed(Repairs),
+    Translated {
+        decoder: Decoder,
+        encoder: Encoder,
+        border: Border,
+        /// What one frame becomes, kept so that not each of them asks for memory.
+        text: String,
+    },
+}
+
+impl Writer {
+    fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
+        if plan.dialect.own_leg() == Some(plan.leg) {
+            return Repairs::new(plan).map(Self::Relayed);
+        }
+        let known = context::read(&plan.context);
+        Ok(Self::Translated {
+            decoder: Decoder::new(plan.leg)?,
+            encoder: Encoder::new(plan, &known)?,
+            border: Border { names: known.names, tag: carriers::tag(plan.leg, &plan.model) },
+            text: String::new(),
+        })
+    }
+
+    fn heard(&self) -> &Heard {
+        match self {
+            Self::Relayed(repairs) => repairs.heard(),
+            Self::Translated { decoder, .. } => decoder.heard(),
+        }
+    }
+
+    fn frame(&mut self, out: &mut Vec<u8>, event: &Event, frame: Node<'_, '_>) {
+        match self {
+            Self::Relayed(repairs) => repairs.frame(out, event, frame),
+            Self::Translated { decoder, encoder, border, text } => {
+                text.clear();
+                decoder
+                    .frame(frame, &mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
+                encoder.end_of_frame(text);
+                out.extend_from_slice(text.as_bytes());
+                text.shrink_to(MOST_KEPT);
+            }
+        }
+    }
 }
 
 /// A pure state machine: no input or output, no clock. Any split of the input gives the same output.
@@ -103,6 +161,7 @@ pub struct StreamTranslator {
 
 #[derive(Debug)]
 struct State {
+    leg: Leg,
     writer: Writer,
     events: u64,
     wrote: bool,
@@ -113,18 +172,15 @@ struct State {
 
 impl StreamTranslator {
     /// Makes a translator.
-    #[must_use]
-    pub fn new(plan: &StreamPlan) -> Self {
-        let writer = if plan.messages {
-            Writer::Messages {
-                decoder: ChatStreamDecoder::default(),
-                encoder: MessagesStreamEncoder::new(plan.input_tokens, plan.reasoning),
-            }
-        } else {
-            Writer::Chat(ChatRelayRepairs::default())
-        };
-        let state = State { writer, events: 0, wrote: false, done: false, error: None, refusal: None };
-        Self { parser: Parser::new(plan.frame_limit), state }
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`]
+    pub fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
+        let writer = Writer::new(plan)?;
+        let state =
+            State { leg: plan.leg, writer, events: 0, wrote: false, done: false, error: None, refusal: None };
+        Ok(Self { parser: Parser::new(plan.frame_limit), state })
     }
 
     /// The end mark or an error was written, or there is a refusal; nothing may follow.
@@ -154,16 +210,14 @@ impl StreamTranslator {
     /// What was seen so far.
     #[must_use]
     pub fn facts(&self) -> StreamFacts {
-        let (model, response_id, usage) = match &self.state.writer {
-            Writer::Chat(repairs) => (&repairs.model, &repairs.response_id, repairs.usage),
-            Writer::Messages { decoder, .. } => (&decoder.model, &decoder.response_id, decoder.usage),
-        };
+        let heard = self.state.writer.heard();
+        let plain = |inside: &str| unescape(inside).into_owned();
         StreamFacts {
             events: self.state.events,
-            model: plain(model),
-            response_id: plain(response_id),
-            finish_reason: plain(self.state.reason()),
-            usage,
+            model: plain(&heard.model),
+            response_id: plain(&heard.response_id),
+            finish_reason: plain(&heard.reason),
+            usage: heard.usage,
             error: self.state.error.clone(),
         }
     }
@@ -190,7 +244,9 @@ impl StreamTranslator {
             return;
         }
         let end = if too_large { StreamEnd::TooLarge } else { end };
-        if !state.reason().is_empty() && !matches!(end, StreamEnd::Shutdown | StreamEnd::Cancelled) {
+        if !state.writer.heard().reason.is_empty()
+            && !matches!(end, StreamEnd::Shutdown | StreamEnd::Cancelled)
+        {
             state.complete(out);
         } else {
             state.fail(out, if message.is_empty() { end.message() } else { message }, "", None);
@@ -200,12 +256,9 @@ impl StreamTranslator {
     /// Appends a frame that clients of the dialect ignore, legal at this point of the stream.
     pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
         self.state.wrote = true;
-        if matches!(&self.state.writer, Writer::Messages { encoder, .. } if encoder.started) {
-            let mut text = String::new();
-            ping(&mut text);
-            out.extend_from_slice(text.as_bytes());
-        } else {
-            out.extend_from_slice(COMMENT);
+        match &mut self.state.writer {
+            Writer::Relayed(repairs) => repairs.keep_alive(out),
+            Writer::Translated { encoder, .. } => as_text(out, |text| encoder.keep_alive(text)),
         }
     }
 }
@@ -221,8 +274,10 @@ impl State {
             let start = data.iter().position(|byte| !is_space(byte)).unwrap_or(data.len());
             let end = data.iter().rposition(|byte| !is_space(byte)).map_or(start, |place| place + 1);
             if data.get(start..end) == Some(b"[DONE]") {
-                self.complete(out);
-                return false;
+                if formats::done_ends(self.leg) {
+                    self.complete(out);
+                }
+                return !self.done;
             }
         }
         let Ok(document) = Document::read(data) else {
@@ -234,61 +289,41 @@ impl State {
             self.fail(out, "upstream sent a frame that is not an object", "", None);
             return false;
         }
-        if let Some((message, code)) = frames::error_of(frame)
-            && frames::choices_of(frame).is_empty()
-        {
-            let message = plain(&message);
-            let message = if message.is_empty() { "upstream reported an error" } else { &message };
-            self.fail(out, message, &plain(&code), Some(frame));
+        let verdict = formats::judge(self.leg, frame);
+        if let Verdict::Fault { message, code } = verdict {
+            self.fail(out, &message, &code, Some(frame));
             return false;
         }
         self.events += 1;
         let before = out.len();
-        match &mut self.writer {
-            Writer::Chat(repairs) => repairs.frame(out, event, frame),
-            Writer::Messages { decoder, encoder } => {
-                as_text(out, |text| decoder.frame(frame, &mut |piece| encoder.event(text, piece)));
-            }
-        }
+        self.writer.frame(out, event, frame);
         self.wrote |= out.len() > before;
-        true
-    }
-
-    fn reason(&self) -> &str {
-        match &self.writer {
-            Writer::Chat(repairs) => &repairs.reason,
-            Writer::Messages { decoder, .. } => &decoder.reason,
+        if verdict == Verdict::Over {
+            self.complete(out);
         }
+        !self.done
     }
 
     fn began(&self) -> bool {
         match &self.writer {
-            Writer::Chat(_) => self.wrote,
-            Writer::Messages { encoder, .. } => encoder.started,
+            Writer::Relayed(_) => self.wrote,
+            Writer::Translated { encoder, .. } => encoder.started(),
         }
     }
 
     fn complete(&mut self, out: &mut Vec<u8>) {
-        const NOTHING: &str = "upstream ended the stream without an answer";
-        if !self.wrote && self.reason().is_empty() && !self.began() {
+        if !self.wrote && self.writer.heard().reason.is_empty() && !self.began() {
             self.fail(out, NOTHING, "", None);
             return;
         }
         self.done = true;
         match &mut self.writer {
-            Writer::Chat(repairs) => {
-                repairs.end(out);
-                sse::write(out, b"[DONE]", b"", b"", b"");
-            }
-            Writer::Messages { encoder, .. } if !encoder.started => self.error_mark(out, NOTHING, ""),
-            Writer::Messages { decoder, encoder } => as_text(out, |text| {
-                decoder.end(&mut |piece| encoder.event(text, piece));
-                let reason = match &*decoder.reason {
-                    "" if decoder.called() => "tool_calls",
-                    "" => "stop",
-                    reason => reason,
-                };
-                encoder.finish(text, reason, decoder.usage);
+            Writer::Relayed(repairs) => repairs.complete(out),
+            Writer::Translated { encoder, .. } if !encoder.started() => self.error_mark(out, NOTHING, ""),
+            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
+                decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
+                encoder.end_of_frame(text);
+                encoder.finish(text, &decoder.finish(), decoder.heard().usage);
             }),
         }
     }
@@ -306,20 +341,11 @@ impl State {
 
     fn error_mark(&mut self, out: &mut Vec<u8>, message: &str, code: &str) {
         match &mut self.writer {
-            Writer::Chat(repairs) => {
-                repairs.end(out);
-                let code =
-                    if code.is_empty() { "null".to_owned() } else { format!("\"{}\"", inside_of(code)) };
-                let message = inside_of(message);
-                let error = format!(
-                    "{{\"error\":{{\"message\":\"{message}\",\"type\":\"server_error\",\"param\":null,\"code\":{code}}}}}"
-                );
-                sse::write(out, error.as_bytes(), b"", b"", b"");
-            }
-            Writer::Messages { decoder, encoder } => as_text(out, |text| {
-                decoder.end(&mut |piece| encoder.event(text, piece));
-                let kind = if code.contains("overload") { "overloaded_error" } else { "api_error" };
-                encoder.fail(text, message, kind);
+            Writer::Relayed(repairs) => repairs.fail(out, message, code),
+            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
+                decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
+                encoder.end_of_frame(text);
+                encoder.fail(text, message, code);
             }),
         }
     }

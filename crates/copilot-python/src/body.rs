@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use copilot_core::{
-    text::{self, Document, ReadError},
-    validation::InvalidRequest,
+    text::{self, Document, Part, ReadError, Written},
+    validation::RequestError,
 };
+use copilot_net::client::Payload;
 use pyo3::{prelude::*, pybacked::PyBackedBytes, types::PyBytes};
 
 /// Bytes that stay outside Python until somebody asks for them. The document in them is read once.
@@ -21,8 +22,15 @@ impl Body {
 
 #[pymethods]
 impl Body {
+    /// Copies bytes; the server makes its own without a copy.
+    #[new]
+    #[pyo3(signature = (content, /))]
+    fn of(content: &[u8]) -> Self {
+        Self::new(Arc::new(text::Body::new(content.to_vec())))
+    }
+
     fn __len__(&self) -> usize {
-        self.0.as_bytes().len()
+        self.0.size()
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -61,7 +69,10 @@ impl Given {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.as_bytes().len()
+        match self {
+            Self::Native(body) => body.size(),
+            Self::Python(bytes) => bytes.len(),
+        }
     }
 
     /// The document in it.
@@ -75,24 +86,37 @@ impl Given {
     /// Works on the document.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Document<'_>) -> Result<T, InvalidRequest>,
-    ) -> Result<T, InvalidRequest> {
+        work: impl FnOnce(&Document<'_>) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         work(&self.document()?)
     }
 
     /// The bytes for a thread of tokio, which must not free what is Python's.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Native(body) => Bytes::from_owner(Shared(body)),
-            Self::Python(bytes) => Bytes::copy_from_slice(&bytes),
-        }
+    pub(crate) fn into_payload(self) -> Payload {
+        let shared = |body| Bytes::from_owner(Shared(body));
+        let body = match self {
+            Self::Native(body) => body,
+            Self::Python(bytes) => return Bytes::copy_from_slice(&bytes).into(),
+        };
+        let Some(parts) = body.parts() else { return shared(body).into() };
+        let part = |part| match part {
+            Part::Of(base, range) => shared(Arc::clone(base)).slice(range),
+            Part::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+        };
+        parts.into_iter().map(part).collect()
     }
 
-    /// A text in the same form as this body.
-    pub(crate) fn like<'py>(&self, py: Python<'py>, text: String) -> PyResult<Bound<'py, PyAny>> {
+    /// What was written of this body's document, in the same form.
+    pub(crate) fn like<'py>(&self, py: Python<'py>, written: Written) -> PyResult<Bound<'py, PyAny>> {
         Ok(match self {
-            Self::Native(_) => Bound::new(py, Body(Arc::new(text.into())))?.into_any(),
-            Self::Python(_) => PyBytes::new(py, text.as_bytes()).into_any(),
+            Self::Native(base) => {
+                Bound::new(py, Body(Arc::new(text::Body::written(base, written))))?.into_any()
+            }
+            Self::Python(bytes) => {
+                let base = str::from_utf8(bytes).unwrap_or_default();
+                let base = base.strip_prefix('\u{feff}').unwrap_or(base);
+                PyBytes::new(py, written.into_text(base).as_bytes()).into_any()
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use copilot_core::{
     cache::{self, Key, Lookup, Options},
-    validation::Dialect,
+    plans::Dialect,
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
@@ -16,12 +16,7 @@ use crate::body::Given;
 #[pyo3(signature = (body, dialect, scope, /))]
 #[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
 pub(crate) fn cache_key(py: Python<'_>, body: Given, dialect: &str, scope: Vec<String>) -> Option<Key> {
-    let dialect = match dialect {
-        "chat" => Dialect::Chat,
-        "messages" => Dialect::Messages,
-        "embeddings" => Dialect::Embeddings,
-        _ => return None,
-    };
+    let dialect = Dialect::named(dialect)?;
     py.detach(|| {
         let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
         cache::key_of(&body.document().ok()?, dialect, &scope)

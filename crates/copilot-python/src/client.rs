@@ -23,7 +23,7 @@ use crate::{
     errors,
     relay::{Relay, Stream},
     runtime::{Event, Runtime, Ticket, seconds},
-    streaming::stream_plan,
+    streaming::PlanTuple,
 };
 
 /// Bytes of a whole body that are read ahead at the most; embeddings of a full batch take about 30 MB.
@@ -115,7 +115,7 @@ impl Client {
         let timeouts =
             Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
         let own = own.iter().map(|(name, value)| (&**name, &**value));
-        let mut call = Call::new(method, url, own, body.map(Given::into_bytes), timeouts)
+        let mut call = Call::new(method, url, own, body.map(Given::into_payload), timeouts)
             .map_err(|error| errors::call_error(&error))?;
         call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
@@ -222,26 +222,18 @@ impl Upstream {
         })
     }
 
-    #[pyo3(signature = (runtime, dialect, leg, input_tokens, reasoning, frame_limit, limits, /))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call across the border, positional and checked by its stub"
-    )]
+    #[pyo3(signature = (runtime, plan, limits, /))]
     fn relay(
         &self,
         runtime: &Bound<'_, Runtime>,
-        dialect: &str,
-        leg: &str,
-        input_tokens: i64,
-        reasoning: bool,
-        frame_limit: usize,
+        plan: PlanTuple,
         limits: (f64, f64, f64),
     ) -> PyResult<Relay> {
-        let plan = stream_plan(dialect, leg, input_tokens, reasoning, frame_limit)?;
+        let plan = plan.plan()?;
         let (keep_alive, idle, content) = limits;
         let limits =
             Limits { keep_alive: seconds(keep_alive), idle: seconds(idle), content: seconds(content) };
-        Ok(Relay::new(runtime.clone().unbind(), self.source()?, plan, limits))
+        Relay::new(runtime.clone().unbind(), self.source()?, plan, limits)
     }
 
     /// Returns the body as it comes, for a relay in Python.

@@ -1,8 +1,8 @@
 //! Errors of the core as exceptions of `copilot_api.engine.interfaces`.
 
-use copilot_core::{streams::Refusal, validation};
+use copilot_core::{streams::Refusal, translation::AnswerError, validation::RequestError};
 use copilot_net::client::CallError;
-use pyo3::{PyErr, Python, types::PyBytes};
+use pyo3::{PyErr, Python, exceptions::PyValueError, types::PyBytes};
 
 pyo3::import_exception!(copilot_api.engine.interfaces, InvalidRequest);
 pyo3::import_exception!(copilot_api.engine.interfaces, UnusableAnswer);
@@ -14,9 +14,22 @@ pyo3::import_exception!(copilot_api.engine.interfaces, ConnectionLost);
 pyo3::import_exception!(copilot_api.engine.interfaces, IdleTimeout);
 pyo3::import_exception!(copilot_api.engine.interfaces, AnswerTooLarge);
 
-/// The client's body is at fault.
-pub(crate) fn invalid_request(error: &validation::InvalidRequest) -> PyErr {
-    InvalidRequest::new_err((error.message.clone(), error.path.clone()))
+/// The client's body is at fault, or its dialect or pair is not known.
+pub(crate) fn request_error(error: &RequestError) -> PyErr {
+    match error {
+        RequestError::Invalid(invalid) => {
+            InvalidRequest::new_err((invalid.message.clone(), invalid.path.clone()))
+        }
+        RequestError::Unsupported(unsupported) => PyValueError::new_err(unsupported.to_string()),
+    }
+}
+
+/// There is no answer in what upstream sent, or its pair is not known.
+pub(crate) fn answer_error(error: &AnswerError) -> PyErr {
+    match error {
+        AnswerError::Unusable(unusable) => UnusableAnswer::new_err(unusable.to_string()),
+        AnswerError::Unsupported(unsupported) => PyValueError::new_err(unsupported.to_string()),
+    }
 }
 
 /// A stream failed before its first byte.

@@ -63,13 +63,13 @@ mod _native {
     #[pymodule_export]
     use super::server::{Exchange, Server};
     #[pymodule_export]
-    use super::streaming::{StreamTranslator, answer_as_stream, translate_answer};
+    use super::streaming::{StreamTranslator, answer_as_stream};
     #[pymodule_export]
     use super::token::TokenClock;
     #[pymodule_export]
     use super::tokenizer::{count_chat, count_text};
     #[pymodule_export]
-    use super::translation::translate_request;
+    use super::translation::{RequestPlan, translate_answer, translate_request};
     #[pymodule_export]
     use super::validation::inspect_request;
 }

@@ -6,14 +6,14 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use copilot_core::streams::{StreamEnd, StreamPlan};
+use copilot_core::{plans::StreamPlan, streams::StreamEnd};
 use copilot_net::relay::{self, Control, Limits, Pump, Source, Taken};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyBytes};
 
 use crate::{
     errors,
     runtime::{Event, Runtime, Ticket},
-    streaming::{FactsTuple, facts_tuple, stream_end},
+    streaming::{FactsTuple, facts_tuple, stream_end, unsupported},
 };
 
 /// How a relay ended, as Python gets it: outcome, facts, bytes in and out, milliseconds to the first byte and
@@ -41,9 +41,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(runtime: Py<Runtime>, source: Source, plan: StreamPlan, limits: Limits) -> Self {
-        let relay = relay::Relay::new(source, plan, limits);
-        Self { control: relay.control(), state: Mutex::new(State::Whole(Box::new(relay))), runtime }
+    pub(crate) fn new(
+        runtime: Py<Runtime>,
+        source: Source,
+        plan: StreamPlan,
+        limits: Limits,
+    ) -> PyResult<Self> {
+        let relay = relay::Relay::new(source, plan, limits).map_err(unsupported)?;
+        Ok(Self { control: relay.control(), state: Mutex::new(State::Whole(Box::new(relay))), runtime })
     }
 
     pub(crate) fn put_back(&self, relay: Box<relay::Relay>) {

@@ -1,28 +1,29 @@
-//! The component "streaming", and whole answers.
+//! The component "streaming".
 
 use std::sync::{Mutex, PoisonError};
 
 use copilot_core::{
-    formats::chat::Usage,
-    streams::{self, StreamEnd, StreamFacts, StreamPlan},
+    canonical::Usage,
+    plans::{Framing, StreamPlan, Unsupported},
+    streams::{self, StreamEnd, StreamFacts},
     translation,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
-use crate::{errors::UnusableAnswer, lock::unlocked, translation::pair};
+use crate::{errors::answer_error, lock::unlocked, translation::pair};
 
-/// Usage as Python gets it: input, output, cached, reasoning, billed amount.
-pub(crate) type UsageTuple = (i64, i64, Option<i64>, Option<i64>, Option<i64>);
+/// Usage as Python gets it: the fields of `Usage` in their order.
+pub(crate) type UsageTuple = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
 /// Facts as Python gets them: events, model, id, finish reason, usage, error.
 pub(crate) type FactsTuple =
     (u64, Option<String>, Option<String>, Option<String>, Option<UsageTuple>, Option<String>);
 
-const fn usage_tuple(usage: Usage) -> UsageTuple {
-    (usage.input, usage.output, usage.cached, usage.reasoning, usage.nano_aiu)
+pub(crate) const fn usage_tuple(usage: Usage) -> UsageTuple {
+    (usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning, usage.nano_aiu)
 }
 
-fn given(text: String) -> Option<String> {
+pub(crate) fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
@@ -37,57 +38,36 @@ pub(crate) fn facts_tuple(facts: StreamFacts) -> FactsTuple {
     )
 }
 
-/// What `translate_answer` returns: body, usage, finish reason, model.
-type Answer<'py> = (Bound<'py, PyBytes>, Option<UsageTuple>, Option<String>, Option<String>);
+/// How a stream is to be written, as `_stream_arguments` of the adapter gives it: dialect, leg, estimate,
+/// reasoning, limit of a frame, model, context, framing.
+#[derive(FromPyObject)]
+pub(crate) struct PlanTuple(String, String, i64, bool, usize, String, Vec<u8>, String);
 
-/// Returns a whole answer's body for the client, the same object when nothing changed, and its facts.
-#[pyfunction]
-#[pyo3(signature = (body, dialect, leg, reasoning, /))]
-pub(crate) fn translate_answer<'py>(
-    py: Python<'py>,
-    body: &Bound<'py, PyBytes>,
-    dialect: &str,
-    leg: &str,
-    reasoning: bool,
-) -> PyResult<Answer<'py>> {
-    let pair = pair(dialect, leg)?;
-    let bytes = body.as_bytes();
-    let answer = unlocked(py, bytes.len(), || translation::answer(bytes, pair, reasoning))
-        .map_err(|error| UnusableAnswer::new_err(error.to_string()))?;
-    let out = answer.body.map_or_else(|| body.clone(), |text| PyBytes::new(py, text.as_bytes()));
-    Ok((out, answer.usage.map(usage_tuple), given(answer.finish_reason), given(answer.model)))
+impl PlanTuple {
+    pub(crate) fn plan(self) -> PyResult<StreamPlan> {
+        let Self(dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing) = self;
+        let (dialect, leg) = pair(&dialect, &leg)?;
+        let framing = Framing::named(&framing)
+            .ok_or_else(|| PyValueError::new_err(format!("no framing {framing:?}")))?;
+        Ok(StreamPlan { dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing })
+    }
 }
 
-pub(crate) fn stream_plan(
-    dialect: &str,
-    leg: &str,
-    input_tokens: i64,
-    reasoning: bool,
-    frame_limit: usize,
-) -> PyResult<StreamPlan> {
-    let messages = match (dialect, leg) {
-        ("chat", "chat") => false,
-        ("messages", "chat") => true,
-        _ => return Err(PyValueError::new_err(format!("{dialect} over {leg}"))),
-    };
-    Ok(StreamPlan { messages, input_tokens, reasoning, frame_limit })
+pub(crate) fn unsupported(error: Unsupported) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 /// Returns a whole stream for a JSON answer.
 #[pyfunction]
-#[pyo3(signature = (body, dialect, leg, input_tokens, reasoning, frame_limit, /))]
+#[pyo3(signature = (body, plan, /))]
 pub(crate) fn answer_as_stream<'py>(
     py: Python<'py>,
     body: &[u8],
-    dialect: &str,
-    leg: &str,
-    input_tokens: i64,
-    reasoning: bool,
-    frame_limit: usize,
+    plan: PlanTuple,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let plan = stream_plan(dialect, leg, input_tokens, reasoning, frame_limit)?;
+    let plan = plan.plan()?;
     let stream = unlocked(py, body.len(), || translation::answer_as_stream(body, &plan))
-        .map_err(|error| UnusableAnswer::new_err(error.to_string()))?;
+        .map_err(|error| answer_error(&error))?;
     Ok(PyBytes::new(py, &stream))
 }
 
@@ -107,16 +87,10 @@ impl StreamTranslator {
 #[pymethods]
 impl StreamTranslator {
     #[new]
-    #[pyo3(signature = (dialect, leg, input_tokens, reasoning, frame_limit, /))]
-    fn new(
-        dialect: &str,
-        leg: &str,
-        input_tokens: i64,
-        reasoning: bool,
-        frame_limit: usize,
-    ) -> PyResult<Self> {
-        let plan = stream_plan(dialect, leg, input_tokens, reasoning, frame_limit)?;
-        Ok(Self { inner: Mutex::new(streams::StreamTranslator::new(&plan)) })
+    #[pyo3(signature = (plan, /))]
+    fn new(plan: PlanTuple) -> PyResult<Self> {
+        let translator = streams::StreamTranslator::new(&plan.plan()?).map_err(unsupported)?;
+        Ok(Self { inner: Mutex::new(translator) })
     }
 
     #[getter]

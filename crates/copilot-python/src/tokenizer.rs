@@ -25,8 +25,9 @@ pub(crate) fn count_chat(
 ) -> PyResult<(usize, usize)> {
     let encoding = Encoding::named(&encoding.to_string_lossy());
     let model = model.to_string_lossy();
-    let count =
-        py.detach(|| tokenizer::count_chat(body.as_bytes(), encoding, &model)).map_err(|error| refused(&error))?;
+    let count = py
+        .detach(|| tokenizer::count_chat(body.as_bytes(), encoding, &model))
+        .map_err(|error| refused(&error))?;
     Ok((count.input, count.output))
 }
 

@@ -1,26 +1,26 @@
 //! The component "validation".
 
-use copilot_core::validation::{self, Cap, Dialect};
+use copilot_core::{
+    plans::Dialect,
+    validation::{self, Cap},
+};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use crate::{body::Given, errors::invalid_request, lock::unlocked};
+use crate::{body::Given, errors::request_error, lock::unlocked};
 
 /// What `inspect_request` returns, in the order of the stub.
-type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool);
+type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool, bool);
 
 /// Returns the facts of a request.
 #[pyfunction]
 #[pyo3(signature = (body, dialect, /))]
 #[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
 pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyResult<Facts> {
-    let dialect = match dialect {
-        "chat" => Dialect::Chat,
-        "messages" => Dialect::Messages,
-        "embeddings" => Dialect::Embeddings,
-        other => return Err(PyValueError::new_err(format!("no dialect {other:?}"))),
-    };
-    let facts = unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
-        .map_err(|error| invalid_request(&error))?;
+    let dialect =
+        Dialect::named(dialect).ok_or_else(|| PyValueError::new_err(format!("no dialect {dialect:?}")))?;
+    let facts =
+        unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
+            .map_err(|error| request_error(&error))?;
     let cap = match facts.output_cap {
         Cap::Absent => "absent",
         Cap::Null => "null",
@@ -37,5 +37,6 @@ pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyR
         cap,
         facts.has_max_completion_tokens,
         facts.has_mcp_tool,
+        facts.reasoning,
     ))
 }

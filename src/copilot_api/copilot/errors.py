@@ -96,6 +96,11 @@ class UpstreamFault:
         return self.status == 401 and "authorize_url" not in self.raw
 
     @property
+    def seat_changed(self) -> bool:
+        """Forbidden in plain text: a token from before a change of the plan may be the cause (1.7)."""
+        return self.status == 403 and self.code is None and self.message == self.raw.strip()
+
+    @property
     def overflow(self) -> tuple[int, int] | None:
         """The prompt is too long (upstream.md 8.3): its tokens and the most that are taken, 0 if not told."""
         if self.status not in (400, 413, 502):

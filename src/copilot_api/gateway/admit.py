@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from copilot_api.engine.interfaces import Concurrency, Limiter, NoPlace, RateLimited, RequestFacts
+from copilot_api.engine.interfaces import Concurrency, Leg, Limiter, NoPlace, RateLimited
 from copilot_api.gateway.errors import ApprovalRefused, Overloaded, RateLimitHit
 
 
@@ -47,18 +47,18 @@ class Gate:
 
 
 class Admission:
-    """Rate limit and approval for the dialects that have them: chat and messages (compat.md 3.9, 3.10)."""
+    """Rate limit and approval for what chats (compat.md 3.9, 3.10)."""
 
     def __init__(self, limiter: Limiter | None, approver: Approver | None) -> None:
         self._limiter = limiter
         self._approver = approver
 
-    async def admit(self, facts: RequestFacts) -> None:
-        """Admit one request, which is sent next; one that is refused uses up no slot (D-H19).
+    async def admit(self, leg: Leg) -> None:
+        """Admit one request, which is sent next on a leg; one that is refused uses up no slot (D-H19).
 
         Raises :class:`RateLimitHit` or :class:`ApprovalRefused`.
         """
-        if facts.dialect == "embeddings":
+        if leg == "embeddings":
             return
         slot = None
         if self._limiter is not None:

@@ -16,6 +16,8 @@ class Hints:
     stream: bool | None = None
     """From the URL; None for dialects whose bodies say it."""
     framing: Framing = "sse"
+    embeds: bool = False
+    """The request is for embeddings, in whatever dialect."""
     betas: Betas = NONE
     initiator: Initiator | None = None
     """Who asks, by the client's own word (upstream.md 2.5); None leaves it to the body."""

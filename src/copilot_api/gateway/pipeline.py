@@ -59,7 +59,8 @@ class Pipeline:
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._planner = Planner(settings, catalog)
+        self.planner = Planner(settings, catalog)
+        """Decides for a request; also knows which model a name means."""
         self._sender = sender
         self._admission = admission
         self._caching = caching
@@ -111,7 +112,7 @@ class Pipeline:
             if self._engine.shares:
                 begin_request()
             facts = self._inspect(body, dialect, hints)
-            plan = self._planner.plan(facts, hints)
+            plan = self.planner.plan(facts, hints)
             if self._caching is not None and caller is not None and not facts.stream:
                 ask = lambda: self._whole(body, facts, plan, hints)  # noqa: E731
                 await deliver(await self._caching.answer(caller, body, plan, ask))
@@ -122,7 +123,7 @@ class Pipeline:
         if not self._gate.try_enter():
             await self._gate.wait()
         try:
-            await self._admission.admit(facts)
+            await self._admission.admit(plan.leg)
             if dialect == "chat":
                 self._counting.log(plan, request.body if plan.leg == "chat" else body)
             answer = await self._ask(body, request, plan, facts, hints)
@@ -153,7 +154,7 @@ class Pipeline:
         if self._engine.shares:
             begin_request()
         facts = self._inspect(body, dialect, hints)
-        plan = self._planner.plan(facts, hints)
+        plan = self.planner.plan(facts, hints)
         if plan.resolution.model is None:
             logger.warning("Model not found, returning default token count")
             return UNKNOWN_MODEL_TOKENS
@@ -163,13 +164,14 @@ class Pipeline:
 
     def _inspect(self, body: RequestBody, dialect: Dialect, hints: Hints) -> RequestFacts:
         try:
-            facts = self._engine.validation.inspect(body, dialect)
+            facts = self._engine.validation.inspect(body, "embeddings" if hints.embeds else dialect)
         except InvalidRequest as error:
             raise _bad_request(error) from error
         if hints is NO_HINTS:
             return facts
         return replace(
             facts,
+            dialect=dialect,
             model=hints.model or facts.model,
             stream=facts.stream if hints.stream is None else hints.stream,
             initiator=hints.initiator or facts.initiator,
@@ -243,14 +245,14 @@ class Pipeline:
                 if mended is None:
                     raise
                 again = self._translate(body, mended)
-                if mended.leg == plan.leg and again.body == request.body:
+                if mended.leg == plan.leg and bytes(again.body) == bytes(request.body):
                     raise
                 request, plan = again, mended
         return await self._send_once(request, plan, facts), request, plan
 
     def _mend(self, refusal: UpstreamRefused, plan: Plan, facts: RequestFacts, hints: Hints) -> Plan | None:
         """Return the plan to try instead; None when there is nothing to be done."""
-        model, learn = plan.resolution.name, self._planner.learn
+        model, learn = plan.resolution.name, self.planner.learn
         blank = plan.request.without_reasoning
         if refusal.renames_cap and learn(lambda learned: learned.note_completion_cap(model)):
             logger.info("%s wants max_completion_tokens; remembered", model)
@@ -265,7 +267,7 @@ class Pipeline:
             logger.info("%s refuses %s; left out for a while", model, member)
         else:
             return None
-        mended = self._planner.plan(facts, hints)
+        mended = self.planner.plan(facts, hints)
         if refusal.wrong_leg and mended.leg == plan.leg:
             return None
         return without_reasoning(mended) if blank else mended

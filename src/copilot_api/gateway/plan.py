@@ -30,8 +30,6 @@ MOST_PLANS = 256
 LONGEST_NAME = 200
 """Characters of a model name whose plan is kept."""
 
-_ADDRESSED: tuple[Dialect, ...] = ("gemini",)
-"""Dialects that name the model in the URL."""
 _STREAMS_ELSEWHERE: tuple[Dialect, ...] = ("gemini", "ollama", "completions")
 """Dialects whose bodies do not say as chat does whether a stream is wanted."""
 _WITHOUT_BREAKPOINTS: tuple[Dialect, ...] = ("messages",)
@@ -106,6 +104,10 @@ class Planner:
                 self._plans[kind] = plan
         return plan
 
+    def resolve(self, asked: str) -> Resolution:
+        """Return the model that a name means, for endpoints that only tell of it."""
+        return resolve(asked, self._catalog, "chat", self._settings.aliases)
+
     def learn(self, note: Callable[[Learned], bool]) -> bool:
         """Remember something of a model; tell whether it is news. Plans are then made anew."""
         if not note(self.learned):
@@ -121,11 +123,14 @@ class Planner:
         asked = facts.model
         if hints.betas.large_context and not asked.endswith("[1m]"):
             asked += "[1m]"
-        resolution = resolve(asked, self._catalog, facts.dialect)
+        resolution = self._resolve(asked, facts, hints)
         if not resolution.reason and resolution.name != facts.model:
             # Nothing is listed by the longer name: the client's own goes on.
-            resolution = resolve(facts.model, self._catalog, facts.dialect)
+            resolution = self._resolve(facts.model, facts, hints)
         return make_plan(facts, resolution, self._settings, learned=self.learned, hints=hints)
+
+    def _resolve(self, asked: str, facts: RequestFacts, hints: Hints) -> Resolution:
+        return resolve(asked, self._catalog, facts.dialect, self._settings.aliases, embeds=hints.embeds)
 
 
 def kind_of(facts: RequestFacts, hints: Hints) -> Kind:
@@ -143,6 +148,7 @@ def kind_of(facts: RequestFacts, hints: Hints) -> Kind:
         stream,
         hints.betas.passed,
         hints.betas.large_context,
+        hints.embeds,
     )
 
 
@@ -165,7 +171,9 @@ def make_plan(
     """
     learned = learned or Learned()
     name, model = resolution.name, resolution.model
-    leg = choose(facts, name, model, learned.refused_legs(name))
+    leg: Leg | None = "embeddings"
+    if not hints.embeds:
+        leg = choose(facts, name, model, learned.refused_legs(name))
     if leg is None:
         raise UnknownModel(facts.model, f"the model {name} is not one that chats")
     rewrites: tuple[str, ...] = (
@@ -183,7 +191,7 @@ def make_plan(
         request=RequestPlan(
             dialect=facts.dialect,
             leg=leg,
-            model=name if resolution.reason or facts.dialect in _ADDRESSED else None,
+            model=name if resolution.reason or hints.model or hints.embeds else None,
             output_cap=cap,
             cap_field="max_completion_tokens" if learned.wants_completion_cap(name) else "max_tokens",
             target=name,

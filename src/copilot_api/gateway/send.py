@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from typing import Literal
 
 from copilot_api.copilot import hosts
 from copilot_api.copilot.errors import UpstreamFault, passed_headers, read_fault
 from copilot_api.copilot.headers import Headers, copilot_headers, request_id
+from copilot_api.copilot.resets import resets_at
 from copilot_api.engine.interfaces import (
     Client,
     ConnectFailed,
@@ -28,6 +31,8 @@ from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.upstream")
 
+SEAT_CHECK_INTERVAL = 600.0
+"""Seconds between two renewals because of a 403: exchanges are limited, and mostly the plan is the cause."""
 FAULT_LIMIT = 1024 * 1024
 """Bytes of an error body that are read."""
 
@@ -38,8 +43,19 @@ class _Account:
     def __init__(self, grant: TokenGrant, settings: Settings) -> None:
         self.grant = grant
         self.url = hosts.base_url(settings, grant.api_url)
+        self._settings = settings
         self._editor_version = settings.editor_version
         self._headers: dict[tuple[Initiator | None, bool, Leg], Headers] = {}
+
+    def move(self) -> bool:
+        """Go to the host that GitHub named for the account; tell whether that is another one."""
+        named = (self.grant.api_url or "").rstrip("/")
+        if self._settings.copilot_url or not named or named == self.url:
+            return False
+        if not hosts.is_allowed(named, self._settings):
+            return False
+        self.url = named
+        return True
 
     def headers(self, initiator: Initiator | None, vision: bool, leg: Leg) -> Headers:
         """Return the headers of one kind of call."""
@@ -58,8 +74,9 @@ class _Account:
 class Sender:
     """Calls Copilot with the account's token.
 
-    A call is repeated once after a 401 (with a new token, R-43) and once after a connection that failed
-    before the request was written (R-38). Nothing else is repeated: it may have been billed.
+    A call is repeated once after a 401 (with a new token, R-43), once after a 403 that a new token may cure,
+    once after a 421 (on the account's own host), and once after a connection that failed before the request
+    was written (R-38). Nothing else is repeated: it may have been billed.
     """
 
     def __init__(self, client: Client, tokens: TokenManager, settings: Settings) -> None:
@@ -67,6 +84,8 @@ class Sender:
         self._tokens = tokens
         self._settings = settings
         self._account: _Account | None = None
+        self._forbidden_at = -math.inf
+        """When a token was last renewed because of a 403."""
         self._patience = settings.keepalive_interval
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,
@@ -91,7 +110,7 @@ class Sender:
         Raises :class:`UpstreamRefused` for other statuses, :class:`UpstreamFailed` when no answer came,
         :class:`CredentialTrouble` when there is no token.
         """
-        renewed = False
+        renewed = moved = False
         while True:
             try:
                 grant = await self._tokens.get()
@@ -121,7 +140,23 @@ class Sender:
                 self._tokens.reject(grant)
                 renewed = True
                 continue
+            if fault.seat_changed and not renewed and self._may_renew_for_403():
+                logger.info("Copilot forbids it; trying once with a new token, the seat may have changed")
+                self._tokens.reject(grant)
+                renewed = True
+                continue
+            if fault.status == 421 and not moved and account.move():
+                logger.info("This host does not serve the account, which has another: %s", account.url)
+                moved = True
+                continue
             raise self._refusal(fault, upstream)
+
+    def _may_renew_for_403(self) -> bool:
+        now = time.monotonic()
+        if now - self._forbidden_at < SEAT_CHECK_INTERVAL:
+            return False
+        self._forbidden_at = now
+        return True
 
     async def _request(self, call: UpstreamCall) -> Upstream:
         for attempt in (1, 2):
@@ -159,6 +194,8 @@ class Sender:
             param=fault.param,
             headers=passed_headers(upstream.headers),
         )
+        if fault.status in (402, 429):
+            refusal.resets_at = resets_at(upstream.headers, time.time())
         return explain(refusal, fault)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
-from copilot_api.engine.interfaces import RequestBody
+from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
@@ -26,6 +26,7 @@ from copilot_api.http.asgi import (
     text,
 )
 from copilot_api.http.errors import render
+from copilot_api.http.routes import models as model_routes
 from copilot_api.http.routing import Route, Router
 from copilot_api.settings import Settings
 
@@ -76,7 +77,7 @@ class Application:
             if request.method == "OPTIONS":
                 await reply.respond(_preflight(request))
                 return
-            route = self._router.find(request.method, request.path)
+            route = self._router.find(request)
             if route is None:
                 await reply.respond(text(404, "404 Not Found"))
                 return
@@ -105,13 +106,23 @@ class Application:
         except BodyTooSlow:
             raise BadRequest(408, "the request body did not arrive in time", code="timeout") from None
 
+    def _dialect(self, request: Request) -> Dialect:
+        """Return the dialect for an error; of those who share the model list, the asker's."""
+        dialect = self._router.dialect_of(request.path)
+        if dialect == "chat" and request.method == "GET":
+            if model_routes.asks_as_google(request):
+                return "gemini"
+            if model_routes.asks_as_anthropic(request):
+                return "messages"
+        return dialect
+
     async def _refuse(self, error: GatewayError, reply: Reply) -> None:
         if reply.started:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
         logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
-        response = render(error, self._router.dialect_of(request.path), self._settings.error_style)
+        response = render(error, self._dialect(request), self._settings.error_style)
         if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
             # The body was not read: the connection cannot be used again (R-12).
             response = PlainResponse(

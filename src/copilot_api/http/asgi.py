@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 from copilot_api.engine.interfaces import RequestBody
 
@@ -19,6 +21,8 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Headers = Iterable[tuple[str, str]]
+
+_KEY = re.compile(rb"(^|&)key=[^&]*")
 
 BODY_SILENCE = 30.0
 """Seconds without a piece of the body until the request is given up (R-15)."""
@@ -54,6 +58,7 @@ class Request:
         "has_repeats",
         "method",
         "own_server",
+        "parameter",
         "path",
         "scope",
         "target",
@@ -66,9 +71,13 @@ class Request:
         """In upper case."""
         self.path: str = scope["path"]
         """Decoded, as the server gave it."""
+        self.parameter = ""
+        """The part of the path that the route's pattern leaves open."""
         query = scope.get("query_string", b"")
+        if b"key=" in query:
+            query = _KEY.sub(rb"\1key=***", query)
         self.target = f"{self.path}?{query.decode('latin-1')}" if query else self.path
-        """Path and query as they came, for the request log."""
+        """Path and query as they came, but for a key, for the request log."""
         self.own_server = OWN_SERVER in (scope.get("extensions") or ())
         """Our own server runs the app, see `OWN_SERVER`."""
         self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
@@ -87,6 +96,17 @@ class Request:
         """Return all values of a header; `name` is in lower case."""
         wanted = name.encode()
         return [value.decode("latin-1").strip() for key, value in self._headers if key == wanted]
+
+    def query(self, name: str) -> str:
+        """Return the first value of a query parameter, decoded; empty when it is not there."""
+        given: bytes = self.scope.get("query_string", b"")
+        if name.encode() not in given:
+            return ""
+        try:
+            values = parse_qs(given.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+        except ValueError:
+            return ""
+        return values.get(name, [""])[0]
 
     async def body(self, limit: int) -> RequestBody:
         """Return the whole body.

@@ -211,7 +211,7 @@ def _given_key(request: Request) -> str | None:
     scheme, _, value = (request.header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
-    return request.header("x-api-key") or request.header("x-goog-api-key")
+    return request.header("x-api-key") or request.header("x-goog-api-key") or request.query("key") or None
 
 
 def origin_is_valid(origin: str) -> bool:

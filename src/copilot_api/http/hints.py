@@ -19,13 +19,19 @@ def read(request: Request) -> Hints:
 
 
 def addressed(
-    request: Request, model: str = "", *, stream: bool | None = None, framing: Framing = "sse"
+    request: Request,
+    model: str = "",
+    *,
+    stream: bool | None = None,
+    framing: Framing = "sse",
+    embeds: bool = False,
 ) -> Hints:
     """Return what the headers say, and what the URL said already."""
     return Hints(
         model,
         stream,
         framing,
+        embeds,
         betas.read(",".join(request.headers("anthropic-beta"))),
         _initiator(request),
     )

@@ -14,10 +14,22 @@ Respond = Callable[[Response], Awaitable[None]]
 Handler = Callable[[Request, RequestBody, Respond], Awaitable[None]]
 """Takes the request and its body and responds; what it holds, it frees when it returns."""
 
+PLACEHOLDER = "{}"
+
+_UNKNOWN: tuple[tuple[str, Dialect], ...] = (
+    ("/v1/messages", "messages"),
+    ("/v1beta/", "gemini"),
+    ("/api/", "ollama"),
+)
+"""Dialects of paths that nothing serves, by how they begin."""
+
 
 @record
 class Route:
-    """One endpoint. `dialect` is the one its errors are written in."""
+    """One endpoint. `dialect` is the one its errors are written in.
+
+    A path may hold one ``{}``, which stands for a part of it without a slash: `Request.parameter`.
+    """
 
     method: str
     paths: tuple[str, ...]
@@ -29,18 +41,46 @@ class Router:
     """A table of routes. A known path with another method is not found, as in 0.7.0."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
-        self._table = {(route.method, path): route for route in routes for path in route.paths}
-        self._dialects = {path: route.dialect for route in routes for path in route.paths}
+        every = [(route, path) for route in routes for path in route.paths]
+        self._table = {(route.method, path): route for route, path in every if PLACEHOLDER not in path}
+        self._dialects = {path: route.dialect for route, path in every if PLACEHOLDER not in path}
+        patterns = [(_split(path), route) for route, path in every if PLACEHOLDER in path]
+        # The longest first: a plain parameter would swallow what ends in a word of its own.
+        self._patterns = sorted(patterns, key=lambda pattern: -len("".join(pattern[0])))
 
-    def find(self, method: str, path: str) -> Route | None:
-        """Return the route; HEAD is served by the GET route."""
-        return self._table.get(("GET" if method == "HEAD" else method, path))
+    def find(self, request: Request) -> Route | None:
+        """Return the route and note the path's parameter; HEAD is served by the GET route."""
+        method = "GET" if request.method == "HEAD" else request.method
+        found = self._table.get((method, request.path))
+        if found is not None:
+            return found
+        for ends, route in self._patterns:
+            if route.method == method and (parameter := _between(request.path, ends)):
+                request.parameter = parameter
+                return route
+        return None
 
     def dialect_of(self, path: str) -> Dialect:
         """Return the dialect for errors on a path, also one that is not found."""
         if path in self._dialects:
             return self._dialects[path]
-        return "messages" if path.startswith("/v1/messages") else "chat"
+        for ends, route in self._patterns:
+            if _between(path, ends):
+                return route.dialect
+        return next((dialect for prefix, dialect in _UNKNOWN if path.startswith(prefix)), "chat")
+
+
+def _split(path: str) -> tuple[str, str]:
+    prefix, _, suffix = path.partition(PLACEHOLDER)
+    return prefix, suffix
+
+
+def _between(path: str, ends: tuple[str, str]) -> str:
+    prefix, suffix = ends
+    if len(path) <= len(prefix) + len(suffix) or not (path.startswith(prefix) and path.endswith(suffix)):
+        return ""
+    found = path[len(prefix) : len(path) - len(suffix)]
+    return "" if "/" in found else found
 
 
 def simple(handler: Callable[[Request, RequestBody], Awaitable[Response]]) -> Handler:

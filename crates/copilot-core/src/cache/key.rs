@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    plans::Dialect,
     text::{Document, Kind, Node},
-    validation::Dialect,
 };
 
 /// SHA-256 of a scope and a canonical body.
@@ -26,17 +26,15 @@ pub fn key(body: &[u8], dialect: Dialect, scope: &[&str]) -> Option<Key> {
 /// The key of a body that was read already.
 #[must_use]
 pub fn key_of(document: &Document<'_>, dialect: Dialect, scope: &[&str]) -> Option<Key> {
+    if !matches!(dialect, Dialect::Chat | Dialect::Messages | Dialect::Embeddings) {
+        return None;
+    }
     let root = document.root();
-    let name = match dialect {
-        Dialect::Embeddings => "embeddings",
-        Dialect::Chat => "chat",
-        Dialect::Messages => "messages",
-    };
     if root.kind() != Kind::Object || (dialect != Dialect::Embeddings && !is_zero(root.get("temperature")?)) {
         return None;
     }
     let mut hash = Sha256::new();
-    for part in [FORM, name].iter().chain(scope) {
+    for part in [FORM, dialect.name()].iter().chain(scope) {
         // With its length, so that no part can run into the next.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
@@ -128,7 +126,7 @@ fn write_number(spelled: &str, out: &mut Sha256) {
 #[cfg(test)]
 mod tests {
     use super::{Key, key};
-    use crate::validation::Dialect;
+    use crate::plans::Dialect;
 
     fn of(body: &str) -> Option<Key> {
         key(body.as_bytes(), Dialect::Chat, &["m"])

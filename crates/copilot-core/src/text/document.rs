@@ -80,10 +80,15 @@ impl Index {
     pub(super) fn read(text: &str) -> Result<Self, ReadError> {
         Reader::read(unmarked(text)).map(|tokens| Self { tokens })
     }
+
+    /// Bytes of memory.
+    pub(super) const fn size(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>()
+    }
 }
 
 /// The text without a byte order mark.
-fn unmarked(text: &str) -> &str {
+pub(super) fn unmarked(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
@@ -277,6 +282,20 @@ impl<'a> Node<'_, 'a> {
             }
         }
         found
+    }
+
+    /// Whether an object of the value, at any depth, has a member of this name.
+    #[must_use]
+    pub fn has_member(self, name: &str) -> bool {
+        match self.kind() {
+            Kind::List => self.items().any(|item| item.has_member(name)),
+            // Of a name given twice the first value counts as not there.
+            Kind::Object if self.may_repeat() => {
+                self.members().into_iter().any(|(key, value)| key.is(name) || value.has_member(name))
+            }
+            Kind::Object => self.written_members().any(|(key, value)| key.is(name) || value.has_member(name)),
+            _ => false,
+        }
     }
 
     /// Appends the value in canonical form.

@@ -3,7 +3,7 @@
 //! Works on a [`Document`] and looks at its outermost level only, so that a request that is passed on costs little
 //! more than a copy.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{Document, Node};
 
@@ -96,34 +96,84 @@ impl<'a> Edits<'a> {
 
     /// Returns the changed text, None when nothing was changed.
     #[must_use]
-    pub fn finish(mut self) -> Option<String> {
+    pub fn finish(mut self) -> Option<Written> {
         self.changes.retain(|(start, end, by)| self.text.get(*start..*end) != Some(by.as_str()));
         if self.changes.is_empty() {
             return None;
         }
         self.changes.sort_by_key(|(start, _, _)| *start);
-        let added: usize = self.changes.iter().map(|(_, _, by)| by.len()).sum();
-        let mut edited = String::with_capacity(self.text.len() + added);
+        let mut pieces = Vec::with_capacity(2 * self.changes.len() + 1);
         let mut at = 0;
-        for (start, end, by) in &self.changes {
-            edited.push_str(self.text.get(at..*start).unwrap_or_default());
-            edited.push_str(by);
-            at = *end;
+        for (start, end, by) in self.changes {
+            pieces.extend([Piece::Kept(at..start), Piece::New(by)]);
+            at = end;
         }
-        edited.push_str(self.text.get(at..).unwrap_or_default());
-        Some(edited)
+        pieces.push(Piece::Kept(at..self.text.len()));
+        let written = Written::Pieces(pieces);
+        Some(if self.text.len() < WORTH_SHARING { written.into_text(self.text).into() } else { written })
     }
+}
+
+/// Bytes of a text of which the parts that stay are not copied.
+const WORTH_SHARING: usize = 16 * 1024;
+
+/// A part of a changed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the text that was changed
+    Kept(Range<usize>),
+    /// What takes the place of others
+    New(String),
+}
+
+/// What was made of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Another one
+    Text(String),
+    /// The same one in parts, with others between
+    Pieces(Vec<Piece>),
+}
+
+impl From<String> for Written {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Written {
+    /// The text; `base` is the one that was changed.
+    #[must_use]
+    pub fn into_text(self, base: &str) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Pieces(pieces) => join(&pieces, base),
+        }
+    }
+}
+
+/// Puts pieces of `base` together.
+pub(super) fn join(pieces: &[Piece], base: &str) -> String {
+    let parts = || {
+        pieces.iter().map(|piece| match piece {
+            Piece::Kept(range) => base.get(range.clone()).unwrap_or_default(),
+            Piece::New(text) => text,
+        })
+    };
+    let mut text = String::with_capacity(parts().map(str::len).sum());
+    parts().for_each(|part| text.push_str(part));
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, Edits};
+    use super::{Document, Edits, WORTH_SHARING, Written};
 
     fn edited(text: &str, change: impl FnOnce(&mut Edits<'_>)) -> String {
         let document = Document::of_text(text).unwrap_or_else(|error| unreachable!("{error}"));
         let mut edits = Edits::of(&document);
         change(&mut edits);
-        edits.finish().unwrap_or_else(|| text.to_owned())
+        edits.finish().map_or_else(|| text.to_owned(), |written| written.into_text(text))
     }
 
     #[test]
@@ -152,5 +202,21 @@ mod tests {
             edits.replace_value("model", "\"y\"");
         });
         assert_eq!(found, "{\"model\":\"y\",\"max_completion_tokens\":7,\"z\":true}");
+    }
+
+    #[test]
+    fn a_large_text_is_changed_in_parts() {
+        let text = format!("{{\"a\":\"{}\",\"b\":1}}", "x".repeat(WORTH_SHARING));
+        let document = Document::of_text(&text).unwrap_or_else(|error| unreachable!("{error}"));
+        let mut edits = Edits::of(&document);
+        edits.append("c", "2");
+        edits.replace_value("b", "3");
+        let written = edits.finish();
+        assert!(matches!(&written, Some(Written::Pieces(pieces)) if pieces.len() == 5));
+        let found = written.map(|written| written.into_text(&text));
+        assert_eq!(found, Some(text.replace("\"b\":1", "\"b\":3,\"c\":2")));
+        let mut edits = Edits::of(&document);
+        edits.replace_value("b", "1");
+        assert_eq!(edits.finish(), None);
     }
 }

@@ -102,6 +102,18 @@ pub(crate) fn unescape_json(inside: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The code points of the text of a string, lone surrogates among them.
+pub(crate) fn code_points(inside: &str) -> impl Iterator<Item = u32> {
+    Pieces { rest: inside }.flat_map(|piece| {
+        let (text, one) = match piece {
+            Piece::Plain(text) => (text, None),
+            Piece::Character(character) => ("", Some(u32::from(character))),
+            Piece::Lone(unit) => ("", Some(u32::from(unit))),
+        };
+        text.chars().map(u32::from).chain(one)
+    })
+}
+
 /// Returns the inside of a string with canonical escapes.
 pub(crate) fn canonical(inside: &str) -> String {
     let mut out = String::with_capacity(inside.len());

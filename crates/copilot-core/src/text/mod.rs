@@ -12,8 +12,9 @@ mod escape;
 mod scan;
 mod tree;
 
-pub use body::Body;
+pub use body::{Body, Part};
 pub use document::{DEEPEST, Document, Kind, Node, ReadError};
-pub use edit::{Edits, Member};
+pub use edit::{Edits, Member, Piece, Written};
+pub(crate) use escape::{code_points, unescape_json};
 pub use escape::{escape, escape_json_text, trim_start, unescape};
 pub use tree::{Members, Tree};

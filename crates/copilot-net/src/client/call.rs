@@ -69,6 +69,49 @@ impl Headers {
     }
 }
 
+/// What is sent, in one piece or in several that need not be put together.
+#[derive(Clone, Debug)]
+pub struct Payload(Pieces);
+
+#[derive(Clone, Debug)]
+enum Pieces {
+    One(Bytes),
+    Many(Arc<[Bytes]>),
+}
+
+impl<B: Into<Bytes>> From<B> for Payload {
+    fn from(bytes: B) -> Self {
+        Self(Pieces::One(bytes.into()))
+    }
+}
+
+impl FromIterator<Bytes> for Payload {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
+        Self(Pieces::Many(pieces.into_iter().collect()))
+    }
+}
+
+impl Payload {
+    pub(super) fn pieces(&self) -> &[Bytes] {
+        match &self.0 {
+            Pieces::One(piece) => std::slice::from_ref(piece),
+            Pieces::Many(pieces) => pieces,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.pieces().iter().map(Bytes::len).sum()
+    }
+
+    /// The bytes in one piece.
+    pub(super) fn joined(&self) -> Bytes {
+        match &self.0 {
+            Pieces::One(piece) => piece.clone(),
+            Pieces::Many(pieces) => pieces.concat().into(),
+        }
+    }
+}
+
 /// One HTTP request.
 #[derive(Clone)]
 pub struct Call {
@@ -81,7 +124,7 @@ pub struct Call {
     /// What only this one has.
     pub headers: Headers,
     /// What is sent.
-    pub body: Option<Bytes>,
+    pub body: Option<Payload>,
     /// How long it may take.
     pub timeouts: Timeouts,
 }
@@ -97,7 +140,7 @@ impl Call {
         method: &str,
         url: &str,
         headers: impl IntoIterator<Item = (&'t str, &'t str)>,
-        body: Option<Bytes>,
+        body: Option<Payload>,
         timeouts: Timeouts,
     ) -> Result<Self, CallError> {
         Ok(Self {
@@ -137,7 +180,7 @@ fn is_ours(name: &str) -> bool {
 /// The length to announce: none for a request that has no body by its nature.
 pub(super) fn content_length(call: &Call) -> Option<usize> {
     match &call.body {
-        Some(body) => Some(body.len()),
+        Some(body) => Some(body.size()),
         None => matches!(call.method, Method::POST | Method::PUT | Method::PATCH).then_some(0),
     }
 }

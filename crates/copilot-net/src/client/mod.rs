@@ -38,7 +38,7 @@ use tokio::{
 pub use self::{
     answer::Answer,
     body::Body,
-    call::{Call, Headers, Timeouts},
+    call::{Call, Headers, Payload, Timeouts},
     errors::CallError,
 };
 

@@ -21,7 +21,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use copilot_core::streams::{Refusal, StreamEnd, StreamPlan, StreamTranslator};
+use copilot_core::{
+    plans::{StreamPlan, Unsupported},
+    streams::{Refusal, StreamEnd, StreamTranslator},
+};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -80,12 +83,15 @@ pub struct Relay {
 
 impl Relay {
     /// Makes a relay of `source`. Must be called, and polled, inside a tokio runtime.
-    #[must_use]
-    pub fn new(source: Source, plan: StreamPlan, limits: Limits) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] when no translator of ours can do what `plan` says.
+    pub fn new(source: Source, plan: StreamPlan, limits: Limits) -> Result<Self, Unsupported> {
         let now = Instant::now();
-        Self {
+        Ok(Self {
             source,
-            translator: StreamTranslator::new(&plan),
+            translator: StreamTranslator::new(&plan)?,
             plan,
             limits,
             control: Arc::default(),
@@ -102,7 +108,7 @@ impl Relay {
             events: 0,
             translating: (Duration::ZERO, 0),
             timer: None,
-        }
+        })
     }
 
     /// The handle for whoever watches or stops this relay.
@@ -259,11 +265,13 @@ impl Relay {
         if catch_unwind(AssertUnwindSafe(|| work(&mut self.translator, out))).is_err() {
             self.panicked = true;
             out.truncate(before);
-            self.translator = StreamTranslator::new(&self.plan);
-            let mut told = Vec::new();
-            // The client may have something already: the error must not become a refusal.
-            self.translator.keep_alive(&mut told);
-            self.translator.finish(StreamEnd::Cut, "internal error of the gateway", out);
+            if let Ok(fresh) = StreamTranslator::new(&self.plan) {
+                self.translator = fresh;
+                let mut told = Vec::new();
+                // The client may have something already: the error must not become a refusal.
+                self.translator.keep_alive(&mut told);
+                self.translator.finish(StreamEnd::Cut, "internal error of the gateway", out);
+            }
         }
         self.bytes_out += (out.len() - before) as u64;
         if out.len() > before {

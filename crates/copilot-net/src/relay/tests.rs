@@ -15,7 +15,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use copilot_core::streams::{StreamEnd, StreamPlan};
+use copilot_core::{
+    plans::{Dialect, Leg, StreamPlan},
+    streams::StreamEnd,
+};
 use tokio::{
     runtime::Handle,
     time::{Instant, Sleep, sleep},
@@ -91,10 +94,10 @@ fn relay(steps: &[Step]) -> (Relay, Arc<Seen>) {
     let mut source = Source::new(Body::of_chunks(Vec::new()));
     source.script =
         Some(Script { steps: steps.iter().copied().collect(), waiting: None, seen: Arc::clone(&seen) });
-    let plan = StreamPlan { messages: false, input_tokens: 0, reasoning: false, frame_limit: 1 << 20 };
+    let plan = StreamPlan { frame_limit: 1 << 20, ..StreamPlan::new(Dialect::Chat, Leg::Chat) };
     let seconds = Duration::from_secs;
     let limits = Limits { keep_alive: seconds(15), idle: seconds(120), content: seconds(300) };
-    (Relay::new(source, plan, limits), seen)
+    (Relay::new(source, plan, limits).unwrap(), seen)
 }
 
 /// Reads a relay to its end: what came, and at which second.

@@ -475,13 +475,14 @@ async fn r14_a_large_request_arrives_whole_at_the_peers_pace() {
     let peer = Peer::listen().await;
     let client = peer.client();
     let mut call = post(&peer.url());
-    call.body = Some(vec![b'x'; LARGE].into());
+    call.body = Some([vec![b'x'; LARGE - 1].into(), "y".into()].into_iter().collect());
     let call = calling(&client, call);
     let mut wire = peer.accept().await;
-    let mut received = 0;
+    let (mut received, mut last) = (0, 0);
     let stream = loop {
         let frame = wire.next(DATA).await;
         received += frame.payload.len();
+        last = frame.payload.last().copied().unwrap_or(last);
         if frame.flags & END_STREAM != 0 {
             break frame.stream;
         }
@@ -491,7 +492,7 @@ async fn r14_a_large_request_arrives_whole_at_the_peers_pace() {
             wire.send(WINDOW_UPDATE, 0, frame.stream, &more).await;
         }
     };
-    assert_eq!(received, LARGE);
+    assert_eq!((received, last), (LARGE, b'y'));
     wire.answer(stream, "ok").await;
     assert_eq!(text(call.await.unwrap().unwrap()).await.unwrap(), "ok");
 }

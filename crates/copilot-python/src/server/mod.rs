@@ -157,7 +157,8 @@ impl Server {
         )?;
         let runtime = runtime.get();
         runtime.host(server.clone_ref(py));
-        let bridge = Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0), native_bodies });
+        let bridge =
+            Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0), native_bodies });
         let inner = server::Server::start(listeners, options, bridge, &runtime.handle)?;
         *server.get().inner() = Some(Arc::new(inner));
         Ok(server)

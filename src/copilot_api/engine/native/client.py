@@ -17,7 +17,7 @@ from copilot_api.engine.interfaces import (
     UpstreamCall,
 )
 from copilot_api.engine.native.runtime import attach, detach, wait
-from copilot_api.engine.native.stateless import PAIRS, usage_of
+from copilot_api.engine.native.stateless import PAIRS, stream_arguments, usage_of
 
 ForeignRelay = Callable[[AsyncIterator[bytes], Callable[[], Awaitable[None]], StreamPlan], Relay]
 """Makes a relay in Python: ``(chunks, close, plan)``."""
@@ -138,11 +138,7 @@ class NativeUpstream:
             return self._foreign(_chunks(self._runtime, stream), close, plan)
         native = self._native.relay(
             self._runtime,
-            plan.dialect,
-            plan.leg,
-            plan.input_tokens,
-            plan.reasoning,
-            plan.frame_limit,
+            stream_arguments(plan),
             (plan.keepalive_interval, plan.idle_timeout, plan.content_timeout),
         )
         return NativeRelay(self._runtime, native, self._switch)

@@ -6,6 +6,7 @@ from copilot_api import _native
 from copilot_api.engine.interfaces import (
     AnswerPlan,
     Dialect,
+    ModelTraits,
     RequestBody,
     RequestFacts,
     RequestPlan,
@@ -23,6 +24,9 @@ DIALECTS = frozenset({"chat", "messages", "embeddings"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
 """Pairs of dialect and leg that are ported; the reference translates the others."""
+
+_KEPT = 512
+"""Prepared request plans that are kept: the gateway makes one a kind of request."""
 
 
 class NativeTokenizer:
@@ -53,7 +57,7 @@ class NativeValidation:
 
     def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
-        model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp = (
+        model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp, reasoning = (
             _native.inspect_request(body, dialect)
         )
         # By place, not by name: made for each request, and names cost more than the values.
@@ -70,33 +74,64 @@ class NativeValidation:
             cap,
             completion_cap,
             mcp,
+            reasoning,
         )
 
 
 class NativeTranslation:
-    """Implements :class:`copilot_api.engine.interfaces.Translation`. Holds nothing; thread-safe."""
+    """Implements :class:`copilot_api.engine.interfaces.Translation`; thread-safe.
 
-    __slots__ = ()
+    Holds nothing of a request: only what was made of the last plans.
+    """
+
+    __slots__ = ("_plans",)
+
+    def __init__(self) -> None:
+        self._plans: dict[int, tuple[RequestPlan, _native.RequestPlan]] = {}
 
     def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
-        out, rewrites = _native.translate_request(
-            body, plan.dialect, plan.leg, plan.model, plan.output_cap, plan.cap_field
-        )
-        return TranslatedRequest(out, tuple(rewrites))
+        known = self._plans.get(id(plan))
+        prepared = self._prepare(plan) if known is None else known[1]
+        out, rewrites, context = _native.translate_request(body, prepared)
+        return TranslatedRequest(out, tuple(rewrites), context)
 
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
         """Return the body for the client."""
-        out, usage, reason, model = _native.translate_answer(body, plan.dialect, plan.leg, plan.reasoning)
+        out, usage, reason, model = _native.translate_answer(
+            body, plan.dialect, plan.leg, plan.reasoning, plan.model, plan.context
+        )
         return TranslatedAnswer(out, usage_of(usage), reason, model)
 
     def answer_as_stream(self, body: bytes, plan: StreamPlan) -> bytes:
         """Return a whole stream for a JSON answer."""
-        return _native.answer_as_stream(body, *_stream_arguments(plan))
+        return _native.answer_as_stream(body, stream_arguments(plan))
 
     def stream(self, plan: StreamPlan) -> NativeStreamTranslator:
         """Return a fresh translator."""
         return NativeStreamTranslator(plan)
+
+    def _prepare(self, plan: RequestPlan) -> _native.RequestPlan:
+        traits = plan.traits
+        prepared = _native.RequestPlan(
+            plan.dialect,
+            plan.leg,
+            plan.model,
+            plan.output_cap,
+            plan.cap_field,
+            plan.target,
+            plan.stream,
+            None if traits is None else _traits(traits),
+            plan.dropped,
+            plan.without_reasoning,
+            plan.betas,
+            plan.cache_breakpoints,
+        )
+        if len(self._plans) >= _KEPT:
+            self._plans.clear()
+        # The plan is kept with what was made of it, so that no other gets its id.
+        self._plans[id(plan)] = plan, prepared
+        return prepared
 
 
 class NativeStreamTranslator:
@@ -105,7 +140,7 @@ class NativeStreamTranslator:
     __slots__ = ("_native", "feed", "keep_alive")
 
     def __init__(self, plan: StreamPlan) -> None:
-        self._native = _native.StreamTranslator(*_stream_arguments(plan))
+        self._native = _native.StreamTranslator(stream_arguments(plan))
         # Called for each chunk: bound here, without a frame of Python between.
         self.feed = self._native.feed
         self.keep_alive = self._native.keep_alive
@@ -132,13 +167,39 @@ class NativeStreamTranslator:
         return self._native.finish(end, message)
 
 
-def _stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int]:
-    return plan.dialect, plan.leg, plan.input_tokens, plan.reasoning, plan.frame_limit
+def _traits(
+    traits: ModelTraits,
+) -> tuple[
+    int | None, int | None, tuple[str, ...] | None, bool, int | None, int | None, bool, bool, bool, bool
+]:
+    return (
+        traits.max_output_tokens,
+        traits.max_prompt_tokens,
+        traits.reasoning_effort,
+        traits.adaptive_thinking,
+        traits.min_thinking_budget,
+        traits.max_thinking_budget,
+        traits.vision,
+        traits.structured_outputs,
+        traits.tool_calls,
+        traits.parallel_tool_calls,
+    )
 
 
-def usage_of(usage: tuple[int, int, int | None, int | None, int | None] | None) -> Usage | None:
+def stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int, str, bytes, str]:
+    """Return what the native module wants to know of a stream's plan."""
+    return (
+        plan.dialect,
+        plan.leg,
+        plan.input_tokens,
+        plan.reasoning,
+        plan.frame_limit,
+        plan.model,
+        plan.context,
+        plan.framing,
+    )
+
+
+def usage_of(usage: tuple[int, int, int | None, int | None, int | None, int | None] | None) -> Usage | None:
     """Return usage as the interfaces name it."""
-    if usage is None:
-        return None
-    given, made, cached, reasoning, billed = usage
-    return Usage(given, made, cached, None, reasoning, billed)
+    return None if usage is None else Usage(*usage)

@@ -121,7 +121,8 @@ class _Stream:
             return self._fail("upstream sent a frame that is not an object", None, {})
         verdict = self._judge(frame)
         if isinstance(verdict, Fault):
-            return self._fail(verdict.message, verdict.code, frame)
+            error = {"message": verdict.message, "code": verdict.code}
+            return self._fail(verdict.message, verdict.code, frame if "error" in frame else {"error": error})
         self._events += 1
         out = self._frame(event, frame)
         self._wrote = self._wrote or bool(out)
@@ -229,6 +230,6 @@ def _status(code: str | None) -> int:
         return 429
     if "overload" in code:
         return 503
-    if "content_filter" in code or "max_prompt_tokens" in code or "invalid" in code:
+    if any(sign in code for sign in ("content_filter", "max_prompt_tokens", "context_length", "invalid")):
         return 400
     return 502

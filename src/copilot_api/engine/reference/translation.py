@@ -19,8 +19,8 @@ from copilot_api.engine.interfaces import (
     TranslatedRequest,
     UnusableAnswer,
 )
-from copilot_api.engine.reference import carriers, context, jsontext, sse, tool_names
-from copilot_api.engine.reference.canonical import Answer, Reasoning, Text, ToolCall
+from copilot_api.engine.reference import carriers, context, jsontext, orphans, sse, tool_names
+from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats import UnsupportedPair, part
 from copilot_api.engine.reference.formats.chat import frames
 from copilot_api.engine.reference.streams import RelayedStream, TranslatedStream
@@ -36,17 +36,20 @@ class ReferenceTranslation:
         body = bytes(body)
         if plan.dialect == "embeddings":
             return _embeddings_request(body, plan)
+        if plan.leg == "embeddings":
+            return _foreign_embeddings_request(body, plan)
         if plan.dialect == plan.leg:
             translated: TranslatedRequest = part(plan.leg, "relay").request(body, plan)
             return translated
         decoded = part(plan.dialect, "decode_request").decode_request(jsontext.loads(body), plan)
-        conversation, names, renamed = tool_names.fit(decoded.conversation)
+        conversation, mended = orphans.repair(decoded.conversation)
+        conversation, names, renamed = tool_names.fit(conversation)
         if plan.model is not None:
             conversation = replace(conversation, model=plan.model)
         request, changes = part(plan.leg, "encode_request").encode_request(conversation, plan)
         return TranslatedRequest(
             jsontext.encode(jsontext.dumps(request)),
-            tuple(dict.fromkeys((*decoded.rewrites, *renamed, *changes))),
+            tuple(dict.fromkeys((*decoded.rewrites, *mended, *renamed, *changes))),
             context.write(replace(decoded.context, names=names)),
         )
 
@@ -55,6 +58,8 @@ class ReferenceTranslation:
         value = _answer_json(body)
         if plan.dialect == "embeddings":
             return _embeddings_answer(body, value)
+        if plan.leg == "embeddings":
+            return _foreign_embeddings_answer(value, plan)
         if plan.dialect == plan.leg:
             relay = part(plan.leg, "relay")
             repaired, changed = relay.answer(value)
@@ -123,6 +128,21 @@ def _embeddings_answer(body: bytes, value: Any) -> TranslatedAnswer:
     if "object" not in value:
         body = jsontext.encode(jsontext.dumps({"object": "list", **value}))
     return TranslatedAnswer(body, frames.usage_of(value), None)
+
+
+def _foreign_embeddings_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
+    value = jsontext.loads(body)
+    embed = part(plan.dialect, "embed")
+    batch: bool = embed.is_batch(value)
+    made = embed.to_embeddings(value, plan.model or plan.target, batch)
+    known = AnswerContext(echo={"batch": True} if batch else {})
+    return TranslatedRequest(jsontext.encode(jsontext.dumps(made)), (), context.write(known))
+
+
+def _foreign_embeddings_answer(value: Any, plan: AnswerPlan) -> TranslatedAnswer:
+    batch = "batch" in context.read(plan.context).echo
+    made = part(plan.dialect, "embed").from_embeddings(value, batch)
+    return TranslatedAnswer(jsontext.encode(jsontext.dumps(made)), frames.usage_of(value), None)
 
 
 def _answer_json(body: bytes) -> Any:

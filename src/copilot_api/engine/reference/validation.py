@@ -7,6 +7,7 @@ from typing import Any
 from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, RequestBody, RequestFacts
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.formats import part
+from copilot_api.engine.reference.formats.chat.thinking import asks, thinking_of
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -58,12 +59,22 @@ class ReferenceValidation:
             output_cap="absent" if cap is ... else "null" if cap is None else "set",
             has_max_completion_tokens=value.get("max_completion_tokens") is not None,
             has_mcp_tool=_has_mcp_tool(tools),
+            reasoning=_asks_for_reasoning(value, dialect),
         )
 
 
 def truthy(value: Any) -> bool:
     """Tell whether JavaScript takes a JSON value for true: lists and objects always are (compat.md 3.4)."""
     return isinstance(value, (dict, list)) or bool(value)
+
+
+def _asks_for_reasoning(value: dict[str, Any], dialect: Dialect) -> bool:
+    if dialect == "chat":
+        return asks(thinking_of(value))
+    thinking, config = value.get("thinking"), value.get("output_config")
+    if isinstance(thinking, dict):
+        return thinking.get("type") in ("enabled", "adaptive")
+    return isinstance(config, dict) and config.get("effort") not in (None, "", "none")
 
 
 def _check_message(message: Any, path: str, dialect: Dialect) -> None:

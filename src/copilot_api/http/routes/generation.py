@@ -1,4 +1,4 @@
-"""``/chat/completions``, ``/messages`` and ``/embeddings``: what the models answer (compat.md 3.4 to 3.7)."""
+"""What models answer, in OpenAI's and Anthropic's dialects (compat.md 3.4 to 3.7, upstream.md 10)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Awaitable
 from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.caching import Caller
-from copilot_api.gateway.pipeline import Pipeline
+from copilot_api.gateway.compaction import Compaction
+from copilot_api.gateway.pipeline import Deliver, Pipeline
 from copilot_api.http import hints
-from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
+from copilot_api.http.asgi import PlainResponse, Request, Response, json_response, text
 from copilot_api.http.guard import Access, shown_key
 from copilot_api.http.routing import Handler, Respond, Route, simple
 from copilot_api.http.streaming import StreamResponse
+
+_RESPONSES = ("/v1/responses", "/responses")
 
 
 def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
@@ -23,9 +26,13 @@ def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
 
     return (
         Route("POST", ("/chat/completions", "/v1/chat/completions"), generate("chat")),
+        Route("POST", ("/completions", "/v1/completions"), generate("completions"), "completions"),
         Route("POST", ("/embeddings", "/v1/embeddings"), generate("embeddings"), "embeddings"),
         Route("POST", ("/v1/messages",), generate("messages"), "messages"),
         Route("POST", ("/v1/messages/count_tokens",), _count_tokens(pipeline), "messages"),
+        Route("POST", _RESPONSES, generate("responses"), "responses"),
+        Route("GET", _RESPONSES, simple(_no_socket), "responses"),
+        Route("POST", tuple(f"{path}/compact" for path in _RESPONSES), _compact(pipeline), "responses"),
     )
 
 
@@ -33,16 +40,20 @@ def _generate(pipeline: Pipeline, dialect: Dialect, access: Access | None) -> Ha
     """Make the handler of a dialect. `access` is given where the cache asks who calls."""
 
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
-        caller = None if access is None else _caller(request, access)
-        return pipeline.generate(
-            dialect, body, lambda answer: respond(_response(answer)), caller, hints.read(request)
-        )
+        caller = None if access is None else caller_of(request, access)
+        return pipeline.generate(dialect, body, delivery(respond), caller, hints.read(request))
 
     return handle
 
 
-def _caller(request: Request, access: Access) -> Caller:
+def caller_of(request: Request, access: Access) -> Caller:
+    """Return who asks, for the cache."""
     return Caller(shown_key(request, access), ",".join(request.headers("cache-control")))
+
+
+def delivery(respond: Respond) -> Deliver:
+    """Return what the pipeline hands an answer to."""
+    return lambda answer: respond(_response(answer))
 
 
 def _response(answer: Whole | Streamed) -> Response:
@@ -53,7 +64,26 @@ def _response(answer: Whole | Streamed) -> Response:
 
 def _count_tokens(pipeline: Pipeline) -> Handler:
     async def handle(request: Request, body: RequestBody) -> Response:
-        total = await pipeline.count_tokens(body, request.header("anthropic-beta") or "")
+        beta = request.header("anthropic-beta") or ""
+        total = await pipeline.count_tokens(body, beta, "messages", hints.read(request))
         return json_response(200, {"input_tokens": total})
 
     return simple(handle)
+
+
+def _compact(pipeline: Pipeline) -> Handler:
+    compaction = Compaction(pipeline)
+
+    async def handle(request: Request, body: RequestBody) -> Response:
+        return json_response(200, await compaction.run(bytes(body), hints.addressed(request)))
+
+    return simple(handle)
+
+
+async def _no_socket(request: Request, _body: object) -> Response:
+    """Answer Codex's WebSocket so that it falls back to HTTP at once (upstream.md 10.2)."""
+    if (request.header("upgrade") or "").lower() != "websocket":
+        return text(404, "404 Not Found")
+    message = "there is no WebSocket here: send POST requests"
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": "no_websocket"}
+    return json_response(426, {"error": error})

@@ -2,8 +2,13 @@
 
 use std::{borrow::Cow, mem};
 
-use super::frames::{self, Calls, Usage};
-use crate::{canonical::AnswerEvent, look::Look};
+use super::frames::{self, Calls};
+use crate::{
+    canonical::{AnswerEvent, Finish},
+    look::Look,
+    parts::{self, Heard},
+    text::Node,
+};
 
 fn rank(reason: &str) -> u8 {
     match reason {
@@ -18,55 +23,74 @@ fn rank(reason: &str) -> u8 {
 
 /// Takes frames, gives events. Texts are canonical insides.
 #[derive(Debug, Default)]
-pub(crate) struct ChatStreamDecoder {
+pub(crate) struct StreamDecoder {
     started: bool,
-    pub(crate) response_id: String,
-    pub(crate) model: String,
-    /// The finish reason of all choices together
-    pub(crate) reason: String,
-    pub(crate) usage: Option<Usage>,
+    /// Its reason is that of all choices together
+    heard: Heard,
     calls: Calls,
 }
 
-impl ChatStreamDecoder {
-    /// Passes on the events of one frame that is not an error.
-    pub(crate) fn frame<'v>(&mut self, frame: impl Look<'v>, emit: &mut impl FnMut(AnswerEvent<'_>)) {
-        if self.response_id.is_empty() {
-            self.response_id = frame.word("id").into_owned();
+impl parts::StreamDecoder for StreamDecoder {
+    fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    // A call says so too, whatever the finish reason says.
+    fn finish(&self) -> Finish<'_> {
+        let reason = match &*self.heard.reason {
+            "" if self.called() => "tool_calls",
+            "" => "stop",
+            reason => reason,
+        };
+        Finish { reason: reason.into(), ..Finish::default() }
+    }
+
+    fn frame(&mut self, frame: Node<'_, '_>, emit: &mut impl FnMut(AnswerEvent<'_>)) {
+        let heard = &mut self.heard;
+        if heard.response_id.is_empty() {
+            heard.response_id = frame.word("id").into_owned();
         }
-        if self.model.is_empty() {
-            self.model = frame.word("model").into_owned();
+        if heard.model.is_empty() {
+            heard.model = frame.word("model").into_owned();
         }
         let usage = frames::usage_of(frame);
         if let Some(usage) = usage {
-            self.usage = Some(frames::better(self.usage, usage));
+            heard.usage = Some(frames::better(heard.usage, usage));
         }
         let choices =
             frame.member("choices").into_iter().flat_map(Look::each).filter(|choice| choice.is_map());
         for (number, choice) in choices.enumerate() {
             if !mem::replace(&mut self.started, true) {
-                emit(AnswerEvent::Start { id: &self.response_id, model: &self.model, usage: self.usage });
+                let Heard { response_id, model, usage, .. } = &self.heard;
+                let created = frames::count(frame.member("created")).filter(|created| *created != 0);
+                emit(AnswerEvent::Start { id: response_id, model, usage: *usage, created });
             }
             let index = frames::count(choice.member("index"));
             let index = index.unwrap_or_else(|| i64::try_from(number).unwrap_or_default());
             if let Some(delta) = choice.member("delta").filter(|delta| delta.is_map()) {
                 self.delta(delta, index, emit);
             }
-            self.finish(&choice.word("finish_reason"));
+            self.finished(&choice.word("finish_reason"));
+        }
+        if usage.is_some()
+            && let Some(usage) = self.heard.usage
+        {
+            emit(AnswerEvent::Usage(usage));
         }
     }
 
-    /// Passes on the calls that never got an id; the stream is over.
-    pub(crate) fn end(&mut self, emit: &mut impl FnMut(AnswerEvent<'_>)) {
+    // Passes on the calls that never got an id.
+    fn end(&mut self, emit: &mut impl FnMut(AnswerEvent<'_>)) {
         for key in 0..self.calls.all.len() {
             if self.calls.all.get(key).is_some_and(|call| !call.started) {
                 self.start(key, emit);
             }
         }
     }
+}
 
-    /// Some tool was called, whatever the finish reason says.
-    pub(crate) fn called(&self) -> bool {
+impl StreamDecoder {
+    fn called(&self) -> bool {
         !self.calls.all.is_empty()
     }
 
@@ -77,7 +101,7 @@ impl ChatStreamDecoder {
         }
         let carrier = delta.word("reasoning_opaque");
         if !carrier.is_empty() {
-            emit(AnswerEvent::Carrier(&carrier));
+            emit(AnswerEvent::Carrier { value: &carrier, redacted: false });
         }
         let piece = frames::content_text(delta.member("content"));
         if !piece.is_empty() {
@@ -113,21 +137,23 @@ impl ChatStreamDecoder {
         };
         call.started = true;
         if call.id.is_empty() {
-            call.id = frames::invented_id(key, &self.response_id);
+            call.id = frames::invented_id(key, &self.heard.response_id);
         }
         let name = if call.name.is_empty() { "unknown" } else { &call.name };
-        emit(AnswerEvent::ToolStart { key, id: &call.id, name });
+        emit(AnswerEvent::ToolStart { key, id: &call.id, name, custom: false, namespace: "" });
         for text in mem::take(&mut call.arguments) {
             emit(AnswerEvent::ToolArguments { key, text: &text });
         }
     }
 
-    fn finish(&mut self, reason: &str) {
-        if rank(reason) > rank(&self.reason) || self.reason.is_empty() {
-            reason.clone_into(&mut self.reason);
+    fn finished(&mut self, reason: &str) {
+        let called = self.called();
+        let known = &mut self.heard.reason;
+        if rank(reason) > rank(known) || known.is_empty() {
+            reason.clone_into(known);
         }
-        if matches!(&*self.reason, "stop" | "") && self.called() && !reason.is_empty() {
-            "tool_calls".clone_into(&mut self.reason);
+        if matches!(&**known, "stop" | "") && called && !reason.is_empty() {
+            "tool_calls".clone_into(known);
         }
     }
 }

@@ -3,27 +3,13 @@
 use std::borrow::Cow;
 
 use crate::{
+    canonical::Usage,
     look::Look,
     text::{escape, unescape},
 };
 
 /// Numbers beyond are no counts; up to here every whole number is a double.
 const LARGEST: f64 = 9_007_199_254_740_992.0;
-
-/// Token usage of one answer; see `Usage` of `engine/interfaces.py`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Tokens of the request, cached ones included
-    pub input: i64,
-    /// Tokens of the answer
-    pub output: i64,
-    /// Tokens read from the cache
-    pub cached: Option<i64>,
-    /// Tokens of reasoning
-    pub reasoning: Option<i64>,
-    /// The billed amount
-    pub nano_aiu: Option<i64>,
-}
 
 /// A token count; `None` for everything that is not one.
 pub(crate) fn count<'v>(value: Option<impl Look<'v>>) -> Option<i64> {
@@ -51,6 +37,7 @@ pub(crate) fn usage_of<'v>(frame: impl Look<'v>) -> Option<Usage> {
         input: input.unwrap_or_default(),
         output: output.unwrap_or_default(),
         cached,
+        cache_write: None,
         reasoning,
         nano_aiu: count(billed),
     })

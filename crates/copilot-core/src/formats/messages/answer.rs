@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::formats::chat::Usage;
+use crate::canonical::Usage;
 
 /// Anthropic's word; unknown ones end the turn (D-T21, architecture.md 8).
 pub(crate) fn stop_reason(finish_reason: &str) -> &'static str {
@@ -11,6 +11,14 @@ pub(crate) fn stop_reason(finish_reason: &str) -> &'static str {
         "tool_calls" | "function_call" => "tool_use",
         "content_filter" => "refusal",
         _ => "end_turn",
+    }
+}
+
+/// Appends the stop sequence that was met, as a value.
+pub(crate) fn write_stop_sequence(out: &mut String, inside: &str) {
+    let parts = if inside.is_empty() { ["null", "", ""] } else { ["\"", inside, "\""] };
+    for part in parts {
+        out.push_str(part);
     }
 }
 

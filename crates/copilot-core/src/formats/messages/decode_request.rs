@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use crate::{
-    canonical::{Block, Conversation, Inside, Role, Tool, ToolChoice, Turn},
-    text::{Kind, Node, escape, escape_json_text},
+    canonical::{
+        AnswerContext, Block, Conversation, Decoded, Image, Inside, Members, Reasoning, Role, Tool, ToolCall,
+        ToolResult, Turn, Value, choice_of,
+    },
+    text::{Kind, Node, Tree, escape, escape_json_text},
     validation::{InvalidRequest, is_filled},
 };
 
@@ -50,45 +53,46 @@ type Path<'p> = &'p dyn Fn() -> String;
 /// # Errors
 ///
 /// [`InvalidRequest`] for blocks that no chat model can be sent.
-pub fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<(Conversation<'d, 'a>, Vec<String>)> {
+pub(crate) fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<Decoded<'d, 'a>> {
     let mut rewrites = Vec::new();
     let mut turns = system(root.get("system"), &mut rewrites);
     for (number, message) in root.get("messages").into_iter().flat_map(Node::items).enumerate() {
         turns.push(turn(message, number, &mut rewrites)?);
     }
-    let mut options = Vec::with_capacity(6);
-    options.extend(OPTIONS.iter().filter_map(|&(key, name)| Some((name, root.get(key)?))));
-    options.extend(root.get("metadata").and_then(|value| value.get("user_id")).map(|id| ("user", id)));
+    let mut options = Members(Vec::with_capacity(6));
+    let given = OPTIONS.iter().filter_map(|&(key, name)| Some((name.into(), root.get(key)?.into())));
+    options.0.extend(given);
+    let user = root.get("metadata").and_then(|value| value.get("user_id"));
+    options.0.extend(user.map(|id| ("user".into(), id.into())));
     let tools = tools(root.get("tools"), &mut rewrites);
     let (tool_choice, parallel_tools) = tool_choice(root.get("tool_choice"));
+    let tool_choice = tool_choice.map(Value::Tree);
     for (name, _) in root.members() {
         if !READ.iter().any(|read| name.is(read)) {
             rewrites.push(format!("dropped {}", name.text().unwrap_or_default()));
         }
     }
-    if has_cache_control(root) {
+    if root.has_member("cache_control") {
         rewrites.push("dropped cache_control".to_owned());
     }
     let mut seen = std::collections::HashSet::new();
     rewrites.retain(|rewrite| seen.insert(rewrite.clone()));
     let model = root.get("model").and_then(Node::string).unwrap_or_default();
-    Ok((Conversation { model, turns, options, tools, tool_choice, parallel_tools }, rewrites))
-}
-
-fn has_cache_control(root: Node<'_, '_>) -> bool {
-    memchr::memmem::find(root.raw().as_bytes(), b"\"cache_control\"").is_some()
+    let conversation =
+        Conversation { model, turns, options, tools, tool_choice, parallel_tools, thinking: None };
+    Ok(Decoded { conversation, rewrites, context: AnswerContext::default() })
 }
 
 fn inside<'a>(object: Node<'_, 'a>, name: &str) -> Option<Inside<'a>> {
     object.get(name).and_then(Node::string)
 }
 
-fn system<'a>(system: Option<Node<'_, 'a>>, rewrites: &mut Vec<String>) -> Vec<Turn<'a>> {
+fn system<'d, 'a>(system: Option<Node<'d, 'a>>, rewrites: &mut Vec<String>) -> Vec<Turn<'d, 'a>> {
     let Some(system) = system.filter(|system| is_filled(*system)) else {
         return Vec::new();
     };
     if let Some(text) = system.string() {
-        return vec![Turn { role: Role::System, blocks: vec![Block::Text(text)], plain: true }];
+        return vec![Turn::new(Role::System, vec![Block::Text(text)], true)];
     }
     let mut texts: Vec<_> = system.items().map(|block| inside(block, "text").unwrap_or_default()).collect();
     if texts.first().is_some_and(|text| text.starts_with(BILLING_LINE)) {
@@ -98,26 +102,26 @@ fn system<'a>(system: Option<Node<'_, 'a>>, rewrites: &mut Vec<String>) -> Vec<T
     if texts.is_empty() {
         return Vec::new();
     }
-    vec![Turn { role: Role::System, blocks: texts.into_iter().map(Block::Text).collect(), plain: false }]
+    vec![Turn::new(Role::System, texts.into_iter().map(Block::Text).collect(), false)]
 }
 
-fn turn<'a>(message: Node<'_, 'a>, number: usize, rewrites: &mut Vec<String>) -> Result<Turn<'a>> {
+fn turn<'d, 'a>(message: Node<'d, 'a>, number: usize, rewrites: &mut Vec<String>) -> Result<Turn<'d, 'a>> {
     let role = match &*inside(message, "role").unwrap_or_default() {
         "assistant" => Role::Assistant,
         "system" => Role::System,
         _ => Role::User,
     };
     let Some(content) = message.get("content").filter(|content| !content.is_null()) else {
-        return Ok(Turn { role, blocks: Vec::new(), plain: true });
+        return Ok(Turn::new(role, Vec::new(), true));
     };
     if let Some(text) = content.string() {
-        return Ok(Turn { role, blocks: vec![Block::Text(text)], plain: true });
+        return Ok(Turn::new(role, vec![Block::Text(text)], true));
     }
     let mut blocks = Vec::new();
     for (place, block) in content.items().enumerate() {
         blocks.extend(read_block(block, &|| format!("messages[{number}].content[{place}]"), rewrites)?);
     }
-    Ok(Turn { role, blocks, plain: false })
+    Ok(Turn::new(role, blocks, false))
 }
 
 fn read_block<'a>(
@@ -131,9 +135,13 @@ fn read_block<'a>(
         "text" => Block::Text(text("text")),
         "thinking" => {
             let thought = text("thinking");
-            return Ok((!thought.is_empty()).then_some(Block::Reasoning(thought)));
+            let reasoning = Reasoning { text: thought, ..Reasoning::default() };
+            return Ok((!reasoning.text.is_empty()).then_some(Block::Reasoning(reasoning)));
         }
-        "image" => Block::Image(picture(block.get("source"), &|| format!("{}.source", path()))?),
+        "image" => {
+            let url = picture(block.get("source"), &|| format!("{}.source", path()))?;
+            Block::Image(Image { url, ..Image::default() })
+        }
         "tool_use" => {
             let arguments = block.get("input").map_or(Cow::Borrowed("{}"), |input| {
                 let json = input.canonical();
@@ -141,7 +149,7 @@ fn read_block<'a>(
                 escape_json_text(&mut out, &json);
                 Cow::Owned(out)
             });
-            Block::ToolCall { id: text("id"), name: text("name"), arguments }
+            Block::ToolCall(ToolCall { id: text("id"), name: text("name"), arguments, ..ToolCall::default() })
         }
         "tool_result" => read_result(block, path, rewrites)?,
         "document" | "search_result" => {
@@ -170,16 +178,17 @@ fn read_result<'a>(block: Node<'_, 'a>, path: Path<'_>, rewrites: &mut Vec<Strin
         let path = || format!("{}.content[{number}]", path());
         match read_block(child, &path, rewrites)? {
             Some(found @ (Block::Text(_) | Block::Image(_))) => content.push(found),
-            Some(Block::Reasoning(thought)) => content.push(Block::Text(thought)),
+            Some(Block::Reasoning(thought)) => content.push(Block::Text(thought.text)),
             Some(_) => return Err(InvalidRequest::new("a tool result holds text and images only", path())),
             None => {}
         }
     }
-    Ok(Block::ToolResult {
+    Ok(Block::ToolResult(ToolResult {
         call_id: inside(block, "tool_use_id").unwrap_or_default(),
         content,
         is_error: block.get("is_error").is_some_and(is_filled),
-    })
+        ..ToolResult::default()
+    }))
 }
 
 fn picture<'a>(source: Option<Node<'_, 'a>>, path: Path<'_>) -> Result<Inside<'a>> {
@@ -296,25 +305,26 @@ fn tools<'d, 'a>(tools: Option<Node<'d, 'a>>, rewrites: &mut Vec<String>) -> Opt
             rewrites.push(format!("left out the server tool {name}"));
             continue;
         }
-        let mut members = Vec::with_capacity(3);
-        members.extend(["name", "description"].into_iter().filter_map(|name| Some((name, tool.get(name)?))));
-        members.extend(schema.map(|schema| ("parameters", schema)));
-        kept.push(members);
+        let mut members = Members(Vec::with_capacity(3));
+        let named = ["name", "description"].into_iter();
+        members.0.extend(named.filter_map(|name| Some((name.into(), tool.get(name)?.into()))));
+        members.0.extend(schema.map(|schema| ("parameters".into(), schema.into())));
+        kept.push(Tool { members, ..Tool::default() });
     }
     (!kept.is_empty() || empty).then_some(kept)
 }
 
-fn tool_choice<'a>(choice: Option<Node<'_, 'a>>) -> (Option<ToolChoice<'a>>, Option<bool>) {
+fn tool_choice<'a>(choice: Option<Node<'_, 'a>>) -> (Option<Tree<'a>>, Option<bool>) {
     let Some(choice) = choice.filter(|choice| choice.kind() == Kind::Object) else {
         return (None, None);
     };
     let disabled = choice.get("disable_parallel_tool_use").is_some_and(|value| value.kind() == Kind::True);
     let name = inside(choice, "name").filter(|name| !name.is_empty());
     let chosen = match (&*inside(choice, "type").unwrap_or_default(), name) {
-        ("tool", Some(name)) => Some(ToolChoice::Tool(name)),
-        ("auto", _) => Some(ToolChoice::Word("auto")),
-        ("any", _) => Some(ToolChoice::Word("required")),
-        ("none", _) => Some(ToolChoice::Word("none")),
+        ("tool", Some(name)) => Some(choice_of(name)),
+        ("auto", _) => Some(Tree::word("auto")),
+        ("any", _) => Some(Tree::word("required")),
+        ("none", _) => Some(Tree::word("none")),
         _ => None,
     };
     (chosen, disabled.then_some(false))

@@ -1,72 +1,68 @@
-//! A chat answer into an Anthropic message (compat.md 4.4; D-T1, D-T21, D-T22, D-T25).
+//! An answer as an Anthropic message (compat.md 4.4; D-T1, D-T21, D-T22, D-T25).
 
-use super::answer::{stop_reason, write_usage};
+use super::answer::{stop_reason, write_stop_sequence, write_usage};
 use crate::{
-    formats::chat::frames,
-    text::{Document, Kind, Tree},
+    canonical::{Answer, Block},
+    plans::AnswerPlan,
+    text::{Document, Kind, unescape_json},
 };
 
-/// Appends the message for a normalised chat answer.
-pub(crate) fn encode_answer(out: &mut String, answer: &Tree<'_>, reasoning: bool) {
-    let empty = Tree::word("");
-    let choice = answer.at("choices").items().first().unwrap_or_else(|| answer.at(""));
-    let message = choice.at("message");
-    out.push_str("{\"id\":");
-    answer.get("id").unwrap_or(&empty).write(out);
-    out.push_str(",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
-    answer.get("model").unwrap_or(&empty).write(out);
-    out.push_str(",\"content\":[");
+/// Appends the message.
+pub(crate) fn encode_answer(out: &mut String, answer: &Answer<'_>, plan: &AnswerPlan<'_>) {
+    push(out, &["{\"id\":\"", &answer.id, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\""]);
+    push(out, &[&answer.model, "\",\"content\":["]);
     let mut separator = "";
-    let thought = frames::reasoning_text(message);
-    if reasoning && !thought.is_empty() {
-        let signature = message.at("reasoning_opaque").inside();
-        for part in
-            ["{\"type\":\"thinking\",\"thinking\":\"", &thought, "\",\"signature\":\"", signature, "\"}"]
-        {
-            out.push_str(part);
+    for block in &answer.blocks {
+        if !plan.reasoning && matches!(block, Block::Reasoning(_)) {
+            continue;
         }
-        separator = ",";
-    }
-    let piece = frames::content_text(message.get("content"));
-    if !piece.is_empty() {
-        for part in [separator, "{\"type\":\"text\",\"text\":\"", &piece, "\"}"] {
-            out.push_str(part);
-        }
-        separator = ",";
-    }
-    for call in message.at("tool_calls").items() {
-        let function = call.at("function");
         out.push_str(separator);
-        out.push_str("{\"type\":\"tool_use\",\"id\":");
-        call.at("id").write(out);
-        out.push_str(",\"name\":");
-        function.at("name").write(out);
-        out.push_str(",\"input\":");
-        write_input(out, function.at("arguments"));
-        out.push('}');
+        write_block(out, block);
         separator = ",";
     }
     out.push_str("],\"stop_reason\":");
-    match choice.at("finish_reason") {
-        Tree::Null => out.push_str("null"),
-        reason => {
-            for part in ["\"", stop_reason(reason.inside()), "\""] {
-                out.push_str(part);
-            }
+    match &answer.finish {
+        None => out.push_str("null,\"stop_sequence\":null"),
+        Some(finish) => {
+            push(out, &["\"", stop_reason(&finish.reason), "\",\"stop_sequence\":"]);
+            write_stop_sequence(out, &finish.stop_sequence);
         }
     }
-    out.push_str(",\"stop_sequence\":null,\"usage\":");
-    write_usage(out, frames::usage_of(answer), None);
+    out.push_str(",\"usage\":");
+    write_usage(out, answer.usage, None);
     out.push('}');
 }
 
-/// Writes arguments as an object; what is not one is kept under `_raw` (D-T1).
-fn write_input(out: &mut String, arguments: &Tree<'_>) {
-    if arguments.is_object() {
-        arguments.write(out);
-        return;
+fn push(out: &mut String, parts: &[&str]) {
+    for part in parts {
+        out.push_str(part);
     }
-    let text = arguments.json_text();
+}
+
+fn write_block(out: &mut String, block: &Block<'_>) {
+    match block {
+        Block::Text(text) => push(out, &["{\"type\":\"text\",\"text\":\"", text, "\"}"]),
+        Block::ToolCall(call) => {
+            push(out, &["{\"type\":\"tool_use\",\"id\":\"", &call.id, "\",\"name\":\"", &call.name]);
+            out.push_str("\",\"input\":");
+            write_input(out, &call.arguments);
+            out.push('}');
+        }
+        Block::Reasoning(thought) if thought.redacted => {
+            push(out, &["{\"type\":\"redacted_thinking\",\"data\":\"", &thought.carrier, "\"}"]);
+        }
+        Block::Reasoning(thought) => {
+            push(out, &["{\"type\":\"thinking\",\"thinking\":\"", &thought.text, "\",\"signature\":\""]);
+            push(out, &[&thought.carrier, "\"}"]);
+        }
+        // No part of an answer.
+        Block::Image(_) | Block::File(_) | Block::ToolResult(_) => {}
+    }
+}
+
+/// Writes arguments as an object; what is not one is kept under `_raw` (D-T1).
+fn write_input(out: &mut String, arguments: &str) {
+    let text = unescape_json(arguments);
     let is_space = |character: char| character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character);
     if text.chars().all(is_space) {
         out.push_str("{}");
@@ -74,10 +70,6 @@ fn write_input(out: &mut String, arguments: &Tree<'_>) {
     }
     match Document::read(text.as_bytes()) {
         Ok(document) if document.root().kind() == Kind::Object => document.root().write(out),
-        _ => {
-            for part in ["{\"_raw\":\"", arguments.inside(), "\"}"] {
-                out.push_str(part);
-            }
-        }
+        _ => push(out, &["{\"_raw\":\"", arguments, "\"}"]),
     }
 }

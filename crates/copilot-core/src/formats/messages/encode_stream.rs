@@ -2,10 +2,11 @@
 
 use std::{collections::VecDeque, fmt::Write as _};
 
-use super::answer::{stop_reason, write_usage};
+use super::answer::{stop_reason, write_stop_sequence, write_usage};
 use crate::{
-    canonical::AnswerEvent,
-    formats::chat::Usage,
+    canonical::{AnswerEvent, Finish, Usage},
+    parts,
+    plans::StreamPlan,
     text::{Document, escape, unescape},
 };
 
@@ -92,8 +93,8 @@ impl Arguments {
 
 /// Writes events.
 #[derive(Debug)]
-pub(crate) struct MessagesStreamEncoder {
-    pub(crate) started: bool,
+pub(crate) struct StreamEncoder {
+    started: bool,
     /// The estimate for `message_start` (D-T20)
     estimate: i64,
     reasoning: bool,
@@ -101,20 +102,19 @@ pub(crate) struct MessagesStreamEncoder {
     index: usize,
 }
 
-impl MessagesStreamEncoder {
-    pub(crate) const fn new(estimate: i64, reasoning: bool) -> Self {
-        Self { started: false, estimate, reasoning, queue: VecDeque::new(), index: 0 }
+impl parts::StreamEncoder for StreamEncoder {
+    fn started(&self) -> bool {
+        self.started
     }
 
-    /// Appends the stream text for an event.
-    pub(crate) fn event(&mut self, out: &mut String, event: AnswerEvent<'_>) {
+    fn event(&mut self, out: &mut String, event: AnswerEvent<'_>) {
         match event {
-            AnswerEvent::Start { id, model, usage } => self.start(out, id, model, usage),
+            AnswerEvent::Start { id, model, usage, .. } => self.start(out, id, model, usage),
             AnswerEvent::Text(text) => self.piece(out, Kind::Text, text),
             AnswerEvent::Reasoning(text) if self.reasoning => self.piece(out, Kind::Thinking, text),
-            AnswerEvent::Carrier(value) if self.reasoning => self.carrier(value),
-            AnswerEvent::Reasoning(_) | AnswerEvent::Carrier(_) => {}
-            AnswerEvent::ToolStart { key, id, name } => {
+            AnswerEvent::Carrier { value, .. } if self.reasoning => self.carrier(value),
+            AnswerEvent::Reasoning(_) | AnswerEvent::Carrier { .. } | AnswerEvent::Usage(_) => {}
+            AnswerEvent::ToolStart { key, id, name, .. } => {
                 let block = Block { key, id: id.to_owned(), name: name.to_owned(), ..Block::new(Kind::Tool) };
                 self.queue.push_back(block);
                 self.advance(out);
@@ -123,21 +123,23 @@ impl MessagesStreamEncoder {
         }
     }
 
-    /// Appends the end of a complete answer.
-    pub(crate) fn finish(&mut self, out: &mut String, finish_reason: &str, usage: Option<Usage>) {
+    fn finish(&mut self, out: &mut String, finish: &Finish<'_>, usage: Option<Usage>) {
         self.close_all(out);
         open(out, "message_delta");
         out.push_str(",\"delta\":{\"stop_reason\":\"");
-        out.push_str(stop_reason(finish_reason));
-        out.push_str("\",\"stop_sequence\":null},\"usage\":");
+        out.push_str(stop_reason(&finish.reason));
+        out.push_str("\",\"stop_sequence\":");
+        write_stop_sequence(out, &finish.stop_sequence);
+        out.push_str("},\"usage\":");
         write_usage(out, usage, None);
         close(out);
         open(out, "message_stop");
         close(out);
     }
 
-    /// Appends what ends a broken answer: all that was received, then one error (D-H9, D-T13).
-    pub(crate) fn fail(&mut self, out: &mut String, message: &str, kind: &str) {
+    // All that was received, then one error (D-H9, D-T13).
+    fn fail(&mut self, out: &mut String, message: &str, code: &str) {
+        let kind = if code.contains("overload") { "overloaded_error" } else { "api_error" };
         self.close_all(out);
         open(out, "error");
         out.push_str(",\"error\":{\"type\":\"");
@@ -146,6 +148,22 @@ impl MessagesStreamEncoder {
         out.push_str(&escape(message));
         out.push_str("\"}");
         close(out);
+    }
+
+    fn keep_alive(&mut self, out: &mut String) {
+        if self.started {
+            open(out, "ping");
+            close(out);
+        } else {
+            out.push_str(": keep-alive\n\n");
+        }
+    }
+}
+
+impl StreamEncoder {
+    pub(crate) const fn new(plan: &StreamPlan) -> Self {
+        let (estimate, reasoning) = (plan.input_tokens, plan.reasoning);
+        Self { started: false, estimate, reasoning, queue: VecDeque::new(), index: 0 }
     }
 
     fn start(&mut self, out: &mut String, id: &str, model: &str, usage: Option<Usage>) {
@@ -268,12 +286,6 @@ fn delta(out: &mut String, index: usize, kind: Kind, piece: &str) {
     });
     out.push_str(piece);
     out.push_str("\"}");
-    close(out);
-}
-
-/// Appends the keep-alive event.
-pub(crate) fn ping(out: &mut String) {
-    open(out, "ping");
     close(out);
 }
 

@@ -8,6 +8,7 @@ mod framing;
 mod head;
 
 use std::{
+    collections::VecDeque,
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::{Pin, pin},
@@ -21,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use self::framing::{Framing, Step};
 use super::{
     answer::Head,
-    call::{Call, content_length},
+    call::{Call, Payload, content_length},
     errors::{Failure, Fate},
     stream::Stream,
 };
@@ -31,6 +32,9 @@ const CUT: &str = "the connection was closed before its end";
 
 /// Bytes read at once. They lie on the stack: a waiting stream holds no buffer.
 const READ: usize = 16 * 1024;
+
+/// Pieces of a request that are written by one call.
+const TOGETHER: usize = 8;
 
 /// A body that has this much to come by its own length is read into pieces of this size, without a copy.
 const LARGE: usize = 64 * 1024;
@@ -72,10 +76,7 @@ pub(super) struct Link<S = Stream> {
 }
 
 /// What of a request is still to be written.
-struct Outgoing {
-    head: Bytes,
-    body: Bytes,
-}
+struct Outgoing(VecDeque<Bytes>);
 
 impl Link {
     /// Whether an idle connection can take a request.
@@ -107,8 +108,9 @@ impl<S: Carry> Link<S> {
         self.sent_before = self.stream.sent();
         self.bodiless = call.method == Method::HEAD;
         self.limit = limit;
-        self.out =
-            Some(Outgoing { head: request(call, authority), body: call.body.clone().unwrap_or_default() });
+        let body =
+            call.body.as_ref().map_or(&[][..], Payload::pieces).iter().filter(|piece| !piece.is_empty());
+        self.out = Some(Outgoing(std::iter::once(request(call, authority)).chain(body.cloned()).collect()));
     }
 
     /// Grows for as long as the request is being sent.
@@ -303,18 +305,30 @@ impl<S: Carry> Link<S> {
 
 impl Outgoing {
     fn poll<S: Carry>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.head.has_remaining() || self.body.has_remaining() {
-            let slices = [IoSlice::new(&self.head), IoSlice::new(&self.body)];
-            let parts = if self.head.is_empty() { slices.get(1..).unwrap_or_default() } else { &slices };
-            let written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, parts))?;
+        while !self.0.is_empty() {
+            let mut slices = [IoSlice::new(&[]); TOGETHER];
+            let count = self.0.len().min(TOGETHER);
+            for (slice, piece) in slices.iter_mut().zip(&self.0) {
+                *slice = IoSlice::new(piece);
+            }
+            let slices = slices.get(..count).unwrap_or_default();
+            let written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            let of_head = written.min(self.head.len());
-            self.head.advance(of_head);
-            self.body.advance(written - of_head);
+            self.advance(written);
         }
         Pin::new(stream).poll_flush(cx)
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(piece) = self.0.front_mut() {
+            if written < piece.len() {
+                return piece.advance(written);
+            }
+            written -= piece.len();
+            self.0.pop_front();
+        }
     }
 }
 

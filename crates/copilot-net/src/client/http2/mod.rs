@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep};
 use self::watched::{Seen, Watched};
 use super::{
     answer::{Head, joined},
-    call::{Call, content_length, impossible},
+    call::{Call, Payload, content_length, impossible},
     errors::{CallError, Failure, Fate, reason},
     moment::Moment,
     pool::IDLE,
@@ -190,7 +190,7 @@ impl Exchange {
         let sent_before = shared.sent.bytes();
         let seen_before = shared.seen.bytes();
         let used_before = shared.used.load(Ordering::Acquire);
-        let left = call.body.clone().unwrap_or_default();
+        let left = call.body.as_ref().map(Payload::joined).unwrap_or_default();
         let unsent = |why: String| Failure { fate: Fate::Unsent, why };
         let request = request(call).map_err(|error| unsent(error.to_string()))?;
         let sending = shared.sender.clone().send_request(request, left.is_empty());

@@ -33,7 +33,7 @@ pub(crate) fn get(url: &str) -> Call {
 }
 
 pub(crate) fn post(url: &str) -> Call {
-    Call::new("POST", url, [("X-Mine", "1")], Some(Bytes::from_static(b"{\"a\":1}")), TIMEOUTS).unwrap()
+    Call::new("POST", url, [("X-Mine", "1")], Some("{\"a\":1}".into()), TIMEOUTS).unwrap()
 }
 
 /// Reads a body whole.

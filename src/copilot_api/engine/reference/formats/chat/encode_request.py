@@ -4,103 +4,79 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot_api.engine.interfaces import RequestPlan
-from copilot_api.engine.reference.canonical import (
-    Conversation,
-    Image,
-    Reasoning,
-    Text,
-    ToolCall,
-    ToolResult,
-    Turn,
-)
+from copilot_api.engine.interfaces import InvalidRequest, RequestPlan
+from copilot_api.engine.reference.canonical import Conversation, Tool
+from copilot_api.engine.reference.formats.chat import cache_marks, custom_tools, dropping, effort, frames
+from copilot_api.engine.reference.formats.chat.completion import number
+from copilot_api.engine.reference.formats.chat.encode_messages import ERROR_MARK, messages_of
 
-ERROR_MARK = "Error: "
-"""Put before the text of a failed tool's result, which chat cannot mark otherwise (D-T7)."""
+__all__ = ["ERROR_MARK", "encode_request"]
 
 _BEFORE_TOOLS = ("max_tokens", "max_completion_tokens", "stop", "stream", "temperature", "top_p", "user")
+_AFTER_TOOLS = (
+    *("response_format", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "logprobs"),
+    *("top_logprobs", "n"),
+)
+_UNKNOWN = ("top_k", "verbosity", "prompt_cache_key", "metadata", "service_tier", "store")
+"""What Copilot's chat endpoint does not have: it may refuse the model because of them (upstream.md 4.1)."""
 
 
 def encode_request(conversation: Conversation, plan: RequestPlan) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the request as a JSON value, and the changes that were made."""
-    request = _request(conversation)
-    if plan.cap_field == "max_tokens" or "max_tokens" not in request:
-        return request, ()
-    request = {plan.cap_field if name == "max_tokens" else name: value for name, value in request.items()}
-    return request, (f"max_tokens sent as {plan.cap_field}",)
+    """Return the request as a JSON value, and the changes that were made.
 
-
-def _request(conversation: Conversation) -> dict[str, Any]:
+    Raises :class:`InvalidRequest` for what cannot be said in chat.
+    """
+    rewrites: list[str] = []
+    options = _options(conversation, plan, rewrites)
     request: dict[str, Any] = {
         "model": conversation.model,
-        "messages": [message for turn in conversation.turns for message in _messages(turn)],
+        "messages": [message for turn in conversation.turns for message in messages_of(turn, plan, rewrites)],
     }
     for name in _BEFORE_TOOLS:
-        if name in conversation.options:
-            request[name] = conversation.options[name]
+        if name in options:
+            request[plan.cap_field if name == "max_tokens" else name] = options[name]
     if conversation.tools is not None:
-        request["tools"] = [{"type": "function", "function": tool.members} for tool in conversation.tools]
+        request["tools"] = [_tool(tool, rewrites) for tool in conversation.tools]
     if conversation.tool_choice is not None and conversation.tools:
         request["tool_choice"] = conversation.tool_choice
     if conversation.parallel_tools is not None and conversation.tools:
         request["parallel_tool_calls"] = conversation.parallel_tools
-    return request
+    for name in _AFTER_TOOLS:
+        if name in options:
+            request[name] = options[name]
+    request |= effort.members_of(conversation.thinking, request, plan, rewrites)
+    cache_marks.mark(request, plan, rewrites)
+    dropping.drop(request, plan.dropped, rewrites)
+    return request, tuple(dict.fromkeys(rewrites))
 
 
-def _messages(turn: Turn) -> list[dict[str, Any]]:
-    if turn.role == "assistant":
-        return [_assistant(turn)]
-    if turn.role == "system":
-        return [{"role": "system", "content": _joined(turn)}]
-    results = [block for block in turn.blocks if isinstance(block, ToolResult)]
-    messages: list[dict[str, Any]] = [
-        {"role": "tool", "tool_call_id": result.call_id, "content": _result_text(result)}
-        for result in results
-    ]
-    pictures = [block for result in results for block in result.content if isinstance(block, Image)]
-    if pictures:
-        # Chat takes pictures in user messages only (D-T8, upstream.md 4.2).
-        parts = [{"type": "text", "text": "Images of the tool results above:"}, *map(_part, pictures)]
-        messages.append({"role": "user", "content": parts})
-    others = tuple(block for block in turn.blocks if not isinstance(block, ToolResult))
-    if others or not results:
-        messages.append({"role": "user", "content": _content(Turn("user", others, turn.plain))})
-    return messages
+def _options(conversation: Conversation, plan: RequestPlan, rewrites: list[str]) -> dict[str, Any]:
+    options = dict(conversation.options)
+    if (frames.count(options.get("n")) or 1) > 1:
+        raise InvalidRequest("one choice at a time can be made", "n")
+    if plan.stream is not None:
+        options["stream"] = plan.stream
+    capped = options.get("max_tokens") is not None or options.get("max_completion_tokens") is not None
+    if not capped and plan.output_cap is not None:
+        options["max_tokens"] = number(plan.output_cap)
+        options.pop("max_completion_tokens", None)
+    elif "max_tokens" in options and plan.cap_field != "max_tokens":
+        rewrites.append(f"max_tokens sent as {plan.cap_field}")
+    rewrites += [f"dropped {name}" for name in _UNKNOWN if options.get(name) is not None]
+    claude = cache_marks.is_claude(conversation.model, plan)
+    if claude and options.get("temperature") is not None and options.get("top_p") is not None:
+        # Claude refuses the two together (upstream.md 4.1).
+        del options["top_p"]
+        rewrites.append("dropped top_p: Claude takes temperature or top_p")
+    return options
 
 
-def _assistant(turn: Turn) -> dict[str, Any]:
-    calls = [block for block in turn.blocks if isinstance(block, ToolCall)]
-    others = tuple(block for block in turn.blocks if not isinstance(block, ToolCall))
-    message: dict[str, Any] = {"role": "assistant"}
-    if not calls:
-        message["content"] = None if turn.plain and not turn.blocks else _content(Turn("assistant", others))
-        return message
-    message["content"] = _content(Turn("assistant", others)) or None
-    message["tool_calls"] = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in calls
-    ]
-    return message
-
-
-def _content(turn: Turn) -> str | list[dict[str, Any]]:
-    if any(isinstance(block, Image) for block in turn.blocks):
-        return [_part(block) for block in turn.blocks if isinstance(block, (Text, Reasoning, Image))]
-    return _joined(turn)
-
-
-def _joined(turn: Turn) -> str:
-    return "\n\n".join(block.text for block in turn.blocks if isinstance(block, (Text, Reasoning)))
-
-
-def _part(block: Text | Reasoning | Image) -> dict[str, Any]:
-    if isinstance(block, Image):
-        return {"type": "image_url", "image_url": {"url": block.url}}
-    return {"type": "text", "text": block.text}
-
-
-def _result_text(result: ToolResult) -> str:
-    text = "\n\n".join(block.text for block in result.content if isinstance(block, Text))
-    if result.is_error and not text.startswith(ERROR_MARK):
-        return ERROR_MARK + (text or "the tool failed")
-    return text
+def _tool(tool: Tool, rewrites: list[str]) -> dict[str, Any]:
+    function = tool.members
+    if tool.custom:
+        function = custom_tools.as_function(tool.members)
+        rewrites.append("sent freeform tools as functions")
+    entry: dict[str, Any] = {"type": "function", "function": function}
+    if tool.cache is not None:
+        entry[cache_marks.MEMBER] = cache_marks.marker()
+    return entry

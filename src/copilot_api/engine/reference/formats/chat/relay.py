@@ -6,7 +6,7 @@ from typing import Any
 
 from copilot_api.engine.interfaces import RequestPlan, TranslatedRequest, Usage
 from copilot_api.engine.reference import jsontext
-from copilot_api.engine.reference.formats.chat import frames
+from copilot_api.engine.reference.formats.chat import dropping, frames, relay_reasoning
 from copilot_api.engine.reference.formats.chat.answer import normalise
 from copilot_api.engine.reference.formats.chat.relay_stream import StreamRepairs
 
@@ -33,7 +33,12 @@ def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
             edited = _rename_cap(edited, plan, rewrites)
     elif cap is not None:
         edited = _rename_cap(edited, plan, rewrites)
-    return TranslatedRequest(body if edited == text else edited.encode("utf-8"), tuple(rewrites))
+    if plan.stream is not None:
+        edited = _put(edited, "stream", "true" if plan.stream else "false")
+    edited = relay_reasoning.mended(edited, plan, rewrites)
+    for name in plan.dropped:
+        edited = _without(edited, name, rewrites)
+    return TranslatedRequest(body if edited == text else jsontext.encode(edited), tuple(rewrites))
 
 
 def _rename_cap(text: str, plan: RequestPlan, rewrites: list[str]) -> str:
@@ -41,6 +46,27 @@ def _rename_cap(text: str, plan: RequestPlan, rewrites: list[str]) -> str:
         return text
     rewrites.append(f"max_tokens sent as {plan.cap_field}")
     return jsontext.rename(text, "max_tokens", plan.cap_field)
+
+
+def _put(text: str, name: str, value: str) -> str:
+    if any(member.key == name for member in jsontext.members(text)):
+        return jsontext.replace_value(text, name, value)
+    return jsontext.append(text, name, value)
+
+
+def _without(text: str, name: str, rewrites: list[str]) -> str:
+    path = dropping.path_of(name)
+    listed = [member for member in jsontext.members(text) if member.key == path[0]]
+    if not listed:
+        return text
+    if len(path) == 1:
+        rewrites.append(dropping.dropped(name))
+        return jsontext.remove(text, path[0])
+    value = jsontext.loads(jsontext.encode(text[listed[-1].value_start : listed[-1].end]))
+    if not dropping.removed(value, path[1:]):
+        return text
+    rewrites.append(dropping.dropped(name))
+    return jsontext.replace_value(text, path[0], jsontext.dumps(value))
 
 
 def answer(value: Any) -> tuple[dict[str, Any], bool]:

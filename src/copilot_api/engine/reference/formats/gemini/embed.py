@@ -16,6 +16,11 @@ from copilot_api.engine.reference.formats.gemini.members import (
 from copilot_api.engine.reference.jsontext import Number
 
 
+def is_batch(value: Any) -> bool:
+    """Tell whether a request is for several vectors."""
+    return isinstance(value, dict) and "requests" in value
+
+
 def to_embeddings(value: Any, model: str, batch: bool) -> dict[str, Any]:
     """Return the request for upstream. Raises :class:`InvalidRequest`.
 

@@ -15,7 +15,8 @@ _MARK = "cache_control"
 
 def mend(draft: Draft) -> None:
     """Mend the marks that came; of too many the last of the fixed part and the last ones stay."""
-    fixed, moving = [], []
+    fixed: list[tuple[str, dict[str, Any]]] = []
+    moving: list[tuple[str, dict[str, Any]]] = []
     for member in ("tools", "system", "messages"):
         for block in _blocks(draft.request.get(member)):
             if isinstance(block.get(_MARK), dict) and _mend_one(draft, member, block):
@@ -30,6 +31,12 @@ def mend(draft: Draft) -> None:
         if id(block) not in kept:
             del block[_MARK]
             draft.touch(member, f"removed cache marks beyond the {LIMIT} that upstream takes")
+
+
+def has_any(request: dict[str, Any]) -> bool:
+    """Tell whether the client marked anything itself."""
+    members = ("tools", "system", "messages")
+    return any(_MARK in block for member in members for block in _blocks(request.get(member)))
 
 
 def add(request: dict[str, Any]) -> None:

@@ -8,7 +8,12 @@ from copilot_api.engine.interfaces import UnusableAnswer
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import Answer, Finish, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats.chat import frames
-from copilot_api.engine.reference.formats.messages.frames import finish_reason, nano_aiu_of, usage_from
+from copilot_api.engine.reference.formats.messages.frames import (
+    REDACTED,
+    finish_reason,
+    nano_aiu_of,
+    usage_from,
+)
 
 
 def decode_answer(value: Any) -> Answer:
@@ -35,7 +40,7 @@ def _block(block: dict[str, Any]) -> list[Text | Reasoning | ToolCall]:
         return [Reasoning(thought, signature)] if thought or signature else []
     if kind == "redacted_thinking":
         data = frames.text(block.get("data"))
-        return [Reasoning("", data, redacted=True)] if data else []
+        return [Reasoning("", REDACTED + data, redacted=True)] if data else []
     if kind == "tool_use":
         arguments = jsontext.dumps(frames.mapping(block.get("input")))
         return [ToolCall(frames.text(block.get("id")), frames.text(block.get("name")), arguments)]

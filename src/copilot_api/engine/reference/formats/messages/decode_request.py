@@ -99,7 +99,7 @@ def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
 
 
 def _thinking(thinking: dict[str, Any], effort: str) -> Thinking | None:
-    """Return what is asked for: a word for the effort says more than a budget, which says more than nothing."""
+    """Return what is asked for; a word for the effort says more than a budget."""
     kind = thinking.get("type")
     summary = None if thinking.get("display") == "omitted" else "auto"
     if kind == "disabled":

@@ -19,7 +19,7 @@ from copilot_api.engine.reference.canonical import (
     UsageSeen,
 )
 from copilot_api.engine.reference.formats.chat import frames
-from copilot_api.engine.reference.formats.messages.frames import UsageMeter, finish_reason
+from copilot_api.engine.reference.formats.messages.frames import REDACTED, UsageMeter, finish_reason
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class StreamDecoder:
             return [ReasoningPiece(thought)] if thought else []
         if kind == "redacted_thinking":
             data = frames.text(block.get("data"))
-            return [ReasoningCarrier(data, redacted=True)] if data else []
+            return [ReasoningCarrier(REDACTED + data, redacted=True)] if data else []
         if kind != "tool_use":
             return []
         opened.call = self._calls
@@ -131,10 +131,10 @@ class StreamDecoder:
             return [ReasoningPiece(thought)]
         if kind == "signature_delta":
             block.signature = frames.text(delta.get("signature"))
-        if kind == "input_json_delta" and block.call >= 0:
-            if piece := frames.text(delta.get("partial_json")):
-                block.wrote = True
-                return [ToolArguments(block.call, piece)]
+        piece = frames.text(delta.get("partial_json"))
+        if kind == "input_json_delta" and block.call >= 0 and piece:
+            block.wrote = True
+            return [ToolArguments(block.call, piece)]
         return []
 
     def _message_delta(self, frame: dict[str, Any]) -> list[AnswerEvent]:

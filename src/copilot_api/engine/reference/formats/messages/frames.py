@@ -1,4 +1,4 @@
-"""Reading Anthropic's frames and answers tolerantly: usage, stop reasons, what Copilot adds (upstream.md 6.4)."""
+"""Reading Anthropic's frames and answers tolerantly: usage, stop reasons, Copilot's extras."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 from copilot_api.engine.interfaces import Usage
 from copilot_api.engine.reference.formats.chat.frames import count, mapping
+
+REDACTED = "redacted:"
+"""Begins the carrier of reasoning whose text was never shown, so that it is known in any dialect's hands."""
 
 _FINISH_REASONS = {
     "end_turn": "stop",

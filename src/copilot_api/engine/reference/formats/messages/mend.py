@@ -39,7 +39,7 @@ def _without(value: Any, path: list[str]) -> bool:
     """Remove a member below, in all items of the lists on the way to it."""
     if isinstance(value, list):
         rest = path[1:] if path[0].isdigit() and len(path) > 1 else path
-        return any([_without(item, rest) for item in value])
+        return sum(_without(item, rest) for item in value) > 0
     if not isinstance(value, dict) or path[0] not in value:
         return False
     if len(path) == 1:

@@ -13,6 +13,7 @@ from copilot_api.engine.reference.formats.messages.draft import Draft
 GO_ON = "Please continue."
 """What the user says where the conversation ends with the assistant: upstream takes no prefilled answer."""
 
+FOLDED = "system messages within the conversation sent as the user's"
 _SEARCH_BLOCKS = ("server_tool_use", "tool_search_tool_result")
 _SERVER_BLOCKS = (
     *_SEARCH_BLOCKS,
@@ -44,9 +45,9 @@ def mend(draft: Draft) -> None:
             message["content"] = _blocks(draft, content)
         if message.get("role") == "system":
             message["role"] = "user"
-            message["content"] = _reminder(message.get("content"))
+            message["content"] = _reminders(message.get("content"))
             moved = True
-            draft.touch("messages", "sent system messages of the conversation as the user's")
+            draft.touch("messages", FOLDED)
         if _is_empty(message) and len(messages) > 1:
             moved = True
             draft.touch("messages", "removed empty messages")
@@ -56,14 +57,20 @@ def mend(draft: Draft) -> None:
     _end(draft, draft.request["messages"])
 
 
-def _reminder(content: Any) -> list[Any]:
-    """Return a system message as user text, marked as Claude Code marks what the program says."""
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    for block in blocks if isinstance(blocks, list) else ():
+def reminder(text: str) -> str:
+    """Return a system message as the user's text, marked as Claude Code marks what the program says."""
+    if text.lstrip().startswith("<system-reminder>"):
+        return text
+    return f"<system-reminder>\n{text}\n</system-reminder>"
+
+
+def _reminders(content: Any) -> list[Any]:
+    blocks = _listed(content)
+    for block in blocks:
         text = frames.mapping(block).get("text")
-        if isinstance(text, str) and text.strip() and not text.lstrip().startswith("<system-reminder>"):
-            block["text"] = f"<system-reminder>\n{text}\n</system-reminder>"
-    return blocks if isinstance(blocks, list) else []
+        if isinstance(text, str):
+            block["text"] = reminder(text)
+    return blocks
 
 
 def _is_empty(message: dict[str, Any]) -> bool:
@@ -120,11 +127,7 @@ def is_thinking(block: Any) -> bool:
 
 
 def _blocks(draft: Draft, blocks: list[Any]) -> list[Any]:
-    kept = []
-    for block in blocks:
-        if not isinstance(block, dict) or _block(draft, block):
-            kept.append(block)
-    return kept
+    return [block for block in blocks if not isinstance(block, dict) or _block(draft, block)]
 
 
 def _block(draft: Draft, block: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Anthropic over Anthropic: what upstream takes passes byte for byte, the rest is mended (upstream.md 6.2)."""
+"""Anthropic over Anthropic: what upstream takes passes byte for byte, the rest is mended."""
 
 from __future__ import annotations
 

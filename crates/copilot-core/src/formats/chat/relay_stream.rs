@@ -6,9 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::frames::{self, Calls, Usage};
+use super::frames::{self, Calls, inside_of};
 use crate::{
     look::Look,
+    parts::{self, Heard},
     sse::{self, Event},
     text::{Node, Tree},
 };
@@ -25,22 +26,22 @@ struct Held {
 
 /// Takes events of a chat stream, gives the bytes for the client. Texts are canonical insides.
 #[derive(Debug, Default)]
-pub(crate) struct ChatRelayRepairs {
-    pub(crate) response_id: String,
-    pub(crate) model: String,
-    pub(crate) reason: String,
-    pub(crate) usage: Option<Usage>,
+pub(crate) struct StreamRepairs {
+    heard: Heard,
     created: Option<Tree<'static>>,
     calls: Calls,
     held: Option<Held>,
 }
 
-impl ChatRelayRepairs {
-    /// Appends what one frame, which is not an error, gives.
-    pub(crate) fn frame(&mut self, out: &mut Vec<u8>, event: &Event, node: Node<'_, '_>) {
+impl parts::StreamRepairs for StreamRepairs {
+    fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    fn frame(&mut self, out: &mut Vec<u8>, event: &Event, node: Node<'_, '_>) {
         let usage = frames::usage_of(node);
         if let Some(usage) = usage {
-            self.usage = Some(frames::better(self.usage, usage));
+            self.heard.usage = Some(frames::better(self.heard.usage, usage));
         }
         if self.held.is_none() && self.is_whole(node) {
             write(out, event, None);
@@ -64,16 +65,34 @@ impl ChatRelayRepairs {
         if reason.is_empty() {
             write(out, event, changed.then_some(&frame));
         } else {
-            self.reason = reason;
+            self.heard.reason = reason;
             self.held = Some(Held { event: event.clone(), frame: frame.into_owned(), changed });
         }
     }
 
-    /// Appends the held frame: no more choices follow.
-    pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
+    // The held frame and the end mark: no more choices follow.
+    fn complete(&mut self, out: &mut Vec<u8>) {
         self.release(out);
+        sse::write(out, b"[DONE]", b"", b"", b"");
     }
 
+    // The held frame and an error object.
+    fn fail(&mut self, out: &mut Vec<u8>, message: &str, code: &str) {
+        self.release(out);
+        let code = if code.is_empty() { "null".to_owned() } else { format!("\"{}\"", inside_of(code)) };
+        let message = inside_of(message);
+        let error = format!(
+            "{{\"error\":{{\"message\":\"{message}\",\"type\":\"server_error\",\"param\":null,\"code\":{code}}}}}"
+        );
+        sse::write(out, error.as_bytes(), b"", b"", b"");
+    }
+
+    fn keep_alive(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b": keep-alive\n\n");
+    }
+}
+
+impl StreamRepairs {
     /// Whether a frame needs no repair, as nearly all do; remembers what [`Self::fill`] would.
     fn is_whole(&mut self, frame: Node<'_, '_>) -> bool {
         let Some(choices) = frame.get("choices") else {
@@ -102,11 +121,11 @@ impl ChatRelayRepairs {
     }
 
     fn remember<'v>(&mut self, frame: impl Look<'v>) {
-        if self.response_id.is_empty() {
-            self.response_id = frame.word("id").into_owned();
+        if self.heard.response_id.is_empty() {
+            self.heard.response_id = frame.word("id").into_owned();
         }
-        if self.model.is_empty() {
-            self.model = frame.word("model").into_owned();
+        if self.heard.model.is_empty() {
+            self.heard.model = frame.word("model").into_owned();
         }
     }
 
@@ -140,7 +159,7 @@ impl ChatRelayRepairs {
             && let Some(choice) = first_choice_mut(&mut held.frame)
             && choice.at("finish_reason").inside() == "stop"
         {
-            "tool_calls".clone_into(&mut self.reason);
+            "tool_calls".clone_into(&mut self.heard.reason);
             choice.set("finish_reason", Tree::word("tool_calls"));
             held.changed = true;
         }
@@ -153,10 +172,10 @@ impl ChatRelayRepairs {
             self.created = Some(frame.at("created").clone().into_owned());
         }
         let wanted = [
-            ("id", Tree::Text(Cow::Owned(self.response_id.clone()))),
+            ("id", Tree::Text(Cow::Owned(self.heard.response_id.clone()))),
             ("object", Tree::word(KIND)),
             ("created", self.created.clone().unwrap_or_default()),
-            ("model", Tree::Text(Cow::Owned(self.model.clone()))),
+            ("model", Tree::Text(Cow::Owned(self.heard.model.clone()))),
         ];
         let mut changed = false;
         for (name, value) in wanted {
@@ -189,7 +208,7 @@ impl ChatRelayRepairs {
                 changed = true;
             }
             if new && call.id.is_empty() {
-                call.id = frames::invented_id(key, &self.response_id);
+                call.id = frames::invented_id(key, &self.heard.response_id);
                 entry.set("id", Tree::Text(Cow::Owned(call.id.clone())));
                 changed = true;
             }
