@@ -153,6 +153,27 @@ async def test_the_log_line(
     ]
 
 
+async def test_under_load_most_lines_are_left_out(
+    counting: Parts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, tokenizer, allowance = counting
+    subject._seconds_per_byte = 0.0
+    monkeypatch.setattr("copilot_api.gateway.counting.LATER", 0.0)
+    with caplog.at_level(logging.INFO):
+        for _ in range(50):
+            subject.log(PLAN, BODY)
+        await asyncio.sleep(0)
+        assert len(caplog.records) == len(tokenizer.threads) == 8
+        subject.log(PLAN, BODY)
+        allowance.left = False
+        await asyncio.sleep(0)
+        assert len(caplog.records) == 8, "all was spent meanwhile"
+        allowance.left = True
+        subject.log(PLAN, BODY)
+        await asyncio.sleep(0)
+    assert len(caplog.records) == 9
+
+
 async def test_a_line_that_nobody_sees_is_not_counted(
     counting: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
