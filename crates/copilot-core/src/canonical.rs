@@ -388,6 +388,8 @@ pub enum AnswerEvent<'e> {
         model: &'e str,
         /// What is known of the usage
         usage: Option<Usage>,
+        /// Unix seconds, when upstream said when
+        created: Option<i64>,
     },
     /// Some text
     Text(&'e str),

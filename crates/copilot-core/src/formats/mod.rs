@@ -8,6 +8,7 @@
 pub(crate) mod chat;
 pub(crate) mod embeddings;
 pub(crate) mod messages;
+pub(crate) mod responses;
 
 use crate::{
     canonical::{Answer, AnswerContext, AnswerEvent, Conversation, Decoded, Finish, Usage},
@@ -27,6 +28,7 @@ pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Resul
         Dialect::Chat => Ok(chat::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
+        Dialect::Responses => Ok(responses::facts::facts(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -37,6 +39,7 @@ pub(crate) fn decode_request<'d, 'a>(
 ) -> Result<Decoded<'d, 'a>, RequestError> {
     match plan.dialect {
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
+        Dialect::Responses => Ok(responses::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -46,10 +49,11 @@ pub(crate) fn encode_answer(
     out: &mut String,
     answer: &Answer<'_>,
     plan: &AnswerPlan<'_>,
-    _context: &AnswerContext,
+    context: &AnswerContext,
 ) -> Result<(), Unsupported> {
     match plan.dialect {
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
+        Dialect::Responses => responses::encode_answer::encode_answer(out, answer, plan, context),
         _ => return Err(Unsupported),
     }
     Ok(())
@@ -59,12 +63,16 @@ pub(crate) fn encode_answer(
 #[derive(Debug)]
 pub(crate) enum Encoder {
     Messages(messages::encode_stream::StreamEncoder),
+    Responses(responses::encode_stream::StreamEncoder),
 }
 
 impl Encoder {
-    pub(crate) fn new(plan: &StreamPlan, _context: &AnswerContext) -> Result<Self, Unsupported> {
+    pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Result<Self, Unsupported> {
         match plan.dialect {
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
+            Dialect::Responses => {
+                Ok(Self::Responses(responses::encode_stream::StreamEncoder::new(plan, context)))
+            }
             _ => Err(Unsupported),
         }
     }
@@ -74,6 +82,7 @@ macro_rules! each_encoder {
     ($self:ident, $encoder:ident => $call:expr) => {
         match $self {
             Self::Messages($encoder) => $call,
+            Self::Responses($encoder) => $call,
         }
     };
 }
@@ -109,6 +118,7 @@ pub(crate) fn encode_request(
 ) -> Result<Vec<String>, RequestError> {
     match plan.leg {
         Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)),
+        Leg::Responses => Ok(responses::encode_request::encode_request(out, conversation, plan)),
         _ => Err(Unsupported.into()),
     }
 }
@@ -116,6 +126,7 @@ pub(crate) fn encode_request(
 pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::decode_answer::decode_answer(value)?),
+        Leg::Responses => Ok(responses::decode_answer::decode_answer(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -124,6 +135,7 @@ pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, Ans
 pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tree<'_>)>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::replay::frames_of(value)?),
+        Leg::Responses => Ok(responses::replay::frames_of(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -132,6 +144,7 @@ pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tre
 pub(crate) fn judge(leg: Leg, frame: Node<'_, '_>) -> Verdict {
     match leg {
         Leg::Chat => chat::verdict::judge(frame),
+        Leg::Responses => responses::verdict::judge(frame),
         // There is no decoder and are no repairs of these: nobody asks.
         _ => Verdict::More,
     }
@@ -146,12 +159,14 @@ pub(crate) const fn done_ends(leg: Leg) -> bool {
 #[derive(Debug)]
 pub(crate) enum Decoder {
     Chat(chat::decode_stream::StreamDecoder),
+    Responses(responses::decode_stream::StreamDecoder),
 }
 
 impl Decoder {
     pub(crate) fn new(leg: Leg) -> Result<Self, Unsupported> {
         match leg {
             Leg::Chat => Ok(Self::Chat(chat::decode_stream::StreamDecoder::default())),
+            Leg::Responses => Ok(Self::Responses(responses::decode_stream::StreamDecoder::default())),
             _ => Err(Unsupported),
         }
     }
@@ -161,6 +176,7 @@ macro_rules! each_decoder {
     ($self:ident, $decoder:ident => $call:expr) => {
         match $self {
             Self::Chat($decoder) => $call,
+            Self::Responses($decoder) => $call,
         }
     };
 }
@@ -189,6 +205,7 @@ pub(crate) fn relay_request(
 ) -> Result<TranslatedRequest, RequestError> {
     match plan.leg {
         Leg::Chat => Ok(chat::relay::request(document, plan)),
+        Leg::Responses => Ok(responses::relay::request(document, plan)),
         Leg::Embeddings => Ok(embeddings::request(document, plan)),
         _ => Err(Unsupported.into()),
     }
@@ -198,6 +215,7 @@ pub(crate) fn relay_request(
 pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, AnswerError> {
     let answer: Result<RelayedAnswer, UnusableAnswer> = match leg {
         Leg::Chat => chat::relay::answer(value),
+        Leg::Responses => responses::relay::answer(value),
         Leg::Embeddings => embeddings::answer(value),
         _ => return Err(Unsupported.into()),
     };
@@ -208,12 +226,14 @@ pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, A
 #[derive(Debug)]
 pub(crate) enum Repairs {
     Chat(chat::relay_stream::StreamRepairs),
+    Responses(responses::relay_stream::StreamRepairs),
 }
 
 impl Repairs {
     pub(crate) fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
         match plan.leg {
             Leg::Chat => Ok(Self::Chat(chat::relay_stream::StreamRepairs::default())),
+            Leg::Responses => Ok(Self::Responses(responses::relay_stream::StreamRepairs::new(plan))),
             _ => Err(Unsupported),
         }
     }
@@ -223,6 +243,7 @@ macro_rules! each_repairs {
     ($self:ident, $repairs:ident => $call:expr) => {
         match $self {
             Self::Chat($repairs) => $call,
+            Self::Responses($repairs) => $call,
         }
     };
 }

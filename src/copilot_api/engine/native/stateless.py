@@ -20,9 +20,18 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "messages", "embeddings"})
+DIALECTS = frozenset({"chat", "messages", "embeddings", "responses"})
 """Dialects whose validation is ported; the reference reads the others."""
-PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
+PAIRS = frozenset(
+    {
+        ("chat", "chat"),
+        ("messages", "chat"),
+        ("responses", "chat"),
+        ("messages", "responses"),
+        ("responses", "responses"),
+        ("embeddings", "embeddings"),
+    }
+)
 """Pairs of dialect and leg that are ported; the reference translates the others."""
 
 _KEPT = 512

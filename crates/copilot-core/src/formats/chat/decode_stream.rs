@@ -62,7 +62,8 @@ impl parts::StreamDecoder for StreamDecoder {
         for (number, choice) in choices.enumerate() {
             if !mem::replace(&mut self.started, true) {
                 let Heard { response_id, model, usage, .. } = &self.heard;
-                emit(AnswerEvent::Start { id: response_id, model, usage: *usage });
+                let created = frames::count(frame.get("created")).filter(|created| *created != 0);
+                emit(AnswerEvent::Start { id: response_id, model, usage: *usage, created });
             }
             let index = frames::count(choice.member("index"));
             let index = index.unwrap_or_else(|| i64::try_from(number).unwrap_or_default());

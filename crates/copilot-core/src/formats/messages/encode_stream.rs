@@ -109,7 +109,7 @@ impl parts::StreamEncoder for StreamEncoder {
 
     fn event(&mut self, out: &mut String, event: AnswerEvent<'_>) {
         match event {
-            AnswerEvent::Start { id, model, usage } => self.start(out, id, model, usage),
+            AnswerEvent::Start { id, model, usage, .. } => self.start(out, id, model, usage),
             AnswerEvent::Text(text) => self.piece(out, Kind::Text, text),
             AnswerEvent::Reasoning(text) if self.reasoning => self.piece(out, Kind::Thinking, text),
             AnswerEvent::Carrier { value, .. } if self.reasoning => self.carrier(value),

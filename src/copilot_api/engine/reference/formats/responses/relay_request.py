@@ -57,7 +57,8 @@ def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
         if edited.value.get("store") is True:
             edited.rewrites.append("store sent as false: answers are not stored here")
         edited.put("store", False)
-    return TranslatedRequest(jsontext.encode(edited.text), tuple(dict.fromkeys(edited.rewrites)))
+    made = body if edited.text == jsontext.decode(body) else jsontext.encode(edited.text)
+    return TranslatedRequest(made, tuple(dict.fromkeys(edited.rewrites)))
 
 
 def _input(edited: _Edited, plan: RequestPlan) -> None:
