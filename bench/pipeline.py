@@ -200,7 +200,7 @@ def driver(
     async def request() -> int:
         whole = False
         status = 0
-        parts = [body]
+        parts = [_native.Body(body) if own else body]
 
         async def receive() -> dict[str, Any]:
             if parts:

@@ -11,6 +11,7 @@ from copilot_api.engine import flags
 from copilot_api.engine.interfaces import (
     ClientOptions,
     ComponentState,
+    Engine,
     EngineError,
     TokenGrant,
     TokenManager,
@@ -97,11 +98,7 @@ async def open_gateway(
         stack.push_async_callback(tokens.aclose)
         sender = Sender(client, tokens, settings)
 
-        async def fetch_models() -> bytes:
-            upstream = await sender.send("GET", "/models")
-            return await upstream.read(MODEL_LIST_LIMIT)
-
-        catalog = ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
+        catalog = _catalog(engine, sender)
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
@@ -131,6 +128,28 @@ async def open_gateway(
             server=engine.server,
             cancel_streams=pipeline.cancel_streams,
         )
+
+
+async def load_models(settings: Settings, github_token: Secret) -> ModelCatalog:
+    """Return the account's models, for programs that only tell of them. Raises :class:`StartupError`."""
+    engine = flags.build_engine(settings)
+    client = engine.make_client(ClientOptions(proxy_from_env=settings.proxy_env))
+    tokens = engine.make_token_manager(lambda: exchange_token(client, settings, github_token))
+    try:
+        catalog = _catalog(engine, Sender(client, tokens, settings))
+        await _sign_in(tokens, catalog)
+    finally:
+        await tokens.aclose()
+        await client.aclose()
+    return catalog
+
+
+def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
+    async def fetch_models() -> bytes:
+        upstream = await sender.send("GET", "/models")
+        return await upstream.read(MODEL_LIST_LIMIT)
+
+    return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
 
 
 def client_keys(settings: Settings) -> tuple[Secret, ...]:

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from copilot_api.engine.interfaces import InvalidRequest, TokenCount, Tokenizer
 from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 from copilot_api.engine.reference.tokenizer.vocabulary import FOLDER
+from tests.differential.comparing import no_time_limit
 from tests.differential.tiktoken_oracle import ENCODINGS, matched, oracle
 
 pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
 
 from copilot_api.engine.native import NativeTokenizer
+
+pytestmark = no_time_limit
 
 REFERENCE: Tokenizer = ReferenceTokenizer()
 NATIVE: Tokenizer = NativeTokenizer()

@@ -110,7 +110,7 @@ async def digest(receive: Receive, send: Send) -> None:
         body, more = message.get("body", b""), message.get("more_body", False)
         if type(body) is not bytes or type(more) is not bool:
             odd.append([type(body).__name__, type(more).__name__])
-        seen.update(body)
+        seen.update(bytes(body))
         size += len(body)
         pieces += 1
         if not more:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 
@@ -16,21 +17,22 @@ from tests.support.upstream_steps import fin, reset, stream
 
 CHAT = "/chat/completions"
 READ = {"chat": read_chat, "messages": read_messages}
-LIMITS = ("--connect-timeout", "--first-byte-timeout", "--stream-idle-timeout")
+LIMITS = {"first_byte": ("--first-byte-timeout", "0.4"), "idle": ("--stream-idle-timeout", "1")}
 
 
 @pytest.fixture(scope="module")
-def impatient(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """A gateway whose limits are fractions of a second."""
+def impatient(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pair]]:
+    """Gateways of which one limit each is short; a short one for all would end what a busy machine delays."""
     if sys.platform != "linux":
         pytest.skip("the hooks of the process are signals of Linux")
-    limits = [word for flag in LIMITS for word in (flag, "0.4")]
-    home = tmp_path_factory.mktemp("home")
-    with (
-        ScriptedUpstream() as upstream,
-        InstrumentedGateway(home, upstream.url, *limits, *server_arguments(server)) as gateway,
-    ):
-        yield Pair(gateway, upstream, server)
+    with contextlib.ExitStack() as stack:
+        pairs = {}
+        for name, limit in LIMITS.items():
+            upstream = stack.enter_context(ScriptedUpstream())
+            home = tmp_path_factory.mktemp("home")
+            made = InstrumentedGateway(home, upstream.url, *limit, *server_arguments(server))
+            pairs[name] = Pair(stack.enter_context(made), upstream, server)
+        yield pairs
 
 
 @pytest.mark.parametrize("step", [fin(), reset()], ids=lambda step: step.name)
@@ -63,8 +65,8 @@ def test_twelve_requests_to_an_upstream_that_closes_after_each(pair: Pair, diale
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_stream(pair: Pair, impatient: Pair, failure: Failure, dialect: Dialect) -> None:
-    used = impatient if failure.timeout else pair
+def test_stream(pair: Pair, impatient: dict[str, Pair], failure: Failure, dialect: Dialect) -> None:
+    used = impatient.get(failure.timeout, pair)
     used.upstream.forget()
     used.upstream.close_idle()  # what came before must not be to blame, nor be repeated for (R-38)
     used.upstream.plan(CHAT, *failure.script)

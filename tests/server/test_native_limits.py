@@ -42,7 +42,7 @@ def test_slow_body(server: str) -> None:
 
 
 def test_idle_connection(server: str) -> None:
-    with limited(server, keep_alive=0.2) as served, served.connect() as unused, served.connect() as used:
+    with limited(server, keep_alive=1.0) as served, served.connect() as unused, served.connect() as used:
         used.request("GET", "/scope")
         assert used.response().status == 200
         assert used.ended() == "fin"

@@ -102,6 +102,20 @@ impl<'v, 'a: 'v> Look<'v> for View<'v, '_, 'a> {
         let nodes = node.into_iter().flat_map(Node::items).map(Self::Node);
         nodes.chain(tree.into_iter().flat_map(Tree::items).map(Self::Tree))
     }
+    fn values(self) -> impl Iterator<Item = Self> {
+        let (node, tree) = match self {
+            Self::Node(node) => (Some(node), None),
+            Self::Tree(tree) => (None, Some(tree)),
+        };
+        let nodes = node.into_iter().flat_map(Look::values).map(Self::Node);
+        nodes.chain(tree.into_iter().flat_map(Look::values).map(Self::Tree))
+    }
+    fn is_nothing(self) -> bool {
+        match self {
+            Self::Node(node) => node.is_null(),
+            Self::Tree(tree) => tree.is_nothing(),
+        }
+    }
     fn is_list(self) -> bool {
         match self {
             Self::Node(node) => node.is_list(),
@@ -388,7 +402,7 @@ pub enum AnswerEvent<'e> {
         model: &'e str,
         /// What is known of the usage
         usage: Option<Usage>,
-        /// Unix seconds, when upstream said when
+        /// Unix seconds, when upstream said so
         created: Option<i64>,
     },
     /// Some text

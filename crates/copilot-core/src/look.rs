@@ -10,6 +10,10 @@ pub(crate) trait Look<'v>: Copy {
     fn member(self, name: &str) -> Option<Self>;
     /// The items of a list; none of every other value.
     fn each(self) -> impl Iterator<Item = Self>;
+    /// The values of an object; none of every other value.
+    fn values(self) -> impl Iterator<Item = Self>;
+    /// Whether it is `null`.
+    fn is_nothing(self) -> bool;
     /// Whether it is a list.
     fn is_list(self) -> bool;
     /// Whether it is an object.
@@ -32,6 +36,12 @@ impl<'v> Look<'v> for Node<'_, 'v> {
     fn each(self) -> impl Iterator<Item = Self> {
         self.items()
     }
+    fn values(self) -> impl Iterator<Item = Self> {
+        self.members().into_iter().map(|(_, value)| value)
+    }
+    fn is_nothing(self) -> bool {
+        self.is_null()
+    }
     fn is_list(self) -> bool {
         self.kind() == Kind::List
     }
@@ -52,6 +62,12 @@ impl<'v> Look<'v> for &'v Tree<'_> {
     }
     fn each(self) -> impl Iterator<Item = Self> {
         self.items().iter()
+    }
+    fn values(self) -> impl Iterator<Item = Self> {
+        self.members().iter().map(|(_, value)| value)
+    }
+    fn is_nothing(self) -> bool {
+        *self == Tree::Null
     }
     fn is_list(self) -> bool {
         matches!(self, Tree::List(_))

@@ -13,6 +13,9 @@ use crate::{
     text::{Document, Kind, Node, escape, unescape},
 };
 
+/// Bytes that a stream keeps for the text of its next frame.
+const MOST_KEPT: usize = 16 * 1024;
+
 const NOTHING: &str = "upstream ended the stream without an answer";
 
 /// Why a stream is over.
@@ -83,6 +86,7 @@ struct Border {
 }
 
 impl Border {
+    #[inline]
     fn pass(&self, event: AnswerEvent<'_>, to: &mut impl FnMut(AnswerEvent<'_>)) {
         match event {
             AnswerEvent::ToolStart { key, id, name, custom, namespace } => {
@@ -107,6 +111,8 @@ enum Writer {
         decoder: Decoder,
         encoder: Encoder,
         border: Border,
+        /// What one frame becomes, kept so that not each of them asks for memory.
+        text: String,
     },
 }
 
@@ -120,6 +126,7 @@ impl Writer {
             decoder: Decoder::new(plan.leg)?,
             encoder: Encoder::new(plan, &known)?,
             border: Border { names: known.names, tag: carriers::tag(plan.leg, &plan.model) },
+            text: String::new(),
         })
     }
 
@@ -133,11 +140,14 @@ impl Writer {
     fn frame(&mut self, out: &mut Vec<u8>, event: &Event, frame: Node<'_, '_>) {
         match self {
             Self::Relayed(repairs) => repairs.frame(out, event, frame),
-            Self::Translated { decoder, encoder, border } => as_text(out, |text| {
+            Self::Translated { decoder, encoder, border, text } => {
+                text.clear();
                 decoder
                     .frame(frame, &mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
                 encoder.end_of_frame(text);
-            }),
+                out.extend_from_slice(text.as_bytes());
+                text.shrink_to(MOST_KEPT);
+            }
         }
     }
 }
@@ -310,7 +320,7 @@ impl State {
         match &mut self.writer {
             Writer::Relayed(repairs) => repairs.complete(out),
             Writer::Translated { encoder, .. } if !encoder.started() => self.error_mark(out, NOTHING, ""),
-            Writer::Translated { decoder, encoder, border } => as_text(out, |text| {
+            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
                 decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
                 encoder.end_of_frame(text);
                 encoder.finish(text, &decoder.finish(), decoder.heard().usage);
@@ -342,7 +352,7 @@ impl State {
     fn error_mark(&mut self, out: &mut Vec<u8>, message: &str, code: &str) {
         match &mut self.writer {
             Writer::Relayed(repairs) => repairs.fail(out, message, code),
-            Writer::Translated { decoder, encoder, border } => as_text(out, |text| {
+            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
                 decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
                 encoder.end_of_frame(text);
                 encoder.fail(text, message, code);

@@ -22,6 +22,13 @@ impl Body {
 
 #[pymethods]
 impl Body {
+    /// Copies bytes; the server makes its own without a copy.
+    #[new]
+    #[pyo3(signature = (content, /))]
+    fn of(content: &[u8]) -> Self {
+        Self::new(Arc::new(text::Body::new(content.to_vec())))
+    }
+
     fn __len__(&self) -> usize {
         self.0.size()
     }

@@ -28,6 +28,10 @@ _EXAMPLES = {
     ),
     "auth": (("copilot-api auth", "sign in to GitHub and store the token"),),
     "check-usage": (("copilot-api check-usage", "what is left of this month's quota"),),
+    "models": (
+        ("copilot-api models", "what the account may use, with limits and endpoints"),
+        ("copilot-api models resolve sonnet", "which model a name means, step by step"),
+    ),
     "debug": (("copilot-api debug --json", "the same facts for a program"),),
 }
 
@@ -67,7 +71,12 @@ def _plain_options(command: Command) -> list[str]:
     flags = command.flags()
     if not flags:
         return []
-    helps = {"verbose": "Log every step", "show-token": "Print the GitHub token", "json": "Print JSON"}
+    helps = {
+        "verbose": "Log every step",
+        "show-token": "Print the GitHub token",
+        "json": "Print JSON",
+        "alias": "NAME=MODEL",
+    }
     rows = [
         f"  {f'-{flag.alias}, ' if flag.alias else ''}--{flag.name:16} {helps[flag.name]}" for flag in flags
     ]

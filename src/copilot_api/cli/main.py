@@ -69,6 +69,12 @@ COMMANDS = (
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
     Command(
+        "models",
+        "List the account's models, or explain a name: models resolve NAME",
+        "copilot_api.cli.models",
+        lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
+    ),
+    Command(
         "debug",
         "Print paths, versions and engine state",
         "copilot_api.cli.debug",

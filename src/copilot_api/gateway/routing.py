@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
 
 from copilot_api.engine.interfaces import Dialect, Leg, RequestFacts
 from copilot_api.gateway.catalog import Model
@@ -24,13 +22,13 @@ _LEGS: dict[str, Leg] = {
 }
 _OWN: dict[Dialect, Leg] = {"chat": "chat", "responses": "responses", "messages": "messages"}
 
-_FORMATS = Path(__file__).parents[1] / "engine" / "reference" / "formats"
+_DO_NOT_CHAT = ("completion", "embeddings")
 
 _CLAUDE: tuple[Leg, ...] = ("messages", "chat", "responses")
 _REASONING: tuple[Leg, ...] = ("responses", "chat", "messages")
 _OTHERS: tuple[Leg, ...] = ("chat", "responses", "messages")
 
-_REASONS = re.compile(r"(?:gpt-(?:[5-9]|[1-9]\d)|o\d|grok-(?:[4-9]|[1-9]\d)|codex)(?!\d)|.*-codex\b")
+_REASONS = re.compile(r"(?:gpt-(?:[5-9]|1\d)|o\d|grok-(?:[4-9]|1\d)|codex)(?!\d)|.*-codex\b")
 
 
 def legs_of(model: Model) -> tuple[Leg, ...]:
@@ -61,9 +59,9 @@ def choose(facts: RequestFacts, name: str, model: Model | None, refused: frozens
         return "embeddings"
     order = order_of(name)
     if model is not None:
-        listed = legs_of(model)
-        if not listed or listed == ("embeddings",):
+        if model.kind in _DO_NOT_CHAT:
             return None
+        listed = legs_of(model)
         # A list that names none of ours is newer than this program: the old endpoint may still do.
         known = [leg for leg in order if leg in listed] or ["chat"]
     else:
@@ -72,7 +70,6 @@ def choose(facts: RequestFacts, name: str, model: Model | None, refused: frozens
             # What is not listed was always sent there, and that may work (compat.md 3.4).
             known.sort(key=lambda leg: leg != "chat")
     left = [leg for leg in known if leg not in refused] or known
-    left = [leg for leg in left if _is_built(facts.dialect, leg)] or ["chat"]
     wanted = _wanted(facts, order, model)
     if wanted in left:
         return wanted
@@ -93,10 +90,3 @@ def _wanted(facts: RequestFacts, order: tuple[Leg, ...], model: Model | None) ->
     if own == "messages" and model is None and order is not _CLAUDE:
         return None
     return own
-
-
-@cache
-def _is_built(dialect: Dialect, leg: Leg) -> bool:
-    """Tell whether there is a translation yet. To go when all pairs are there."""
-    parts = [f"{leg}/relay"] if dialect == leg else [f"{dialect}/decode_request", f"{leg}/encode_request"]
-    return all((_FORMATS / f"{part}.py").exists() for part in parts)

@@ -15,6 +15,8 @@ logger = logging.getLogger("copilot_api.server")
 
 BACKLOG = 2048
 LOOPBACK = ("127.0.0.1", "::1")
+TRIES = 20
+"""Free ports of 127.0.0.1 that are tried at ::1 too, where another program may have them."""
 ACTIVATED = 3
 """The first descriptor of systemd's socket activation (sd_listen_fds(3))."""
 
@@ -30,16 +32,19 @@ def bind(host: str | None, port: int) -> list[socket.socket]:
     """
     if host is not None and host.lower() != "localhost":
         return [_listen(host, port)]
-    first = _listen(LOOPBACK[0], port)
-    sockets = [first]
-    try:
-        sockets.append(_listen(LOOPBACK[1], first.getsockname()[1]))
-    except PortTaken as error:
-        if _is_taken(error):
+    tries = 1 if port else TRIES
+    while True:
+        first = _listen(LOOPBACK[0], port)
+        tries -= 1
+        try:
+            return [first, _listen(LOOPBACK[1], first.getsockname()[1])]
+        except PortTaken as error:
+            if not _is_taken(error):
+                logger.info("No IPv6 loopback here; listening on 127.0.0.1 only")
+                return [first]
             first.close()
-            raise
-        logger.info("No IPv6 loopback here; listening on 127.0.0.1 only")
-    return sockets
+            if not tries:
+                raise
 
 
 def bind_unix(path: str) -> list[socket.socket]:

@@ -102,6 +102,10 @@ class SimulatorServer:
             await self._server.serve(sockets=[listener])
         finally:
             listener.close()
+            # Those that are still there would be closed by nobody when the loop is.
+            for transport in list(self._app.transports.values()):
+                transport.abort()
+            await asyncio.sleep(0)
 
 
 def _make_server(app: SimulatorApp, on_ready: Any) -> uvicorn.Server:

@@ -68,7 +68,7 @@ class State:
             self.billed.append(entry)
             self._changed.notify_all()
 
-    def wait_for(self, predicate: Callable[[], bool], timeout: float = 5.0) -> bool:
+    def wait_for(self, predicate: Callable[[], bool], timeout: float = 20.0) -> bool:
         """Wait until `predicate` holds; it is asked again after each change."""
         with self._changed:
             return self._changed.wait_for(predicate, timeout)

@@ -100,7 +100,7 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
 
 def call(peer: Peer, timeouts: Timeouts | None = None) -> UpstreamCall:
     return UpstreamCall(
-        "POST", f"{peer.url}/x", (("X-Mine", "1"),), b'{"a":1}', timeouts or Timeouts(2, 2, 2)
+        "POST", f"{peer.url}/x", (("X-Mine", "1"),), b'{"a":1}', timeouts or Timeouts(20, 20, 20)
     )
 
 
@@ -163,7 +163,7 @@ async def test_r30_first_byte_timeout(client: Client) -> None:
 
     async with upstream(script) as peer:
         with pytest.raises(FirstByteTimeout) as caught:
-            await client.request(call(peer, Timeouts(0.1, 0.1, 2)))
+            await client.request(call(peer, Timeouts(20, 0.1, 20)))
         assert caught.value.status == 504
         await peer.closed.wait()
 
@@ -178,7 +178,7 @@ async def test_silence_and_cut_inside_a_body(client: Client) -> None:
 
     async with upstream(script) as peer:
         with pytest.raises(IdleTimeout):
-            await (await client.request(call(peer, Timeouts(1, 1, 0.1)))).read(100)
+            await (await client.request(call(peer, Timeouts(20, 20, 0.1)))).read(100)
         with pytest.raises(ConnectionLost):
             await (await client.request(call(peer))).read(100)
 
@@ -235,4 +235,4 @@ async def test_cancelled_call_closes_the_connection(client: Client) -> None:
         await got.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await asyncio.wait_for(peer.closed.wait(), 2)
+        await asyncio.wait_for(peer.closed.wait(), 20)

@@ -74,3 +74,61 @@ async def test_d_t2_names_that_clients_send(asked: str, found: str) -> None:
 async def test_rule_of_0_7_0_is_the_last_resort(asked: str, dialect: Dialect, sent: str) -> None:
     resolution = resolve(asked, await catalog(("gpt-4o",)), dialect)
     assert (resolution.name, resolution.model) == (sent, None)
+
+
+MORE = (*LISTED, "gemini-3.1-pro-preview", "gemini-2.5-pro", "gpt-5-mini", "claude-opus-4.6-high")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("sonnet", "claude-sonnet-4.5"),
+        ("opus", "claude-opus-4.6"),
+        ("Haiku", "claude-haiku-4.5"),
+        ("claude-opus", "claude-opus-4.6"),
+        ("opus[1m]", "claude-opus-4.6"),
+        ("gpt", "gpt-5.4"),
+        ("gemini", "gemini-3.1-pro-preview"),
+        ("gpt-4o:latest", "gpt-4o"),
+        ("models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("gemini-3.1-pro", "gemini-3.1-pro-preview"),
+        ("gemini-2.5-pro-preview", "gemini-2.5-pro"),
+        ("gemini-2.5-flash-lite", "gpt-5-mini"),
+        ("gemini-3-flash", "gpt-5-mini"),
+    ],
+)
+async def test_families_tags_and_side_calls(asked: str, found: str) -> None:
+    resolution = resolve(asked, await catalog(MORE), "chat")
+    assert (resolution.name, resolution.model is not None) == (found, True)
+    assert resolution.reason
+
+
+async def test_the_newest_does_not_depend_on_the_order_of_the_list() -> None:
+    for ids in (MORE, tuple(reversed(MORE))):
+        assert resolve("opus", await catalog(ids), "chat").name == "claude-opus-4.6"
+
+
+async def test_aliases_come_after_exact_ids_and_are_resolved_themselves() -> None:
+    aliases = {"fast": "gpt-5-mini", "gpt-4o": "gpt-5.4", "mine": "claude-sonnet-4-5", "gone": "unlisted-1"}
+    listed = await catalog(MORE)
+    assert resolve("fast", listed, "chat", aliases).name == "gpt-5-mini"
+    assert resolve("FAST", listed, "chat", aliases).name == "gpt-5-mini"
+    assert resolve("gpt-4o", listed, "chat", aliases).name == "gpt-4o"
+    assert resolve("mine", listed, "chat", aliases).name == "claude-sonnet-4.5"
+    gone = resolve("gone", listed, "chat", aliases)
+    assert (gone.name, gone.model, bool(gone.reason)) == ("unlisted-1", None, True)
+
+
+async def test_any_name_embeds_where_embeddings_are_asked_for() -> None:
+    async def fetch() -> bytes:
+        entries = [
+            {"id": "text-embedding-ada-002", "capabilities": {"type": "embeddings"}},
+            {"id": "text-embedding-3-small", "capabilities": {"type": "embeddings"}},
+        ]
+        return json.dumps({"data": entries}).encode()
+
+    made = ModelCatalog(fetch, ReferenceFreshness(600.0, 30.0))
+    await made.load()
+    assert resolve("gemini-embedding-001", made, "gemini", embeds=True).name == "text-embedding-3-small"
+    assert resolve("text-embedding-ada-002", made, "ollama", embeds=True).name == "text-embedding-ada-002"
+    assert resolve("gemini-embedding-001", made, "gemini").model is None

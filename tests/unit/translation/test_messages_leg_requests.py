@@ -314,7 +314,11 @@ def test_tools() -> None:
         Tool({"name": "a", "description": "d", "parameters": {**SCHEMA, "$schema": "x"}, "strict": True}),
         Tool({"name": "b"}),
         Tool(
-            {"name": "c", "description": "patch", "format": {"type": "grammar", "definition": "start: X"}},
+            {
+                "name": "c",
+                "description": "patch",
+                "format": {"type": "grammar", "syntax": "lark", "definition": "start: X"},
+            },
             custom=True,
         ),
     )
@@ -324,10 +328,10 @@ def test_tools() -> None:
         {"name": "b", "input_schema": {"type": "object", "properties": {}}},
         {
             "name": "c",
-            "description": "patch\n\nGrammar of the input:\nstart: X",
+            "description": "patch\n\nThe input must follow this lark grammar:\nstart: X",
             "input_schema": {
                 "type": "object",
-                "properties": {"input": {"type": "string"}},
+                "properties": {"input": {"type": "string", "description": "The raw text for the tool."}},
                 "required": ["input"],
             },
         },

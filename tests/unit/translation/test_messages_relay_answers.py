@@ -156,6 +156,7 @@ def test_a_whole_answer_loses_the_extras_alone() -> None:
     value = json.loads(NONSTREAM)
     made = answer(json.dumps(value | {"copilot_usage": {"total_nano_aiu": 7}}).encode())
     assert json.loads(made.body) == value
+    assert made.usage == Usage(1080, 65, 0, 0, total_nano_aiu=7)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"content":"x"}'])

@@ -6,8 +6,11 @@
 //! of one format from end to end, have a `relay` and [`Repairs`].
 
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod embeddings;
+pub(crate) mod gemini;
 pub(crate) mod messages;
+pub(crate) mod ollama;
 pub(crate) mod responses;
 
 use crate::{
@@ -26,10 +29,12 @@ use crate::{
 pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Result<Facts, RequestError> {
     match dialect {
         Dialect::Chat => Ok(chat::facts::facts(root)?),
+        Dialect::Completions => Ok(completions::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
+        Dialect::Gemini => Ok(gemini::facts::facts(root)?),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
+        Dialect::Ollama => Ok(ollama::facts::facts(root)?),
         Dialect::Responses => Ok(responses::facts::facts(root)?),
-        _ => Err(Unsupported.into()),
     }
 }
 
@@ -38,7 +43,11 @@ pub(crate) fn decode_request<'d, 'a>(
     plan: &RequestPlan,
 ) -> Result<Decoded<'d, 'a>, RequestError> {
     match plan.dialect {
+        Dialect::Chat => Ok(chat::decode_request::decode_request(root)?),
+        Dialect::Completions => Ok(completions::decode_request::decode_request(root)?),
+        Dialect::Gemini => Ok(gemini::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
+        Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
         Dialect::Responses => Ok(responses::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
@@ -52,6 +61,10 @@ pub(crate) fn encode_answer(
     context: &AnswerContext,
 ) -> Result<(), Unsupported> {
     match plan.dialect {
+        Dialect::Chat => chat::encode_answer::encode_answer(out, answer, plan, context),
+        Dialect::Completions => completions::encode_answer::encode_answer(out, answer, context),
+        Dialect::Ollama => ollama::encode_answer::encode_answer(out, answer, plan, context),
+        Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         Dialect::Responses => responses::encode_answer::encode_answer(out, answer, plan, context),
         _ => return Err(Unsupported),
@@ -62,6 +75,10 @@ pub(crate) fn encode_answer(
 /// Writes the stream of a dialect.
 #[derive(Debug)]
 pub(crate) enum Encoder {
+    Chat(chat::encode_stream::StreamEncoder),
+    Completions(completions::encode_stream::StreamEncoder),
+    Ollama(ollama::encode_stream::StreamEncoder),
+    Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
     Responses(responses::encode_stream::StreamEncoder),
 }
@@ -69,6 +86,12 @@ pub(crate) enum Encoder {
 impl Encoder {
     pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Result<Self, Unsupported> {
         match plan.dialect {
+            Dialect::Chat => Ok(Self::Chat(chat::encode_stream::StreamEncoder::new(plan, context))),
+            Dialect::Completions => {
+                Ok(Self::Completions(completions::encode_stream::StreamEncoder::new(plan, context)))
+            }
+            Dialect::Ollama => Ok(Self::Ollama(ollama::encode_stream::StreamEncoder::new(plan, context))),
+            Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             Dialect::Responses => {
                 Ok(Self::Responses(responses::encode_stream::StreamEncoder::new(plan, context)))
@@ -81,7 +104,11 @@ impl Encoder {
 macro_rules! each_encoder {
     ($self:ident, $encoder:ident => $call:expr) => {
         match $self {
+            Self::Chat($encoder) => $call,
+            Self::Completions($encoder) => $call,
+            Self::Gemini($encoder) => $call,
             Self::Messages($encoder) => $call,
+            Self::Ollama($encoder) => $call,
             Self::Responses($encoder) => $call,
         }
     };
@@ -117,7 +144,8 @@ pub(crate) fn encode_request(
     plan: &RequestPlan,
 ) -> Result<Vec<String>, RequestError> {
     match plan.leg {
-        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)),
+        Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
+        Leg::Messages => Ok(messages::encode_request::encode_request(out, conversation, plan)?),
         Leg::Responses => Ok(responses::encode_request::encode_request(out, conversation, plan)),
         _ => Err(Unsupported.into()),
     }
@@ -126,6 +154,7 @@ pub(crate) fn encode_request(
 pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::decode_answer::decode_answer(value)?),
+        Leg::Messages => Ok(messages::decode_answer::decode_answer(value)?),
         Leg::Responses => Ok(responses::decode_answer::decode_answer(value)?),
         _ => Err(Unsupported.into()),
     }
@@ -135,6 +164,7 @@ pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, Ans
 pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tree<'_>)>, AnswerError> {
     match leg {
         Leg::Chat => Ok(chat::replay::frames_of(value)?),
+        Leg::Messages => Ok(messages::replay::frames_of(value)?),
         Leg::Responses => Ok(responses::replay::frames_of(value)?),
         _ => Err(Unsupported.into()),
     }
@@ -144,6 +174,7 @@ pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tre
 pub(crate) fn judge(leg: Leg, frame: Node<'_, '_>) -> Verdict {
     match leg {
         Leg::Chat => chat::verdict::judge(frame),
+        Leg::Messages => messages::verdict::judge(frame),
         Leg::Responses => responses::verdict::judge(frame),
         // There is no decoder and are no repairs of these: nobody asks.
         _ => Verdict::More,
@@ -159,6 +190,7 @@ pub(crate) const fn done_ends(leg: Leg) -> bool {
 #[derive(Debug)]
 pub(crate) enum Decoder {
     Chat(chat::decode_stream::StreamDecoder),
+    Messages(messages::decode_stream::StreamDecoder),
     Responses(responses::decode_stream::StreamDecoder),
 }
 
@@ -166,6 +198,7 @@ impl Decoder {
     pub(crate) fn new(leg: Leg) -> Result<Self, Unsupported> {
         match leg {
             Leg::Chat => Ok(Self::Chat(chat::decode_stream::StreamDecoder::default())),
+            Leg::Messages => Ok(Self::Messages(messages::decode_stream::StreamDecoder::default())),
             Leg::Responses => Ok(Self::Responses(responses::decode_stream::StreamDecoder::default())),
             _ => Err(Unsupported),
         }
@@ -176,6 +209,7 @@ macro_rules! each_decoder {
     ($self:ident, $decoder:ident => $call:expr) => {
         match $self {
             Self::Chat($decoder) => $call,
+            Self::Messages($decoder) => $call,
             Self::Responses($decoder) => $call,
         }
     };
@@ -205,9 +239,9 @@ pub(crate) fn relay_request(
 ) -> Result<TranslatedRequest, RequestError> {
     match plan.leg {
         Leg::Chat => Ok(chat::relay::request(document, plan)),
+        Leg::Messages => Ok(messages::relay::request(document, plan)),
         Leg::Responses => Ok(responses::relay::request(document, plan)),
         Leg::Embeddings => Ok(embeddings::request(document, plan)),
-        _ => Err(Unsupported.into()),
     }
 }
 
@@ -215,9 +249,9 @@ pub(crate) fn relay_request(
 pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, AnswerError> {
     let answer: Result<RelayedAnswer, UnusableAnswer> = match leg {
         Leg::Chat => chat::relay::answer(value),
+        Leg::Messages => messages::relay::answer(value),
         Leg::Responses => responses::relay::answer(value),
         Leg::Embeddings => embeddings::answer(value),
-        _ => return Err(Unsupported.into()),
     };
     Ok(answer?)
 }
@@ -226,6 +260,7 @@ pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, A
 #[derive(Debug)]
 pub(crate) enum Repairs {
     Chat(chat::relay_stream::StreamRepairs),
+    Messages(messages::relay_stream::StreamRepairs),
     Responses(responses::relay_stream::StreamRepairs),
 }
 
@@ -233,6 +268,7 @@ impl Repairs {
     pub(crate) fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
         match plan.leg {
             Leg::Chat => Ok(Self::Chat(chat::relay_stream::StreamRepairs::default())),
+            Leg::Messages => Ok(Self::Messages(messages::relay_stream::StreamRepairs::default())),
             Leg::Responses => Ok(Self::Responses(responses::relay_stream::StreamRepairs::new(plan))),
             _ => Err(Unsupported),
         }
@@ -243,6 +279,7 @@ macro_rules! each_repairs {
     ($self:ident, $repairs:ident => $call:expr) => {
         match $self {
             Self::Chat($repairs) => $call,
+            Self::Messages($repairs) => $call,
             Self::Responses($repairs) => $call,
         }
     };

@@ -15,8 +15,12 @@ use super::{
 /// The bytes of a request, and the index over them once somebody asked for the document.
 pub struct Body {
     content: Content,
-    index: OnceLock<Result<Index, ReadError>>,
+    /// None when it would take too much memory for as long as the request lives.
+    index: OnceLock<Result<Option<Index>, ReadError>>,
 }
+
+/// Bytes of an index that are kept in any case, and for each byte of text.
+const INDEX: (usize, usize) = (1024 * 1024, 4);
 
 enum Content {
     Text(String),
@@ -116,8 +120,13 @@ impl Body {
     /// [`ReadError`]
     pub fn document(&self) -> Result<Document<'_>, ReadError> {
         let text = self.text()?;
-        let index = self.index.get_or_init(|| Index::read(text));
-        index.as_ref().map(|index| Document::indexed(text, index)).map_err(|error| *error)
+        let is_kept = |index: &Index| index.size() <= INDEX.0.max(INDEX.1.saturating_mul(text.len()));
+        let index = self.index.get_or_init(|| Index::read(text).map(|index| Some(index).filter(is_kept)));
+        match index {
+            Ok(Some(index)) => Ok(Document::indexed(text, index)),
+            Ok(None) => Document::read(text.as_bytes()),
+            Err(error) => Err(*error),
+        }
     }
 }
 
@@ -185,6 +194,14 @@ mod tests {
         let text = Body::written(&base, "{}".to_owned().into());
         assert!(text.parts().is_none());
         assert_eq!(text.as_bytes(), b"{}");
+    }
+
+    #[test]
+    fn an_index_much_larger_than_its_text_is_not_kept() {
+        let body = Body::new(format!("[{}0]", "1,".repeat(100_000)).into());
+        assert_eq!(body.document().map(|found| found.root().items().count()), Ok(100_001));
+        assert!(matches!(body.index.get(), Some(Ok(None))));
+        assert_eq!(body.document().map(|found| found.root().items().count()), Ok(100_001));
     }
 
     #[test]

@@ -20,14 +20,21 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "messages", "embeddings", "responses"})
+DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama", "responses"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset(
     {
         ("chat", "chat"),
+        ("completions", "chat"),
+        ("gemini", "chat"),
         ("messages", "chat"),
+        ("ollama", "chat"),
         ("responses", "chat"),
+        ("chat", "responses"),
+        ("completions", "responses"),
+        ("gemini", "responses"),
         ("messages", "responses"),
+        ("ollama", "responses"),
         ("responses", "responses"),
         ("embeddings", "embeddings"),
     }

@@ -62,7 +62,7 @@ impl parts::StreamDecoder for StreamDecoder {
         for (number, choice) in choices.enumerate() {
             if !mem::replace(&mut self.started, true) {
                 let Heard { response_id, model, usage, .. } = &self.heard;
-                let created = frames::count(frame.get("created")).filter(|created| *created != 0);
+                let created = frames::count(frame.member("created")).filter(|created| *created != 0);
                 emit(AnswerEvent::Start { id: response_id, model, usage: *usage, created });
             }
             let index = frames::count(choice.member("index"));

@@ -1,41 +1,173 @@
 //! A conversation into a chat request: member order and shapes of compat.md 4.1 and 4.3, cured.
 
-use crate::{
-    canonical::{Block, Conversation, Role, ToolResult, Turn},
-    plans::RequestPlan,
+use std::fmt::Write as _;
+
+use super::{
+    cache_marks::{self, Kind, Place},
+    custom_tools, dropping,
+    effort::{self, Told},
+    encode_messages::{List, push, write_turn},
+    frames::count,
 };
-
-/// Put before the text of a failed tool's result, which chat cannot mark otherwise (D-T7).
-const ERROR_MARK: &str = "Error: ";
-
-/// Between the texts of one message.
-const GAP: &str = "\\n\\n";
+use crate::{
+    canonical::{Conversation, Tool, Value},
+    plans::RequestPlan,
+    text::Tree,
+    validation::InvalidRequest,
+};
 
 const BEFORE_TOOLS: [&str; 7] =
     ["max_tokens", "max_completion_tokens", "stop", "stream", "temperature", "top_p", "user"];
+const AFTER_TOOLS: [&str; 8] = [
+    "response_format",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "n",
+];
+/// What Copilot's chat endpoint does not have: it may refuse the model because of them (upstream.md 4.1).
+const UNKNOWN: [&str; 6] = ["top_k", "verbosity", "prompt_cache_key", "metadata", "service_tier", "store"];
 
 /// Appends the request; returns the changes that were made.
+///
+/// # Errors
+///
+/// [`InvalidRequest`] for what cannot be said in chat.
 pub(crate) fn encode_request(
     out: &mut String,
     conversation: &Conversation<'_, '_>,
     plan: &RequestPlan,
-) -> Vec<String> {
+) -> Result<Vec<String>, InvalidRequest> {
+    let mut rewrites = Vec::new();
+    let claude = cache_marks::is_claude(&conversation.model, plan);
+    let options = Options::of(conversation, plan, claude, &mut rewrites)?;
+    let start = out.len();
     push(out, &["{\"model\":\"", &conversation.model, "\",\"messages\":["]);
     let mut list = List::new(out);
+    let mut messages = Vec::new();
     for turn in &conversation.turns {
-        write_turn(&mut list, turn);
+        write_turn(&mut list, turn, plan, &mut messages, &mut rewrites)?;
     }
     out.push(']');
-    let changes = write_options(out, conversation, plan);
+    options.write(out, plan);
+    let mut places = write_tools(out, conversation, &mut rewrites);
+    for name in AFTER_TOOLS {
+        if let Some(value) = conversation.options.get(name) {
+            push(out, &[",\"", name, "\":"]);
+            value.write(out);
+        }
+    }
+    let thinking = conversation.thinking.as_ref();
+    match effort::told(thinking, &conversation.model, options.cap(plan), plan, &mut rewrites) {
+        Told::Effort(effort) => push(out, &[",\"reasoning_effort\":\"", &effort, "\""]),
+        Told::Budget(budget) => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, ",\"thinking_budget\":{budget}");
+        }
+        Told::Nothing => {}
+    }
+    out.push('}');
+    places.append(&mut messages);
+    cache_marks::mark(out, &places, claude, plan, &mut rewrites);
+    if !plan.dropped.is_empty() {
+        let mut request = out.split_off(start);
+        dropping::drop(&mut request, &plan.dropped, &mut rewrites);
+        out.push_str(&request);
+    }
+    Ok(rewrites)
+}
+
+/// The options as they are written: the client's, with what the plan says instead.
+struct Options<'c, 'd, 'a> {
+    given: &'c Conversation<'d, 'a>,
+    /// Value of `max_tokens` where the client gave none
+    cap: Option<i64>,
+    without_top_p: bool,
+}
+
+impl<'c, 'd, 'a> Options<'c, 'd, 'a> {
+    fn of(
+        given: &'c Conversation<'d, 'a>,
+        plan: &RequestPlan,
+        claude: bool,
+        rewrites: &mut Vec<String>,
+    ) -> Result<Self, InvalidRequest> {
+        let options = &given.options;
+        if count(options.get("n").map(Value::look)).is_some_and(|choices| choices > 1) {
+            return Err(InvalidRequest::new("one choice at a time can be made", "n"));
+        }
+        let is_set = |name| options.get(name).is_some_and(|value| !value.is_null());
+        let capped = is_set("max_tokens") || is_set("max_completion_tokens");
+        let cap = plan.output_cap.filter(|_| !capped);
+        if cap.is_none() && options.get("max_tokens").is_some() && plan.cap_field != "max_tokens" {
+            rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
+        }
+        rewrites
+            .extend(UNKNOWN.into_iter().filter(|name| is_set(name)).map(|name| format!("dropped {name}")));
+        // Claude refuses the two together (upstream.md 4.1).
+        let without_top_p = claude && is_set("temperature") && is_set("top_p");
+        if without_top_p {
+            rewrites.push("dropped top_p: Claude takes temperature or top_p".to_owned());
+        }
+        Ok(Self { given, cap, without_top_p })
+    }
+
+    /// The value of an option as it is written; `max_tokens` by that name.
+    fn value(&self, name: &str, plan: &RequestPlan) -> Option<Value<'d, 'a>> {
+        match name {
+            "max_tokens" if self.cap.is_some() => self.cap.map(|cap| Tree::count(cap).into()),
+            "max_completion_tokens" if self.cap.is_some() => None,
+            "stream" if plan.stream.is_some() => plan.stream.map(|stream| Tree::Bool(stream).into()),
+            "top_p" if self.without_top_p => None,
+            _ => self.given.options.get(name).cloned(),
+        }
+    }
+
+    fn write(&self, out: &mut String, plan: &RequestPlan) {
+        let renames = plan.cap_field != "max_tokens" && self.value("max_tokens", plan).is_some();
+        for name in BEFORE_TOOLS {
+            let Some(mut value) = self.value(name, plan) else {
+                continue;
+            };
+            let mut written = name;
+            if renames && name == "max_tokens" {
+                written = &plan.cap_field;
+                value = self.value(written, plan).unwrap_or(value);
+            } else if renames && name == plan.cap_field {
+                continue;
+            }
+            push(out, &[",\"", written, "\":"]);
+            value.write(out);
+        }
+    }
+
+    /// The output cap, where it is a number.
+    fn cap(&self, plan: &RequestPlan) -> Option<i64> {
+        let value = |name| self.value(name, plan);
+        let own = value("max_tokens").filter(|_| plan.cap_field == "max_tokens");
+        let written = own.or_else(|| value("max_completion_tokens")).or_else(|| value("max_tokens"))?;
+        count(Some(written.look()))
+    }
+}
+
+fn write_tools(
+    out: &mut String,
+    conversation: &Conversation<'_, '_>,
+    rewrites: &mut Vec<String>,
+) -> Vec<Place> {
+    let mut places = Vec::new();
     let Some(tools) = &conversation.tools else {
-        out.push('}');
-        return changes;
+        return places;
     };
     out.push_str(",\"tools\":[");
     let mut list = List::new(out);
     for tool in tools {
         let out = list.item(&["{\"type\":\"function\",\"function\":"]);
-        tool.members.write(out);
+        write_tool(out, tool, rewrites);
+        places.push(Place { kind: Kind::Tool, end: out.len(), marked: is_marked(tool.cache.as_ref()) });
         out.push('}');
     }
     out.push(']');
@@ -48,197 +180,19 @@ pub(crate) fn encode_request(
             push(out, &[",\"parallel_tool_calls\":", if parallel { "true" } else { "false" }]);
         }
     }
-    out.push('}');
-    changes
+    places
 }
 
-fn write_options(out: &mut String, conversation: &Conversation<'_, '_>, plan: &RequestPlan) -> Vec<String> {
-    let options = &conversation.options;
-    let renames = plan.cap_field != "max_tokens" && options.get("max_tokens").is_some();
-    for name in BEFORE_TOOLS {
-        let Some(mut value) = options.get(name) else {
-            continue;
-        };
-        let mut written = name;
-        if renames && name == "max_tokens" {
-            written = &plan.cap_field;
-            value = options.get(written).unwrap_or(value);
-        } else if renames && name == plan.cap_field {
-            continue;
-        }
-        push(out, &[",\"", written, "\":"]);
-        value.write(out);
-    }
-    if renames { vec![format!("max_tokens sent as {}", plan.cap_field)] } else { Vec::new() }
-}
-
-fn push(out: &mut String, parts: &[&str]) {
-    for part in parts {
-        out.push_str(part);
+fn write_tool(out: &mut String, tool: &Tool<'_, '_>, rewrites: &mut Vec<String>) {
+    if tool.custom {
+        custom_tools::write_function(out, &tool.members);
+        rewrites.push("sent freeform tools as functions".to_owned());
+    } else {
+        tool.members.write(out);
     }
 }
 
-/// A JSON list that is being written.
-struct List<'o> {
-    out: &'o mut String,
-    empty: bool,
-}
-
-impl<'o> List<'o> {
-    const fn new(out: &'o mut String) -> Self {
-        Self { out, empty: true }
-    }
-
-    fn item(&mut self, parts: &[&str]) -> &mut String {
-        if !self.empty {
-            self.out.push(',');
-        }
-        self.empty = false;
-        push(self.out, parts);
-        self.out
-    }
-}
-
-fn write_turn(list: &mut List<'_>, turn: &Turn<'_, '_>) {
-    match turn.role {
-        Role::System => {
-            let out = list.item(&["{\"role\":\"system\",\"content\":\""]);
-            write_joined(out, turn.blocks.iter());
-            out.push_str("\"}");
-        }
-        Role::Assistant => write_assistant(list, turn),
-        Role::User => write_user(list, turn),
-    }
-}
-
-fn write_assistant(list: &mut List<'_>, turn: &Turn<'_, '_>) {
-    let out = list.item(&["{\"role\":\"assistant\",\"content\":"]);
-    let is_call = |block: &&Block<'_>| matches!(block, Block::ToolCall(_));
-    let others = turn.blocks.iter().filter(|block| !is_call(block));
-    let mut calls = turn.blocks.iter().filter(is_call).peekable();
-    if calls.peek().is_none() {
-        if turn.plain && turn.blocks.is_empty() {
-            out.push_str("null");
-        } else {
-            write_content(out, others);
-        }
-        out.push('}');
-        return;
-    }
-    let start = out.len();
-    write_content(out, others);
-    if out.get(start..) == Some("\"\"") {
-        out.truncate(start);
-        out.push_str("null");
-    }
-    out.push_str(",\"tool_calls\":[");
-    let mut entries = List::new(out);
-    for call in calls {
-        if let Block::ToolCall(call) = call {
-            entries.item(&[
-                "{\"id\":\"",
-                &call.id,
-                "\",\"type\":\"function\",\"function\":{\"name\":\"",
-                &call.name,
-                "\",\"arguments\":\"",
-                &call.arguments,
-                "\"}}",
-            ]);
-        }
-    }
-    out.push_str("]}");
-}
-
-fn write_user(list: &mut List<'_>, turn: &Turn<'_, '_>) {
-    let (mut results, mut others) = (false, false);
-    let mut pictures = Vec::new();
-    for block in &turn.blocks {
-        if let Block::ToolResult(result) = block {
-            results = true;
-            let head = ["{\"role\":\"tool\",\"tool_call_id\":\"", &result.call_id, "\",\"content\":\""];
-            let out = list.item(&head);
-            write_result(out, result);
-            out.push_str("\"}");
-            pictures.extend(result.content.iter().filter(|inner| matches!(inner, Block::Image(_))));
-        } else {
-            others = true;
-        }
-    }
-    if !pictures.is_empty() {
-        // Chat takes pictures in user messages only (D-T8, upstream.md 4.2).
-        let out = list.item(&["{\"role\":\"user\",\"content\":"]);
-        let mut parts = {
-            out.push('[');
-            List::new(out)
-        };
-        parts.item(&["{\"type\":\"text\",\"text\":\"Images of the tool results above:\"}"]);
-        for picture in pictures {
-            write_part(&mut parts, picture);
-        }
-        out.push_str("]}");
-    }
-    if others || !results {
-        let out = list.item(&["{\"role\":\"user\",\"content\":"]);
-        write_content(out, turn.blocks.iter().filter(|block| !matches!(block, Block::ToolResult(_))));
-        out.push('}');
-    }
-}
-
-fn write_result(out: &mut String, result: &ToolResult<'_>) {
-    let start = out.len();
-    write_joined(out, result.content.iter().filter(|block| matches!(block, Block::Text(_))));
-    let text = out.get(start..).unwrap_or_default();
-    if result.is_error && !text.starts_with(ERROR_MARK) {
-        if text.is_empty() {
-            out.push_str("the tool failed");
-        }
-        out.insert_str(start, ERROR_MARK);
-    }
-}
-
-/// Writes a string, or a list of parts when there is a picture.
-fn write_content<'b, 'a: 'b>(out: &mut String, blocks: impl Iterator<Item = &'b Block<'a>> + Clone) {
-    if !blocks.clone().any(|block| matches!(block, Block::Image(_))) {
-        out.push('"');
-        write_joined(out, blocks);
-        out.push('"');
-        return;
-    }
-    out.push('[');
-    let mut parts = List::new(out);
-    for block in blocks {
-        write_part(&mut parts, block);
-    }
-    out.push(']');
-}
-
-fn write_part(parts: &mut List<'_>, block: &Block<'_>) {
-    match block {
-        Block::Image(image) => {
-            parts.item(&["{\"type\":\"image_url\",\"image_url\":{\"url\":\"", &image.url, "\"}}"]);
-        }
-        _ => {
-            if let Some(text) = text_of(block) {
-                parts.item(&["{\"type\":\"text\",\"text\":\"", text, "\"}"]);
-            }
-        }
-    }
-}
-
-fn text_of<'b>(block: &'b Block<'_>) -> Option<&'b str> {
-    match block {
-        Block::Text(text) => Some(text),
-        Block::Reasoning(thought) => Some(&thought.text),
-        _ => None,
-    }
-}
-
-fn write_joined<'b, 'a: 'b>(out: &mut String, blocks: impl Iterator<Item = &'b Block<'a>>) {
-    let mut first = true;
-    for block in blocks {
-        if let Some(text) = text_of(block) {
-            push(out, &[if first { "" } else { GAP }, text]);
-            first = false;
-        }
-    }
+/// Whether there is a marker; null is none.
+pub(super) fn is_marked(cache: Option<&Value<'_, '_>>) -> bool {
+    cache.is_some_and(|cache| !cache.is_null())
 }

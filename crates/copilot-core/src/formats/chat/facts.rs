@@ -1,5 +1,6 @@
 //! The facts of a chat request.
 
+use super::thinking::{asks, thinking_of};
 use crate::{
     text::{Kind, Node},
     validation::{Cap, Facts, InvalidRequest, backwards, given, has_picture, is_content, is_mcp_tool},
@@ -13,7 +14,8 @@ pub(crate) fn facts(root: Node<'_, '_>) -> Result<Facts> {
         check_message(message, number)?;
     }
     let (agent, initiator_reason) = initiator(messages);
-    Ok(Facts { agent, initiator_reason, ..common(root, model, messages, "image_url") })
+    let reasoning = asks(thinking_of(root).as_ref());
+    Ok(Facts { agent, initiator_reason, reasoning, ..common(root, model, messages, "image_url") })
 }
 
 /// The model's name and the list of messages.

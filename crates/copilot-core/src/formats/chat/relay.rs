@@ -1,9 +1,9 @@
 //! Chat over chat: only what the plan names is touched, every other byte stays.
 
-use super::{answer::normalise, frames};
+use super::{answer::normalise, dropping, frames, relay_reasoning};
 use crate::{
     plans::RequestPlan,
-    text::{Document, Edits, Tree, escape},
+    text::{Document, Edits, Tree, Written, escape},
     translation::{RelayedAnswer, TranslatedRequest, UnusableAnswer},
 };
 
@@ -32,7 +32,23 @@ pub(crate) fn request(document: &Document<'_>, plan: &RequestPlan) -> Translated
         edits.rename("max_tokens", &plan.cap_field);
         rewrites.push(format!("max_tokens sent as {}", plan.cap_field));
     }
-    TranslatedRequest { body: edits.finish(), rewrites, ..TranslatedRequest::default() }
+    if let Some(stream) = plan.stream {
+        let stream = if stream { "true" } else { "false" };
+        if edits.members().iter().any(|member| member.name == "stream") {
+            edits.replace_value("stream", stream);
+        } else {
+            edits.append("stream", stream);
+        }
+    }
+    let mut body = edits.finish();
+    if !plan.dropped.is_empty() || relay_reasoning::is_wanted(document.text(), plan) {
+        let text = document.text();
+        let mut edited = body.map_or_else(|| text.to_owned(), |written| written.into_text(text));
+        relay_reasoning::mend(&mut edited, plan, &mut rewrites);
+        dropping::drop(&mut edited, &plan.dropped, &mut rewrites);
+        body = (edited != text).then(|| Written::from(edited));
+    }
+    TranslatedRequest { body, rewrites, ..TranslatedRequest::default() }
 }
 
 /// Repairs an answer.

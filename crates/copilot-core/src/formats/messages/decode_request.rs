@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 
+use super::mend_system::{BILLING_LINE, BILLING_REWRITE};
 use crate::{
     canonical::{
-        AnswerContext, Block, Conversation, Decoded, Image, Inside, Members, Reasoning, Role, Tool, ToolCall,
-        ToolResult, Turn, Value, choice_of,
+        AnswerContext, Block, Conversation, Decoded, File, Image, Inside, Members, Reasoning, Role, Thinking,
+        Tool, ToolCall, ToolResult, Turn, Value, choice_of,
     },
+    carriers,
+    formats::chat::frames::count,
+    look::Look as _,
     text::{Kind, Node, Tree, escape, escape_json_text},
     validation::{InvalidRequest, is_filled},
 };
 
-/// Claude Code's first system block; its text changes with each call, which spoils prompt caches.
-const BILLING_LINE: &str = "x-anthropic-billing-header:";
-
-const READ: [&str; 11] = [
+const READ: [&str; 15] = [
     "model",
     "messages",
     "max_tokens",
@@ -23,20 +24,27 @@ const READ: [&str; 11] = [
     "stream",
     "temperature",
     "top_p",
+    "top_k",
     "metadata",
     "tools",
     "tool_choice",
+    "thinking",
+    "output_config",
+    "output_format",
 ];
-const OPTIONS: [(&str, &str); 5] = [
+/// Members whose loss costs tokens at most.
+const HARMLESS: [&str; 2] = ["context_management", "cache_control"];
+const TOOL_MEMBERS: [&str; 5] = ["name", "description", "input_schema", "type", "cache_control"];
+const OPTIONS: [(&str, &str); 6] = [
     ("max_tokens", "max_tokens"),
     ("stop_sequences", "stop"),
     ("stream", "stream"),
     ("temperature", "temperature"),
     ("top_p", "top_p"),
+    ("top_k", "top_k"),
 ];
 /// Blocks that have no chat form and whose loss a model can bear; they are left out and accounted for.
-const INVISIBLE: [&str; 7] = [
-    "redacted_thinking",
+const INVISIBLE: [&str; 6] = [
     "server_tool_use",
     "web_search_tool_result",
     "web_fetch_tool_result",
@@ -69,18 +77,59 @@ pub(crate) fn decode_request<'d, 'a>(root: Node<'d, 'a>) -> Result<Decoded<'d, '
     let tool_choice = tool_choice.map(Value::Tree);
     for (name, _) in root.members() {
         if !READ.iter().any(|read| name.is(read)) {
-            rewrites.push(format!("dropped {}", name.text().unwrap_or_default()));
+            let word = if HARMLESS.iter().any(|harmless| name.is(harmless)) { "removed" } else { "dropped" };
+            rewrites.push(format!("{word} {}", name.text().unwrap_or_default()));
         }
     }
-    if root.has_member("cache_control") {
-        rewrites.push("dropped cache_control".to_owned());
-    }
+    let config = root.get("output_config");
+    let format = config.and_then(|config| config.get("format")).or_else(|| root.get("output_format"));
+    options.0.extend(response_format(format).map(|form| ("response_format".into(), form.into())));
+    let effort = config.map(|config| config.word("effort")).unwrap_or_default();
+    let thinking = thinking(root.get("thinking"), effort);
     let mut seen = std::collections::HashSet::new();
     rewrites.retain(|rewrite| seen.insert(rewrite.clone()));
     let model = root.get("model").and_then(Node::string).unwrap_or_default();
-    let conversation =
-        Conversation { model, turns, options, tools, tool_choice, parallel_tools, thinking: None };
+    let conversation = Conversation { model, turns, options, tools, tool_choice, parallel_tools, thinking };
     Ok(Decoded { conversation, rewrites, context: AnswerContext::default() })
+}
+
+/// What is asked for; a word for the effort says more than a budget.
+fn thinking<'d, 'a>(thinking: Option<Node<'d, 'a>>, effort: Inside<'a>) -> Option<Thinking<'d, 'a>> {
+    let word = |name: &str| thinking.map(|thinking| thinking.word(name)).unwrap_or_default();
+    let (kind, shown) = (word("type"), word("display") != "omitted");
+    let summary = shown.then(|| Value::Tree(Tree::word("auto")));
+    match &*kind {
+        "disabled" => Some(Thinking { effort: Cow::Borrowed("none"), ..Thinking::default() }),
+        "enabled" | "adaptive" if !effort.is_empty() => {
+            Some(Thinking { effort, summary, ..Thinking::default() })
+        }
+        _ if !effort.is_empty() => Some(Thinking { effort, ..Thinking::default() }),
+        "enabled" => {
+            let budget = count(thinking.and_then(|thinking| thinking.get("budget_tokens")));
+            Some(Thinking { budget, summary, ..Thinking::default() })
+        }
+        "adaptive" => Some(Thinking { adaptive: true, summary, ..Thinking::default() }),
+        _ => None,
+    }
+}
+
+fn response_format<'a>(form: Option<Node<'_, 'a>>) -> Option<Tree<'a>> {
+    let form = form.filter(|form| form.word("type") == "json_schema")?;
+    let wanted = Tree::object([
+        ("name", Tree::word("answer")),
+        ("schema", Tree::from(form.get("schema")?)),
+        ("strict", Tree::Bool(true)),
+    ]);
+    Some(Tree::object([("type", Tree::word("json_schema")), ("json_schema", wanted)]))
+}
+
+/// The cache mark at the end of a message; others have no place.
+fn mark<'d, 'a>(blocks: &[Node<'d, 'a>], rewrites: &mut Vec<String>) -> Option<Value<'d, 'a>> {
+    let (last, others) = blocks.split_last()?;
+    if others.iter().any(|block| block.get("cache_control").is_some()) {
+        rewrites.push("removed cache_control before the end of a message".to_owned());
+    }
+    last.get("cache_control").filter(|mark| !mark.is_null()).map(Value::Node)
 }
 
 fn inside<'a>(object: Node<'_, 'a>, name: &str) -> Option<Inside<'a>> {
@@ -94,15 +143,17 @@ fn system<'d, 'a>(system: Option<Node<'d, 'a>>, rewrites: &mut Vec<String>) -> V
     if let Some(text) = system.string() {
         return vec![Turn::new(Role::System, vec![Block::Text(text)], true)];
     }
-    let mut texts: Vec<_> = system.items().map(|block| inside(block, "text").unwrap_or_default()).collect();
-    if texts.first().is_some_and(|text| text.starts_with(BILLING_LINE)) {
-        texts.remove(0);
-        rewrites.push("dropped the client's billing line from the system prompt".to_owned());
+    let text = |block: &Node<'d, 'a>| inside(*block, "text").unwrap_or_default();
+    let mut blocks: Vec<_> = system.items().collect();
+    if blocks.first().is_some_and(|block| text(block).starts_with(BILLING_LINE)) {
+        blocks.remove(0);
+        rewrites.push(BILLING_REWRITE.to_owned());
     }
-    if texts.is_empty() {
+    if blocks.is_empty() {
         return Vec::new();
     }
-    vec![Turn::new(Role::System, texts.into_iter().map(Block::Text).collect(), false)]
+    let texts = blocks.iter().map(|block| Block::Text(text(block))).collect();
+    vec![Turn { cache: mark(&blocks, rewrites), ..Turn::new(Role::System, texts, false) }]
 }
 
 fn turn<'d, 'a>(message: Node<'d, 'a>, number: usize, rewrites: &mut Vec<String>) -> Result<Turn<'d, 'a>> {
@@ -121,7 +172,8 @@ fn turn<'d, 'a>(message: Node<'d, 'a>, number: usize, rewrites: &mut Vec<String>
     for (place, block) in content.items().enumerate() {
         blocks.extend(read_block(block, &|| format!("messages[{number}].content[{place}]"), rewrites)?);
     }
-    Ok(Turn::new(role, blocks, false))
+    let listed: Vec<_> = content.items().collect();
+    Ok(Turn { cache: mark(&listed, rewrites), ..Turn::new(role, blocks, false) })
 }
 
 fn read_block<'a>(
@@ -133,11 +185,8 @@ fn read_block<'a>(
     let text = |name: &str| inside(block, name).unwrap_or_default();
     Ok(Some(match &*kind {
         "text" => Block::Text(text("text")),
-        "thinking" => {
-            let thought = text("thinking");
-            let reasoning = Reasoning { text: thought, ..Reasoning::default() };
-            return Ok((!reasoning.text.is_empty()).then_some(Block::Reasoning(reasoning)));
-        }
+        "thinking" => return Ok(reasoning(text("thinking"), text("signature"), false, rewrites)),
+        "redacted_thinking" => return Ok(reasoning(Cow::Borrowed(""), text("data"), true, rewrites)),
         "image" => {
             let url = picture(block.get("source"), &|| format!("{}.source", path()))?;
             Block::Image(Image { url, ..Image::default() })
@@ -152,6 +201,7 @@ fn read_block<'a>(
             Block::ToolCall(ToolCall { id: text("id"), name: text("name"), arguments, ..ToolCall::default() })
         }
         "tool_result" => read_result(block, path, rewrites)?,
+        "document" if file(block).is_some() => Block::File(file(block).unwrap_or_default()),
         "document" | "search_result" => {
             rewrites.push(format!("{kind} sent as text"));
             Block::Text(Cow::Owned(document(block, &kind, path)?))
@@ -171,13 +221,41 @@ fn read_block<'a>(
     }))
 }
 
+/// A piece of reasoning; a carrier alone is of use only to the model that a tag of ours names.
+fn reasoning<'a>(
+    text: Inside<'a>,
+    carrier: Inside<'a>,
+    redacted: bool,
+    rewrites: &mut Vec<String>,
+) -> Option<Block<'a>> {
+    if !text.is_empty() || carriers::read(&carrier).is_some() {
+        return Some(Block::Reasoning(Reasoning { text, carrier, redacted }));
+    }
+    if redacted || !carrier.is_empty() {
+        rewrites.push("dropped reasoning of another model".to_owned());
+    }
+    None
+}
+
+/// A document that is no text.
+fn file<'a>(block: Node<'_, 'a>) -> Option<File<'a>> {
+    let source = block.get("source").filter(|source| source.is_map())?;
+    let (data, media_type) = (source.word("data"), source.word("media_type"));
+    let is_file = source.word("type") == "base64" && !data.is_empty() && !media_type.is_empty();
+    (is_file && !media_type.starts_with("text/")).then(|| File {
+        data,
+        media_type,
+        name: block.word("title"),
+    })
+}
+
 fn read_result<'a>(block: Node<'_, 'a>, path: Path<'_>, rewrites: &mut Vec<String>) -> Result<Block<'a>> {
     let inner = block.get("content");
     let mut content: Vec<_> = inner.and_then(Node::string).map(Block::Text).into_iter().collect();
     for (number, child) in inner.into_iter().flat_map(Node::items).enumerate() {
         let path = || format!("{}.content[{number}]", path());
         match read_block(child, &path, rewrites)? {
-            Some(found @ (Block::Text(_) | Block::Image(_))) => content.push(found),
+            Some(found @ (Block::Text(_) | Block::Image(_) | Block::File(_))) => content.push(found),
             Some(Block::Reasoning(thought)) => content.push(Block::Text(thought.text)),
             Some(_) => return Err(InvalidRequest::new("a tool result holds text and images only", path())),
             None => {}
@@ -258,7 +336,7 @@ fn texts<'a>(content: Option<Node<'_, 'a>>, path: Path<'_>) -> Result<Inside<'a>
 }
 
 /// Padding may be too long, as Python takes it; bits after the last byte are not looked at.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let enough = match body.len() % 4 {
@@ -309,7 +387,13 @@ fn tools<'d, 'a>(tools: Option<Node<'d, 'a>>, rewrites: &mut Vec<String>) -> Opt
         let named = ["name", "description"].into_iter();
         members.0.extend(named.filter_map(|name| Some((name.into(), tool.get(name)?.into()))));
         members.0.extend(schema.map(|schema| ("parameters".into(), schema.into())));
-        kept.push(Tool { members, ..Tool::default() });
+        for (member, _) in tool.members() {
+            if !TOOL_MEMBERS.iter().any(|known| member.is(known)) {
+                rewrites.push(format!("removed {} of tools", member.text().unwrap_or_default()));
+            }
+        }
+        let cache = tool.get("cache_control").filter(|mark| !mark.is_null()).map(Value::Node);
+        kept.push(Tool { members, cache, ..Tool::default() });
     }
     (!kept.is_empty() || empty).then_some(kept)
 }

@@ -14,6 +14,7 @@ use crate::{
 enum Kind {
     Text,
     Thinking,
+    Redacted,
     Tool,
 }
 
@@ -100,6 +101,8 @@ pub(crate) struct StreamEncoder {
     reasoning: bool,
     queue: VecDeque<Block>,
     index: usize,
+    /// A carrier that came within a text, for a block of its own after it
+    late: String,
 }
 
 impl parts::StreamEncoder for StreamEncoder {
@@ -112,9 +115,10 @@ impl parts::StreamEncoder for StreamEncoder {
             AnswerEvent::Start { id, model, usage, .. } => self.start(out, id, model, usage),
             AnswerEvent::Text(text) => self.piece(out, Kind::Text, text),
             AnswerEvent::Reasoning(text) if self.reasoning => self.piece(out, Kind::Thinking, text),
-            AnswerEvent::Carrier { value, .. } if self.reasoning => self.carrier(value),
+            AnswerEvent::Carrier { value, redacted } if self.reasoning => self.carrier(out, value, redacted),
             AnswerEvent::Reasoning(_) | AnswerEvent::Carrier { .. } | AnswerEvent::Usage(_) => {}
             AnswerEvent::ToolStart { key, id, name, .. } => {
+                self.put_late();
                 let block = Block { key, id: id.to_owned(), name: name.to_owned(), ..Block::new(Kind::Tool) };
                 self.queue.push_back(block);
                 self.advance(out);
@@ -163,7 +167,8 @@ impl parts::StreamEncoder for StreamEncoder {
 impl StreamEncoder {
     pub(crate) const fn new(plan: &StreamPlan) -> Self {
         let (estimate, reasoning) = (plan.input_tokens, plan.reasoning);
-        Self { started: false, estimate, reasoning, queue: VecDeque::new(), index: 0 }
+        let late = String::new();
+        Self { started: false, estimate, reasoning, queue: VecDeque::new(), index: 0, late }
     }
 
     fn start(&mut self, out: &mut String, id: &str, model: &str, usage: Option<Usage>) {
@@ -185,12 +190,13 @@ impl StreamEncoder {
         if let [block] = self.queue.make_contiguous()
             && block.kind == kind
             && block.begun
+            && block.signature.is_empty()
         {
             // What nearly every piece is: more of the only block, without a place to wait in.
             delta(out, self.index, kind, text);
             return;
         }
-        if self.queue.back().is_none_or(|block| block.kind != kind) {
+        if self.queue.back().is_none_or(|block| block.kind != kind || !block.signature.is_empty()) {
             self.queue.push_back(Block::new(kind));
         }
         if let Some(block) = self.queue.back_mut() {
@@ -208,12 +214,28 @@ impl StreamEncoder {
         self.advance(out);
     }
 
-    fn carrier(&mut self, value: &str) {
-        // It may come after text or calls; it belongs to the reasoning of this answer or to none.
-        if let Some(block) = self.queue.iter_mut().rev().find(|block| block.kind == Kind::Thinking) {
+    /// Signs the reasoning that it belongs to; one without reasoning gets a block of its own.
+    fn carrier(&mut self, out: &mut String, value: &str, redacted: bool) {
+        let is_unsigned = |block: &&mut Block| block.kind == Kind::Thinking && block.signature.is_empty();
+        if redacted {
+            self.queue.push_back(Block { signature: value.to_owned(), ..Block::new(Kind::Redacted) });
+        } else if let Some(block) = self.queue.iter_mut().rev().find(is_unsigned) {
             value.clone_into(&mut block.signature);
-        } else if self.queue.is_empty() && self.index == 0 {
+            return;
+        } else if self.queue.back().is_some_and(|block| block.kind == Kind::Text) {
+            self.put_late();
+            value.clone_into(&mut self.late);
+            return;
+        } else {
             self.queue.push_back(Block { signature: value.to_owned(), ..Block::new(Kind::Thinking) });
+        }
+        self.advance(out);
+    }
+
+    fn put_late(&mut self) {
+        let signature = std::mem::take(&mut self.late);
+        if !signature.is_empty() {
+            self.queue.push_back(Block { signature, ..Block::new(Kind::Thinking) });
         }
     }
 
@@ -229,6 +251,7 @@ impl StreamEncoder {
     }
 
     fn close_all(&mut self, out: &mut String) {
+        self.put_late();
         while !self.queue.is_empty() {
             self.close_first(out);
         }
@@ -239,7 +262,7 @@ impl StreamEncoder {
             return;
         };
         flush(out, self.index, &mut block);
-        if !block.signature.is_empty() {
+        if !block.signature.is_empty() && block.kind == Kind::Thinking {
             open_indexed(out, "content_block_delta", self.index);
             out.push_str(",\"delta\":{\"type\":\"signature_delta\",\"signature\":\"");
             out.push_str(&block.signature);
@@ -260,6 +283,11 @@ fn flush(out: &mut String, index: usize, block: &mut Block) {
         match block.kind {
             Kind::Text => out.push_str("{\"type\":\"text\",\"text\":\"\"}"),
             Kind::Thinking => out.push_str("{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}"),
+            Kind::Redacted => {
+                for part in ["{\"type\":\"redacted_thinking\",\"data\":\"", &block.signature, "\"}"] {
+                    out.push_str(part);
+                }
+            }
             Kind::Tool => {
                 for part in ["{\"type\":\"tool_use\",\"id\":\"", &block.id, "\",\"name\":\"", &block.name] {
                     out.push_str(part);
@@ -281,7 +309,7 @@ fn delta(out: &mut String, index: usize, kind: Kind, piece: &str) {
     open_indexed(out, "content_block_delta", index);
     out.push_str(match kind {
         Kind::Text => ",\"delta\":{\"type\":\"text_delta\",\"text\":\"",
-        Kind::Thinking => ",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"",
+        Kind::Thinking | Kind::Redacted => ",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"",
         Kind::Tool => ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"",
     });
     out.push_str(piece);

@@ -15,7 +15,16 @@ pub(crate) fn facts(root: Node<'_, '_>) -> Result<Facts> {
     }
     check_members(root)?;
     let (agent, initiator_reason) = initiator(messages);
-    Ok(Facts { agent, initiator_reason, ..common(root, model, messages, "image") })
+    let reasoning = asks_for_reasoning(root);
+    Ok(Facts { agent, initiator_reason, reasoning, ..common(root, model, messages, "image") })
+}
+
+fn asks_for_reasoning(root: Node<'_, '_>) -> bool {
+    if let Some(thinking) = root.get("thinking").filter(|thinking| thinking.kind() == Kind::Object) {
+        return thinking.get("type").is_some_and(|kind| kind.is("enabled") || kind.is("adaptive"));
+    }
+    let effort = root.get("output_config").and_then(|config| config.get("effort"));
+    effort.is_some_and(|effort| !effort.is_null() && !effort.is("") && !effort.is("none"))
 }
 
 fn check_message(message: Node<'_, '_>, number: usize) -> Result<()> {

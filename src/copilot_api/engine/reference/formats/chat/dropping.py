@@ -9,8 +9,9 @@ _PLACE = re.compile(r"\[[0-9]*\]")
 
 
 def path_of(name: str) -> list[str]:
-    """Return the keys of a dotted name; ``tools[0].strict`` means the member of all entries."""
-    return _PLACE.sub("", name).split(".")
+    """Return the keys of a dotted name; ``tools[0].strict`` or ``tools.0.strict`` is that of all entries."""
+    first, *rest = _PLACE.sub("", name).split(".")
+    return [first, *(key for key in rest if not key.isdecimal())]
 
 
 def drop(request: dict[str, Any], names: tuple[str, ...], rewrites: list[str]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot_api.engine.interfaces import RequestPlan
+from copilot_api.engine.interfaces import InvalidRequest, RequestPlan
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.canonical import Conversation, Text, Thinking, Tool
-from copilot_api.engine.reference.formats.chat import frames
+from copilot_api.engine.reference.formats.chat import custom_tools, frames
 from copilot_api.engine.reference.formats.messages import cache_marks
 from copilot_api.engine.reference.formats.messages.draft import Draft
 from copilot_api.engine.reference.formats.messages.encode_turns import encode_turns
-from copilot_api.engine.reference.formats.messages.frames import FREEFORM
 from copilot_api.engine.reference.formats.messages.mend import mend
 from copilot_api.engine.reference.formats.messages.mend_thinking import instruct
 from copilot_api.engine.reference.jsontext import Number
@@ -33,7 +32,12 @@ _DEFAULTS = {"n": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "top_l
 
 
 def encode_request(conversation: Conversation, plan: RequestPlan) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the request as a JSON value, and the changes that were made."""
+    """Return the request as a JSON value, and the changes that were made.
+
+    Raises :class:`InvalidRequest` for what cannot be expressed.
+    """
+    if (frames.count(conversation.options.get("n")) or 1) > 1:
+        raise InvalidRequest("one choice at a time can be made", "n")
     draft = Draft({"model": conversation.model}, plan)
     request, options = draft.request, conversation.options
     cap = next((options[name] for name in ("max_completion_tokens", "max_tokens") if name in options), None)
@@ -45,6 +49,8 @@ def encode_request(conversation: Conversation, plan: RequestPlan) -> tuple[dict[
     request["messages"] = encode_turns(turns, draft)
     if conversation.tools:
         request["tools"] = [_tool(tool) for tool in conversation.tools]
+        if any(tool.custom for tool in conversation.tools):
+            draft.say("sent freeform tools as functions")
         if (choice := _choice(conversation.tool_choice, conversation.parallel_tools)) is not None:
             request["tool_choice"] = choice
     if conversation.thinking is not None:
@@ -80,26 +86,12 @@ def _copy(mark: Any) -> Any:
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    members = tool.members
+    members = custom_tools.as_function(tool.members) if tool.custom else tool.members
+    schema = members.get("parameters")
     made = {"name": members.get("name")}
     if isinstance(members.get("description"), str):
         made["description"] = members["description"]
-    if tool.custom:
-        definition = frames.text(frames.mapping(members.get("format")).get("definition"))
-        if definition:
-            made["description"] = (
-                f"{made.get('description', '')}\n\nGrammar of the input:\n{definition}".strip()
-            )
-        made["input_schema"] = {
-            "type": "object",
-            "properties": {FREEFORM: {"type": "string"}},
-            "required": [FREEFORM],
-        }
-    else:
-        schema = members.get("parameters")
-        made["input_schema"] = (
-            dict(schema) if isinstance(schema, dict) else {"type": "object", "properties": {}}
-        )
+    made["input_schema"] = dict(schema) if isinstance(schema, dict) else {"type": "object", "properties": {}}
     if tool.cache is not None:
         made["cache_control"] = _copy(tool.cache)
     return made
@@ -122,7 +114,8 @@ def _choice(choice: Any, parallel: bool | None) -> dict[str, Any] | None:
 
 def _think(draft: Draft, thinking: Thinking) -> None:
     choice = frames.mapping(draft.request.get("tool_choice")).get("type")
-    if thinking.effort == "none":
+    asks = thinking.effort or thinking.budget is not None or thinking.adaptive
+    if not asks or thinking.effort == "none":
         return
     if choice in ("any", "tool"):
         draft.say("left out thinking, which does not go with a forced tool")

@@ -17,9 +17,10 @@ from copilot_api.engine.reference.canonical import (
     ToolResult,
     Turn,
 )
+from copilot_api.engine.reference.formats.chat import custom_tools
 from copilot_api.engine.reference.formats.messages.draft import Draft
 from copilot_api.engine.reference.formats.messages.encode_media import document, picture
-from copilot_api.engine.reference.formats.messages.frames import FREEFORM, REDACTED
+from copilot_api.engine.reference.formats.messages.frames import REDACTED
 from copilot_api.engine.reference.formats.messages.mend_turns import FOLDED, legal_id, reminder
 
 NO_RESULT = "No result was recorded for this call."
@@ -61,7 +62,8 @@ def _sendable(turn: Turn, draft: Draft, *, alone: bool) -> Turn:
     """Return the turn with the role that it is sent in, without what has no form there."""
     blocks = [block for block in turn.blocks if not isinstance(block, Text) or block.text.strip()]
     if turn.role == "user":
-        return replace(turn, blocks=tuple(blocks))
+        said = tuple(block for block in blocks if not isinstance(block, (Reasoning, ToolCall)))
+        return replace(turn, blocks=said)
     if turn.role == "system":
         texts = [block.text for block in blocks if isinstance(block, Text)]
         draft.say("system prompt sent as the user's message" if alone else FOLDED)
@@ -169,12 +171,11 @@ def _thought(block: Reasoning, draft: Draft) -> list[dict[str, Any]]:
 
 
 def _input(call: ToolCall) -> Any:
-    if call.custom:
-        return {FREEFORM: call.arguments}
-    if not call.arguments.strip():
+    arguments = custom_tools.wrapped(call.arguments) if call.custom else call.arguments
+    if not arguments.strip():
         return {}
     try:
-        value = jsontext.loads(jsontext.encode(call.arguments))
+        value = jsontext.loads(jsontext.encode(arguments))
     except InvalidRequest:
         return {"_raw": call.arguments}
     return value if isinstance(value, dict) else {"_raw": call.arguments}

@@ -10,9 +10,6 @@ from copilot_api.engine.reference.formats.chat.frames import count, mapping
 REDACTED = "redacted:"
 """Begins the carrier of reasoning whose text was never shown, so that it is known in any dialect's hands."""
 
-FREEFORM = "input"
-"""The one property of the function that stands for a freeform tool."""
-
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",

@@ -38,7 +38,14 @@ def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
             edited = jsontext.replace_value(edited, key, jsontext.dumps(value[key]))
         else:
             edited = jsontext.append(edited, key, jsontext.dumps(value[key]))
-    return TranslatedRequest(jsontext.encode(edited), draft.rewrites)
+    encoded = jsontext.encode(edited)
+    return TranslatedRequest(body if encoded == body else encoded, draft.rewrites)
+
+
+class _Stripped(dict[str, Any]):
+    """An answer without Copilot's extras, and what they said that the ledger wants to know."""
+
+    nano_aiu: int | None = None
 
 
 def answer(value: Any) -> tuple[dict[str, Any], bool]:
@@ -46,10 +53,15 @@ def answer(value: Any) -> tuple[dict[str, Any], bool]:
     if not isinstance(value, dict) or not isinstance(value.get("content"), list):
         raise UnusableAnswer("upstream answered without an answer")
     extras = extras_of(value)
-    return {key: item for key, item in value.items() if key not in extras}, bool(extras)
+    if not extras:
+        return value, False
+    stripped = _Stripped((key, item) for key, item in value.items() if key not in extras)
+    stripped.nano_aiu = nano_aiu_of(value)
+    return stripped, True
 
 
 def answer_facts(value: dict[str, Any]) -> tuple[Usage | None, str, str]:
     """Return usage, finish reason and model of a repaired answer."""
-    usage = usage_from(frames.mapping(value.get("usage")), nano_aiu_of(value))
+    nano_aiu = value.nano_aiu if isinstance(value, _Stripped) else None
+    usage = usage_from(frames.mapping(value.get("usage")), nano_aiu)
     return usage, finish_reason(frames.text(value.get("stop_reason"))), frames.text(value.get("model"))

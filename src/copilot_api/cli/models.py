@@ -1,0 +1,153 @@
+"""``copilot-api models``: the account's models, and how a name is resolved to one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from copilot_api.app import load_models
+from copilot_api.cli.loop import run as run_loop
+from copilot_api.cli.main import Invocation
+from copilot_api.cli.signin import device_flow
+from copilot_api.configuration import load
+from copilot_api.engine.flags import build_engine
+from copilot_api.engine.interfaces import ClientOptions
+from copilot_api.gateway.catalog import Model, ModelCatalog
+from copilot_api.gateway.errors import StartupError
+from copilot_api.gateway.resolver import resolve, steps
+from copilot_api.gateway.routing import legs_of
+from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.redaction import Secret
+from copilot_api.settings import Settings
+
+_HEADINGS = ("MODEL", "VENDOR", "CONTEXT", "PROMPT", "OUTPUT", "COST", "ENDPOINTS", "CAN")
+
+
+def run(invocation: Invocation) -> int:
+    """Print the list, or the steps that a name takes."""
+    words = invocation.parsed.positionals
+    wanted = ""
+    if words:
+        if words[0] != "resolve" or len(words) != 2:
+            raise StartupError("write `copilot-api models` or `copilot-api models resolve NAME`")
+        wanted = words[1]
+    directory = data_directory(invocation.home)
+    aliases = _aliases(invocation)
+    settings = load({"alias": aliases} if aliases else {}, os.environ, directory).settings
+    catalog = run_loop(_catalog(invocation, settings, TokenFile(directory)))
+    as_json = invocation.flag("json")
+    if wanted:
+        told = explain(wanted, catalog, settings)
+        invocation.console.plain(json.dumps(told, indent=2) if as_json else _steps_text(told))
+        return 0 if told["model"] is not None else 1
+    if as_json:
+        invocation.console.plain(json.dumps([facts(model) for model in catalog.models], indent=2))
+    else:
+        invocation.console.plain(table(catalog.models))
+    return 0
+
+
+def _aliases(invocation: Invocation) -> list[str]:
+    given = invocation.parsed.values.get("alias")
+    return given if isinstance(given, list) else []
+
+
+async def _catalog(invocation: Invocation, settings: Settings, file: TokenFile) -> ModelCatalog:
+    token: Secret | None = settings.github_token or file.read()
+    if token is None:
+        client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
+        try:
+            token = await device_flow(client, settings, invocation.console, file)
+        finally:
+            await client.aclose()
+    return await load_models(settings, token)
+
+
+def facts(model: Model) -> dict[str, Any]:
+    """Return what is known of a model, for a program."""
+    traits = model.traits
+    return {
+        "id": model.id,
+        "name": model.name,
+        "vendor": model.vendor,
+        "type": model.kind,
+        "context_window": model.context_window,
+        "max_prompt_tokens": model.max_prompt_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "multiplier": model.multiplier,
+        "endpoints": list(legs_of(model)),
+        "enabled": not model.disabled,
+        "vision": traits.vision,
+        "tools": traits.tool_calls,
+        "structured_outputs": traits.structured_outputs,
+        "reasoning_effort": list(traits.reasoning_effort or ()),
+        "adaptive_thinking": traits.adaptive_thinking,
+    }
+
+
+def table(models: tuple[Model, ...]) -> str:
+    """Return the list for a person."""
+    rows = [_HEADINGS, *(_row(model) for model in models)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    traits = model.traits
+    can = [
+        name
+        for name, is_so in (
+            ("tools", traits.tool_calls),
+            ("vision", traits.vision),
+            ("schemas", traits.structured_outputs),
+            ("effort", bool(traits.reasoning_effort)),
+            ("thinking", traits.adaptive_thinking or bool(traits.max_thinking_budget)),
+        )
+        if is_so
+    ]
+    return (
+        model.id + (" (disabled)" if model.disabled else ""),
+        model.vendor or "",
+        _thousands(model.context_window),
+        _thousands(model.max_prompt_tokens),
+        _thousands(model.max_output_tokens),
+        "" if model.multiplier is None else f"{model.multiplier:g}x",
+        ",".join(legs_of(model)) or "none",
+        ",".join(can),
+    )
+
+
+def _thousands(tokens: int | None) -> str:
+    return "" if tokens is None else f"{round(tokens / 1000)}k"
+
+
+def explain(name: str, catalog: ModelCatalog, settings: Settings) -> dict[str, Any]:
+    """Return each name that is looked for, and what comes of it."""
+    tried: list[dict[str, Any]] = []
+    for step in steps(name, catalog, settings.aliases):
+        tried.append({"name": step.name, "why": step.reason, "listed": step.model is not None})
+        if step.model is not None:
+            break
+    # Over messages, since that dialect alone has the last rule of 0.7.0.
+    found = resolve(name, catalog, "messages", settings.aliases)
+    return {
+        "asked": name,
+        "steps": tried,
+        "sent": found.name,
+        "model": facts(found.model) if found.model is not None else None,
+    }
+
+
+def _steps_text(told: dict[str, Any]) -> str:
+    lines = [
+        f"{number}. {step['name']}: {step['why']}{', listed' if step['listed'] else ', not listed'}"
+        for number, step in enumerate(told["steps"], 1)
+    ]
+    if told["model"] is None:
+        lines.append(f"=> {told['sent']} is sent as it is; the account does not list it")
+    else:
+        lines.append(f"=> {told['sent']} (endpoints: {', '.join(told['model']['endpoints']) or 'none'})")
+    return "\n".join(lines)
