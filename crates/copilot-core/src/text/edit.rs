@@ -68,7 +68,12 @@ impl<'a> Edits<'a> {
 
     /// Removes a member, every time it was written, with one of the commas beside it.
     pub fn remove(&mut self, name: &str) {
-        let is_left = |member: &&Member<'_>| member.name != name;
+        self.remove_all(|other| other == name);
+    }
+
+    /// Removes several members; not to be called twice for members beside each other.
+    pub fn remove_all(&mut self, is_gone: impl Fn(&str) -> bool) {
+        let is_left = |member: &&Member<'_>| !is_gone(&member.name);
         // A comma goes with the member before it, or, behind the last that is left, with the one after.
         let last_left = self.members.iter().rposition(|member| is_left(&member));
         for (at, member) in self.members.iter().enumerate().filter(|(_, member)| !is_left(member)) {
