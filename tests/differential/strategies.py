@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect
+from tests.differential import messages_samples
 
 
 class Raw(str):
@@ -503,7 +504,7 @@ def _turn(role: str, blocks: list[Any]) -> dict[str, Any]:
 _claude_turns = st.sampled_from(_CLAUDE_MESSAGES) | st.builds(
     _turn,
     st.sampled_from(["user", "user", "assistant", "system"]),
-    st.lists(st.sampled_from(_BLOCKS), max_size=4),
+    st.lists(st.sampled_from(_BLOCKS + messages_samples.BLOCKS), max_size=4),
 )
 _INPUTS: list[Any] = ["one text", "", ["a", "b"], [], [1, 2], [[1, 2]], None, "\ud800", 'quo"te\\', {"a": 1}]
 _embeddings = st.fixed_dictionaries(
@@ -516,7 +517,14 @@ _embeddings = st.fixed_dictionaries(
 )
 requests: dict[Dialect, st.SearchStrategy[Any]] = {
     "chat": _requests(st.sampled_from(_CHAT_MESSAGES), _CHAT_TOOLS, _CHAT_OPTIONS),
-    "messages": _requests(_claude_turns, _CLAUDE_TOOLS, _CLAUDE_OPTIONS),
+    "messages": _requests(
+        _claude_turns,
+        _CLAUDE_TOOLS + messages_samples.TOOLS,
+        {
+            name: _CLAUDE_OPTIONS.get(name, []) + messages_samples.OPTIONS.get(name, [])
+            for name in _CLAUDE_OPTIONS | messages_samples.OPTIONS
+        },
+    ),
     "embeddings": _embeddings,
 }
 """Realistic requests as values, not mutated."""

@@ -22,7 +22,9 @@ from copilot_api.engine.interfaces import (
 
 DIALECTS = frozenset({"chat", "messages", "embeddings"})
 """Dialects whose validation is ported; the reference reads the others."""
-PAIRS = frozenset({("chat", "chat"), ("messages", "chat"), ("embeddings", "embeddings")})
+PAIRS = frozenset(
+    {("chat", "chat"), ("messages", "chat"), ("messages", "messages"), ("embeddings", "embeddings")}
+)
 """Pairs of dialect and leg that are ported; the reference translates the others."""
 
 _KEPT = 512
