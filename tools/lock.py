@@ -1,11 +1,12 @@
-"""Write the lock files anew: ``constraints.txt`` and ``tests/clients/package-lock.json``.
+"""Write the lock files anew: `constraints.txt`, and in `tests/clients` those of the client programs.
 
-The newest versions that ``pyproject.toml`` and ``requirements-dev.txt`` allow are resolved in a throw-away
-virtual environment. Lock files hold names and versions, never where they were downloaded from.
+The newest versions that the requirements allow are resolved in throw-away virtual environments. Lock files hold
+names and versions, never addresses: neither where something was downloaded from nor who wants a donation.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,39 +15,62 @@ import tempfile
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / "tests" / "clients"
 
 
-def resolve_python() -> list[str]:
-    """Return sorted ``name==version`` lines of everything that the project and its tools need."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+def resolve_python(requirements: Path, *wanted: str) -> list[str]:
+    """Return sorted `name==version` lines of everything that is needed."""
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
     with tempfile.TemporaryDirectory() as directory:
         venv.create(directory, with_pip=True)
         python = str(Path(directory, "Scripts" if os.name == "nt" else "bin", "python"))
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
         subprocess.run(
-            [*pip, "install", "--quiet", "-r", str(ROOT / "requirements-dev.txt"), *wanted],
-            check=True,
-            env=environment,
+            [*pip, "install", "--quiet", "-r", str(requirements), *wanted], check=True, env=environment
         )
         frozen = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout
     return sorted((line for line in frozen.splitlines() if "==" in line), key=str.lower)
 
 
+def without_addresses(lock: dict[str, Any]) -> dict[str, Any]:
+    """Return an npm lock without the members that are addresses."""
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+        package.pop("resolved", None)
+    return lock
+
+
+def lock_npm(npm: str) -> None:
+    """Write npm's lock."""
+    subprocess.run([npm, "update", "--package-lock-only"], cwd=CLIENTS, check=True)
+    path = CLIENTS / "package-lock.json"
+    lock = without_addresses(json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"package-lock.json: {len(lock['packages']) - 1} packages")
+
+
 def main() -> int:
-    """Write both lock files. Return the exit status."""
-    lines = resolve_python()
-    (ROOT / "constraints.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"constraints.txt: {len(lines)} packages")
+    """Write the lock files. Return the exit status."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    locks = {
+        ROOT / "constraints.txt": (ROOT / "requirements-dev.txt", wanted),
+        CLIENTS / "constraints.txt": (CLIENTS / "requirements.txt", []),
+        CLIENTS / "constraints-aider.txt": (CLIENTS / "requirements-aider.txt", []),
+    }
+    for path, (requirements, more) in locks.items():
+        lines = resolve_python(requirements, *more)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(f"{path.relative_to(ROOT)}: {len(lines)} packages")
     npm = shutil.which("npm")
     if npm is None:
         print("npm is missing: tests/clients/package-lock.json was left alone")
         return 0
-    clients = ROOT / "tests" / "clients"
-    return subprocess.run([npm, "update", "--package-lock-only"], cwd=clients, check=False).returncode
+    lock_npm(npm)
+    return 0
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tests.support.upstream_failures import read_chat
 from tests.support.upstream_steps import done, end, finish, frame, head, hold, wait
 
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Tell a story."}]}
-MESSAGE = {**CHAT, "model": "claude-sonnet-4.6", "max_tokens": 500}
+MESSAGE = {**CHAT, "max_tokens": 500}
 ROUTES = (("/v1/chat/completions", CHAT), ("/v1/messages", MESSAGE))
 
 

@@ -83,11 +83,17 @@ _CONTEXTS = [
     AnswerContext(),
     AnswerContext(),
     AnswerContext(names={"get_weather": "get.weather", "now": "\ud800\u73fe\u5728\n"}),
+    AnswerContext(echo={"thoughts": True}),
     AnswerContext(custom=("apply_patch", "now"), namespaces={"get_weather": "mcp__w", "now": ""}),
     AnswerContext(
         names={"now": "n.o.w"},
         echo={"model": "client\u00e9", "temperature": Number("1.0"), "tools": [{"a": None}], "stream": True},
     ),
+]
+_CONTEXTS += [
+    AnswerContext(echo={"functions": True, "reasoning": True}),
+    AnswerContext(echo={"model": 'the "model"', "generate": True}),
+    AnswerContext(echo={"prompt": "Once \ud800\n", "usage": True}),
 ]
 contexts: st.SearchStrategy[bytes] = st.sampled_from(_CONTEXTS).map(context.write)
 

@@ -13,7 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect
-from tests.differential import messages_samples
+from tests.differential import messages_samples, samples
+from tests.differential.gemini_strategies import gemini_requests
 
 
 class Raw(str):
@@ -497,6 +498,10 @@ def _requests(
     return request
 
 
+def _without_messages(request: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name != "messages"}
+
+
 def _turn(role: str, blocks: list[Any]) -> dict[str, Any]:
     return {"role": role, "content": blocks}
 
@@ -516,7 +521,18 @@ _embeddings = st.fixed_dictionaries(
     },
 )
 requests: dict[Dialect, st.SearchStrategy[Any]] = {
-    "chat": _requests(st.sampled_from(_CHAT_MESSAGES), _CHAT_TOOLS, _CHAT_OPTIONS),
+    "chat": _requests(
+        st.sampled_from(_CHAT_MESSAGES + samples.CHAT_MESSAGES),
+        _CHAT_TOOLS + samples.CHAT_TOOLS,
+        {**_CHAT_OPTIONS, **samples.CHAT_OPTIONS},
+    ),
+    "completions": st.fixed_dictionaries(
+        {"model": st.sampled_from(_MODELS), "prompt": st.sampled_from(samples.PROMPTS)},
+        optional={name: st.sampled_from(given) for name, given in samples.COMPLETIONS_OPTIONS.items()},
+    ),
+    "ollama": _requests(
+        st.sampled_from(samples.OLLAMA_MESSAGES), samples.OLLAMA_TOOLS, samples.OLLAMA_OPTIONS
+    ).flatmap(lambda request: st.sampled_from([request, request, request, _without_messages(request)])),
     "messages": _requests(
         _claude_turns,
         _CLAUDE_TOOLS + messages_samples.TOOLS,
@@ -526,6 +542,7 @@ requests: dict[Dialect, st.SearchStrategy[Any]] = {
         },
     ),
     "embeddings": _embeddings,
+    "gemini": gemini_requests(),
 }
 """Realistic requests as values, not mutated."""
 

@@ -13,6 +13,8 @@ from copilot_api.simulator import SimulatorServer
 from tests.e2e.test_openai_sdk import png
 from tests.support.process import GatewayProcess
 
+ENDPOINTS = (("claude-sonnet-4.6", "/v1/messages"), ("gpt-4.1", "/chat/completions"))
+"""A model and the endpoint that it is reached by."""
 MODELS = ("claude-sonnet-4.6", "gpt-4.1", "gemini-3.1-pro-preview")
 WEATHER: Any = {
     "name": "get_weather",
@@ -63,7 +65,7 @@ def test_stream_equals_the_whole_answer(client: Anthropic, model: str) -> None:
 
 def test_d_t20_message_start_carries_an_estimate(client: Anthropic) -> None:
     with client.messages.stream(
-        model="claude-sonnet-4.6", max_tokens=50, messages=[{"role": "user", "content": "word " * 400}]
+        model="gpt-4.1", max_tokens=50, messages=[{"role": "user", "content": "word " * 400}]
     ) as stream:
         first = next(event for event in stream if event.type == "message_start")
     assert 300 < first.message.usage.input_tokens < 700
@@ -101,11 +103,14 @@ def test_tool_round_trip(client: Anthropic, model: str) -> None:
     assert "sunny, 31 degrees" in final.content[0].text
 
 
-def test_picture_in_a_tool_result(client: Anthropic, simulator: SimulatorServer) -> None:
+@pytest.mark.parametrize(("model", "endpoint"), ENDPOINTS)
+def test_picture_in_a_tool_result(
+    client: Anthropic, simulator: SimulatorServer, model: str, endpoint: str
+) -> None:
     data = png().partition(",")[2]
     picture: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
     answer = client.messages.create(
-        model="claude-sonnet-4.6",
+        model=model,
         max_tokens=500,
         tools=[WEATHER],
         messages=[
@@ -121,21 +126,24 @@ def test_picture_in_a_tool_result(client: Anthropic, simulator: SimulatorServer)
         ],
     )
     assert answer.content
-    asked = [entry for entry in simulator.state.requests if entry.path == "/chat/completions"][-1]
+    asked = [entry for entry in simulator.state.requests if entry.path == endpoint][-1]
     assert asked.headers["copilot-vision-request"] == "true"
     assert asked.headers["x-initiator"] == "agent"
     assert data.encode() in asked.body
 
 
-def test_abort_reaches_the_upstream(client: Anthropic, simulator: SimulatorServer) -> None:
-    simulator.faults.add(path="/chat/completions", kind="silence", after_frames=2, seconds=30)
+@pytest.mark.parametrize(("model", "endpoint"), ENDPOINTS)
+def test_abort_reaches_the_upstream(
+    client: Anthropic, simulator: SimulatorServer, model: str, endpoint: str
+) -> None:
+    simulator.faults.add(path=endpoint, kind="silence", after_frames=4, seconds=30)
     with client.messages.stream(
-        model="claude-sonnet-4.6",
+        model=model,
         max_tokens=500,
         messages=[{"role": "user", "content": "Tell a long story."}],
     ) as stream:
         next(iter(stream.text_stream))
-    asked = [entry for entry in simulator.state.requests if entry.path == "/chat/completions"][-1]
+    asked = [entry for entry in simulator.state.requests if entry.path == endpoint][-1]
     assert simulator.state.wait_for(lambda: asked.client_gone)
 
 
@@ -161,13 +169,16 @@ def test_errors_are_typed_and_say_why(client: Anthropic) -> None:
     assert body["type"] == "error"
 
 
-def test_d_h9_cut_stream_raises(client: Anthropic, simulator: SimulatorServer) -> None:
-    simulator.faults.add(path="/chat/completions", kind="cut", after_frames=3)
+@pytest.mark.parametrize(("model", "endpoint"), ENDPOINTS)
+def test_d_h9_cut_stream_raises(
+    client: Anthropic, simulator: SimulatorServer, model: str, endpoint: str
+) -> None:
+    simulator.faults.add(path=endpoint, kind="cut", after_frames=3)
     pieces = []
     with (
         pytest.raises(anthropic.APIError),
         client.messages.stream(
-            model="claude-sonnet-4.6",
+            model=model,
             max_tokens=500,
             messages=[{"role": "user", "content": "Tell a story."}],
         ) as stream,

@@ -17,7 +17,7 @@ from tests.support.http import Answer, request
 from tests.support.process import GatewayProcess
 
 CHAT = {"model": "gpt-4.1", "temperature": 0, "messages": [{"role": "user", "content": "hello"}]}
-MESSAGES = {**CHAT, "model": "claude-sonnet-4.6", "max_tokens": 50}
+MESSAGES = {**CHAT, "max_tokens": 50}
 EMBEDDINGS = {"model": "text-embedding-3-small", "input": ["hello"]}
 MARK = "x-copilot-api-cache"
 KEYS = [{"x-api-key": key} for key in ("key-of-one", "key-of-two")]
@@ -158,6 +158,9 @@ def test_a_client_that_leaves_hands_over_to_one_that_waits(
 
 
 def test_metrics_tell(cached: GatewayProcess) -> None:
+    for mark in ("miss", "hit"):
+        body = {**CHAT, "user": "metrics"}
+        assert post(cached, "/v1/chat/completions", body).headers[MARK] == mark
     found = health(cached)["cache"]
     assert found["entries"] > 0
     assert 0 < found["bytes"] <= 1 << 20

@@ -32,7 +32,7 @@ def request(
     method: str = "GET",
     path: str = "/",
     body: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | bytes] | None = None,
     timeout: float = 30.0,
 ) -> Answer:
     """One request on a fresh connection. `body`: bytes as they are, anything else as JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import time
 from typing import Any
 
@@ -57,7 +57,7 @@ class Compaction:
         if not summary:
             raise UpstreamFailed(502, "the model wrote no summary", code="upstream_unusable")
         made: dict[str, Any] = {
-            "id": f"resp_{secrets.token_hex(16)}",
+            "id": f"resp_{os.urandom(16).hex()}",
             "object": "response.compaction",
             "created_at": int(time.time()),
             "output": [*_kept(items), _message(_HEAD + summary)],

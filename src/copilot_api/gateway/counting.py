@@ -33,6 +33,8 @@ AROUND = 0.00003
 """Seconds that a count costs beside what is measured of it."""
 AT_ONCE = 0.0001
 """Seconds that a count on the event loop may take."""
+LATER = 0.005
+"""Seconds that the log line waits: a request that is answered at once is not held up by it."""
 LONGEST_QUEUE = 32
 """Counts that may wait for the thread, before their cost is known."""
 PATIENCE = 0.1
@@ -151,11 +153,16 @@ class Counting:
                         "Current token count: { input: %d, output: %d }", counted.input, counted.output
                     )
 
-        if self._is_quick(chat_body):
-            # Soon, not now: the request goes upstream first.
-            asyncio.get_running_loop().call_soon(write)
-        else:
-            self._put(write)
+        def begin() -> None:
+            # Others that came meanwhile may have spent what was left.
+            if not self._may_begin():
+                return
+            if self._is_quick(chat_body):
+                write()
+            else:
+                self._put(write)
+
+        asyncio.get_running_loop().call_later(LATER, begin)
 
     def _may_begin(self) -> bool:
         return self._allowance.is_left() and self._jobs.qsize() < LONGEST_QUEUE

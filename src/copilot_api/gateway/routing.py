@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
 
 from copilot_api.engine.interfaces import Dialect, Leg, RequestFacts
 from copilot_api.gateway.catalog import Model
@@ -25,8 +23,6 @@ _LEGS: dict[str, Leg] = {
 _OWN: dict[Dialect, Leg] = {"chat": "chat", "responses": "responses", "messages": "messages"}
 
 _DO_NOT_CHAT = ("completion", "embeddings")
-
-_FORMATS = Path(__file__).parents[1] / "engine" / "reference" / "formats"
 
 _CLAUDE: tuple[Leg, ...] = ("messages", "chat", "responses")
 _REASONING: tuple[Leg, ...] = ("responses", "chat", "messages")
@@ -74,7 +70,6 @@ def choose(facts: RequestFacts, name: str, model: Model | None, refused: frozens
             # What is not listed was always sent there, and that may work (compat.md 3.4).
             known.sort(key=lambda leg: leg != "chat")
     left = [leg for leg in known if leg not in refused] or known
-    left = [leg for leg in left if _is_built(facts.dialect, leg)] or ["chat"]
     wanted = _wanted(facts, order, model)
     if wanted in left:
         return wanted
@@ -95,10 +90,3 @@ def _wanted(facts: RequestFacts, order: tuple[Leg, ...], model: Model | None) ->
     if own == "messages" and model is None and order is not _CLAUDE:
         return None
     return own
-
-
-@cache
-def _is_built(dialect: Dialect, leg: Leg) -> bool:
-    """Tell whether there is a translation yet. To go when all pairs are there."""
-    parts = [f"{leg}/relay"] if dialect == leg else [f"{dialect}/decode_request", f"{leg}/encode_request"]
-    return all((_FORMATS / f"{part}.py").exists() for part in parts)

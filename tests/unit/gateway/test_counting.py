@@ -130,17 +130,21 @@ async def test_without_an_allowance_nothing_is_counted(
 
 
 @pytest.mark.parametrize("cost", [0.0, 1.0], ids=["on the loop", "in the thread"])
-async def test_the_log_line(counting: Parts, caplog: pytest.LogCaptureFixture, cost: float) -> None:
+async def test_the_log_line(
+    counting: Parts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, cost: float
+) -> None:
     subject, tokenizer, _ = counting
+    monkeypatch.setattr("copilot_api.gateway.counting.LATER", 0.0)
     subject._seconds_per_byte = cost
     with caplog.at_level(logging.INFO):
         subject.log(PLAN, BODY)
-        if not cost:
-            assert tokenizer.threads == [], "the request goes upstream first"
+        assert tokenizer.threads == [], "the request goes upstream first"
+        await asyncio.sleep(0)
         # The thread works in order: when this is counted, the line is written.
         await subject.count(PLAN, FACTS, BODY, "")
         tokenizer.error = EngineError("why not")
         subject.log(PLAN, BODY)
+        await asyncio.sleep(0)
         with pytest.raises(EngineError):
             await subject.count(PLAN, FACTS, BODY, "")
     assert [record.getMessage() for record in caplog.records] == [

@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from copilot_api.engine.interfaces import Dialect, Leg, RequestFacts
-from copilot_api.gateway import routing
 from copilot_api.gateway.catalog import Model
 from copilot_api.gateway.routing import choose, legs_of, order_of
-
-
-@pytest.fixture(autouse=True)
-def all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routing, "_is_built", lambda _dialect, _leg: True)
-
 
 C, R, M = "/chat/completions", "/responses", "/v1/messages"
 NONE: frozenset[Leg] = frozenset()

@@ -111,6 +111,8 @@ def test_reasoning_by_both_names_with_its_carrier() -> None:
     assert made["reasoning_content"] == made["reasoning_text"] == "hm"
     assert made["reasoning_opaque"] == "tag"
     assert set(message(Reasoning("hm", "tag"), reasoning=False)) == {"role", "content", "refusal"}
+    asked = AnswerContext(echo={"reasoning": True})
+    assert message(Reasoning("hm", "tag"), context=asked, reasoning=False)["reasoning_text"] == "hm"
 
 
 def test_freeform_calls() -> None:
@@ -231,6 +233,8 @@ def test_reasoning_streams_and_its_carrier_comes_once_before_the_end() -> None:
         {"reasoning_opaque": "tag"},
         {},
     ]
+    asked = AnswerContext(echo={"reasoning": True})
+    assert streamed("chat", *events, reasoning=False, context=asked) == streamed("chat", *events)
     quiet = streamed("chat", *events, reasoning=False)
     assert "reasoning" not in quiet
     assert chunks(quiet)[1]["choices"][0]["delta"] == {"content": "so"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,10 +239,14 @@ def test_more_than_one_choice_is_refused() -> None:
 )
 def test_thinking(members: dict[str, Any], thinking: Thinking | None) -> None:
     made = decoded(request(**members), "chat")
+    asked = thinking is not None and thinking.effort != "none"
+    if thinking is not None and asked and thinking.summary is None:
+        thinking = replace(thinking, summary="auto")
     assert made.conversation.thinking == thinking
+    assert made.context.echo == ({"reasoning": True} if asked else {})
     assert made.rewrites == ()
     facts = ReferenceValidation().inspect(json.dumps(request(**members)).encode(), "chat")
-    assert facts.reasoning == (thinking is not None and thinking.effort != "none")
+    assert facts.reasoning == asked
 
 
 def tool_choice(choice: Any, **more: Any) -> Any:

@@ -69,6 +69,8 @@ def test_a_stream_is_a_line_each() -> None:
         {**HEAD, **message(), **END},
     ]
     assert "thinking" not in streamed("ollama", ReasoningPiece("Greeting."), reasoning=False, context=CHAT)
+    asked = AnswerContext(echo={**CHAT.echo, "reasoning": True})
+    assert "thinking" in streamed("ollama", ReasoningPiece("Greeting."), reasoning=False, context=asked)
 
 
 def shape(value: Any) -> Any:

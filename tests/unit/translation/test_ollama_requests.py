@@ -278,9 +278,9 @@ def test_structured_output(layout: Any, made: Any) -> None:
     [
         (None, None),
         ("", None),
-        (True, Thinking(adaptive=True)),
+        (True, Thinking(adaptive=True, summary="auto")),
         (False, Thinking(effort="none")),
-        ("max", Thinking(effort="max")),
+        ("max", Thinking(effort="max", summary="auto")),
     ],
 )
 def test_thinking(think: Any, thinking: Thinking | None) -> None:

@@ -6,9 +6,11 @@
 //! of one format from end to end, have a `relay` and [`Repairs`].
 
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod gemini;
 pub(crate) mod messages;
+pub(crate) mod ollama;
 
 use crate::{
     canonical::{Answer, AnswerContext, AnswerEvent, Conversation, Decoded, Finish, Usage},
@@ -26,10 +28,12 @@ use crate::{
 pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Result<Facts, RequestError> {
     match dialect {
         Dialect::Chat => Ok(chat::facts::facts(root)?),
+        Dialect::Completions => Ok(completions::facts::facts(root)?),
         Dialect::Embeddings => Ok(embeddings::facts(root)),
         Dialect::Gemini => Ok(gemini::facts::facts(root)?),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
-        _ => Err(Unsupported.into()),
+        Dialect::Ollama => Ok(ollama::facts::facts(root)?),
+        Dialect::Responses => Err(Unsupported.into()),
     }
 }
 
@@ -38,8 +42,11 @@ pub(crate) fn decode_request<'d, 'a>(
     plan: &RequestPlan,
 ) -> Result<Decoded<'d, 'a>, RequestError> {
     match plan.dialect {
+        Dialect::Chat => Ok(chat::decode_request::decode_request(root)?),
+        Dialect::Completions => Ok(completions::decode_request::decode_request(root)?),
         Dialect::Gemini => Ok(gemini::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
+        Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -52,6 +59,9 @@ pub(crate) fn encode_answer(
     context: &AnswerContext,
 ) -> Result<(), Unsupported> {
     match plan.dialect {
+        Dialect::Chat => chat::encode_answer::encode_answer(out, answer, plan, context),
+        Dialect::Completions => completions::encode_answer::encode_answer(out, answer, context),
+        Dialect::Ollama => ollama::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         _ => return Err(Unsupported),
@@ -62,6 +72,9 @@ pub(crate) fn encode_answer(
 /// Writes the stream of a dialect.
 #[derive(Debug)]
 pub(crate) enum Encoder {
+    Chat(chat::encode_stream::StreamEncoder),
+    Completions(completions::encode_stream::StreamEncoder),
+    Ollama(ollama::encode_stream::StreamEncoder),
     Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
 }
@@ -69,6 +82,11 @@ pub(crate) enum Encoder {
 impl Encoder {
     pub(crate) fn new(plan: &StreamPlan, context: &AnswerContext) -> Result<Self, Unsupported> {
         match plan.dialect {
+            Dialect::Chat => Ok(Self::Chat(chat::encode_stream::StreamEncoder::new(plan, context))),
+            Dialect::Completions => {
+                Ok(Self::Completions(completions::encode_stream::StreamEncoder::new(plan, context)))
+            }
+            Dialect::Ollama => Ok(Self::Ollama(ollama::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             _ => Err(Unsupported),
@@ -79,8 +97,11 @@ impl Encoder {
 macro_rules! each_encoder {
     ($self:ident, $encoder:ident => $call:expr) => {
         match $self {
+            Self::Chat($encoder) => $call,
+            Self::Completions($encoder) => $call,
             Self::Gemini($encoder) => $call,
             Self::Messages($encoder) => $call,
+            Self::Ollama($encoder) => $call,
         }
     };
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     escape::{canonical, unescape},
-    scan::{is_space, next_special, skip_spaces},
+    scan::{Specials, is_space, skip_spaces},
 };
 
 /// Containers inside each other that a document may have (R-17).
@@ -357,6 +357,7 @@ pub(super) fn number_is_truthy(number: &str) -> bool {
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
+    specials: Specials<'a>,
     at: usize,
     depth: usize,
     tokens: Vec<Token>,
@@ -368,7 +369,9 @@ impl Reader<'_> {
         if u32::try_from(text.len()).is_err() {
             return Err(ReadError::TooLarge);
         }
-        let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, tokens: Vec::new() };
+        let bytes = text.as_bytes();
+        let specials = Specials::of(bytes);
+        let mut reader = Reader { text, bytes, specials, at: 0, depth: 0, tokens: Vec::new() };
         // A guess that is right for prompts and for stream frames alike.
         reader.tokens.reserve(text.len() / 48 + 16);
         reader.at = skip_spaces(reader.bytes, 0);
@@ -563,33 +566,39 @@ impl Reader<'_> {
 
     fn string(&mut self) -> Result<bool, ReadError> {
         let start = self.at;
-        self.at += 1;
+        let mut at = start + 1;
         let (mut escaped, mut loose) = (false, false);
         loop {
-            self.at = next_special(self.bytes, self.at);
-            match self.peek() {
-                b'"' => {
-                    self.at += 1;
+            at = self.specials.next(at);
+            match self.bytes.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
                     self.push(start, Kind::String, escaped, loose);
                     return Ok(loose);
                 }
-                b'\\' => {
+                Some(b'\\') => {
                     escaped = true;
-                    self.at += 1;
-                    loose |= self.escape()?;
+                    // Nearly all escapes are these, and prompts are full of them.
+                    if let Some(b'n' | b'"' | b'\\' | b't' | b'r' | b'b' | b'f') = self.bytes.get(at + 1) {
+                        at += 2;
+                    } else {
+                        self.at = at + 1;
+                        loose |= self.escape()?;
+                        at = self.at;
+                    }
                 }
-                _ => return Err(self.wrong()),
+                _ => {
+                    self.at = at;
+                    return Err(self.wrong());
+                }
             }
         }
     }
 
-    /// Checks what follows a backslash; tells whether canonical text would write it in another way.
+    /// Checks what follows a backslash where that is no short escape; tells whether canonical text would write it in
+    /// another way.
     fn escape(&mut self) -> Result<bool, ReadError> {
         match self.peek() {
-            b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                self.at += 1;
-                Ok(false)
-            }
             b'/' => {
                 self.at += 1;
                 Ok(true)

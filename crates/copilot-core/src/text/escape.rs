@@ -152,14 +152,14 @@ fn push_escaped(out: &mut String, character: char) {
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    let first = super::scan::next_special(bytes, 0);
+    let first = super::scan::first_special(bytes);
     if first == bytes.len() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     loop {
-        let at = super::scan::next_special(rest.as_bytes(), 0);
+        let at = super::scan::first_special(rest.as_bytes());
         let (plain, special) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
         let mut characters = special.chars();
@@ -178,7 +178,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 pub fn escape_json_text(out: &mut String, json: &str) {
     let mut rest = json;
     loop {
-        let at = super::scan::next_special(rest.as_bytes(), 0);
+        let at = super::scan::first_special(rest.as_bytes());
         let (plain, special) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
         let mut characters = special.chars();

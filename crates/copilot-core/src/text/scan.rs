@@ -1,59 +1,77 @@
 //! Finding the end of a string quickly.
 
-/// Bytes looked at in one step; a multiple of every vector register.
-const BLOCK: usize = 32;
+use wide::u8x16;
 
-/// Bytes of a word.
-const WORD: usize = 8;
+/// Bytes looked at in one step: one bit each.
+const BLOCK: usize = 64;
 
-/// Each byte of a word set to one value.
-const fn splat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; WORD])
+/// Finds the bytes of strings that need a closer look: quotation marks, backslashes, control characters.
+///
+/// Prompts are full of escapes, so that a search from each to the next would begin more often than it runs: the bytes
+/// are looked at in blocks, once, and what was found in the latest one is kept.
+pub(super) struct Specials<'a> {
+    text: &'a [u8],
+    /// Where the block begins of which the bits are; a number that is no multiple of a block's size when there is none.
+    block: usize,
+    bits: u64,
 }
 
-/// The highest bit of every byte that is 0, up to the first such byte; what comes above it may be wrong.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(splat(1)) & !word & splat(0x80)
-}
+impl<'a> Specials<'a> {
+    pub(super) const fn of(text: &'a [u8]) -> Self {
+        Self { text, block: usize::MAX, bits: 0 }
+    }
 
-/// Whether a byte of a string needs a closer look: a quotation mark, a backslash, a control character.
-#[expect(clippy::needless_bitwise_bool, reason = "no branches, so that it becomes vector instructions")]
-const fn is_special(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < b' ')
-}
+    /// The place of the next special byte at or after `at`; the length of the text when there is none.
+    #[inline]
+    pub(super) fn next(&mut self, at: usize) -> usize {
+        let block = at - at % BLOCK;
+        if block != self.block {
+            (self.block, self.bits) = (block, self.look(block));
+        }
+        let bits = self.bits >> (at % BLOCK);
+        if bits == 0 { self.next_block() } else { at + bits.trailing_zeros() as usize }
+    }
 
-/// The place of the first special byte of a word, [`WORD`] when there is none.
-fn in_word(bytes: [u8; WORD]) -> usize {
-    let word = u64::from_le_bytes(bytes);
-    let control = word.wrapping_sub(splat(b' ')) & !word & splat(0x80);
-    let found = zero_bytes(word ^ splat(b'"')) | zero_bytes(word ^ splat(b'\\')) | control;
-    found.trailing_zeros() as usize / 8
-}
-
-/// The place of the next special byte at or after `at`; the length of the text when there is none.
-pub(crate) fn next_special(text: &[u8], at: usize) -> usize {
-    let Some(rest) = text.get(at..) else {
-        return text.len();
-    };
-    let mut offset = at;
-    let (blocks, _) = rest.as_chunks::<BLOCK>();
-    for (index, block) in blocks.iter().enumerate() {
-        // Most strings are short: the first words are looked at one by one. Of a long one whole blocks are
-        // passed without an early exit, which the compiler makes a few vector instructions.
-        if index == 0 || block.iter().fold(false, |found, &byte| found | is_special(byte)) {
-            for &word in block.as_chunks::<WORD>().0 {
-                let place = in_word(word);
-                if place < WORD {
-                    return offset + place;
-                }
-                offset += WORD;
+    fn next_block(&mut self) -> usize {
+        loop {
+            self.block += BLOCK;
+            if self.block >= self.text.len() {
+                return self.text.len();
             }
-        } else {
-            offset += BLOCK;
+            self.bits = self.look(self.block);
+            if self.bits != 0 {
+                return self.block + self.bits.trailing_zeros() as usize;
+            }
         }
     }
-    let rest = text.get(offset..).unwrap_or_default();
-    rest.iter().position(|&byte| is_special(byte)).map_or(text.len(), |place| offset + place)
+
+    fn look(&self, at: usize) -> u64 {
+        let rest = self.text.get(at..).unwrap_or_default();
+        if let Some(block) = rest.first_chunk() {
+            return specials(block);
+        }
+        let mut block = [b' '; BLOCK];
+        block.iter_mut().zip(rest).for_each(|(byte, &given)| *byte = given);
+        specials(&block)
+    }
+}
+
+/// The special bytes of a block, the first one in the lowest bit.
+#[inline]
+fn specials(block: &[u8; BLOCK]) -> u64 {
+    let mut found = 0;
+    for (place, part) in block.as_chunks().0.iter().enumerate() {
+        let part = u8x16::new(*part);
+        let is_control = part.min(u8x16::splat(b' ' - 1)).simd_eq(part);
+        let special = part.simd_eq(u8x16::splat(b'"')) | part.simd_eq(u8x16::splat(b'\\')) | is_control;
+        found |= u64::from(special.to_bitmask()) << (16 * place);
+    }
+    found
+}
+
+/// The place of the first special byte; the length of the text when there is none.
+pub(super) fn first_special(text: &[u8]) -> usize {
+    Specials::of(text).next(0)
 }
 
 /// JSON's white space.
@@ -71,22 +89,37 @@ pub(crate) fn skip_spaces(text: &[u8], mut at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::next_special;
+    use super::Specials;
 
     #[test]
     fn special_bytes_are_found_at_every_place() {
-        for special in [b'"', b'\\', b'\n', 0] {
-            for length in 0..100 {
+        for special in [b'"', b'\\', b'\n', 0, 0x1f] {
+            for length in 0..200 {
                 let mut text = vec![b'x'; length];
-                assert_eq!(next_special(&text, 0), length);
+                assert_eq!(Specials::of(&text).next(0), length);
                 text.push(special);
                 text.extend_from_slice(b"yyy\"");
+                let mut specials = Specials::of(&text);
                 for start in 0..=length {
-                    assert_eq!(next_special(&text, start), length);
+                    assert_eq!(specials.next(start), length);
+                    assert_eq!(Specials::of(&text).next(start), length);
                 }
+                assert_eq!(specials.next(length + 1), length + 4);
+                assert_eq!(specials.next(length + 5), length + 5);
             }
         }
-        assert_eq!(next_special(b"abc", 9), 3);
-        assert_eq!(next_special("\u{7f}é€😀".as_bytes(), 0), 10);
+        assert_eq!(Specials::of("\u{7f}é€😀 ".as_bytes()).next(0), 11);
+    }
+
+    #[test]
+    fn every_special_byte_is_found() {
+        let text: Vec<u8> =
+            (0..1000).flat_map(|number: u32| number.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+        let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        let mut specials = Specials::of(&text);
+        for at in 0..=text.len() {
+            let expected = text.iter().skip(at).position(|&byte| is_special(byte));
+            assert_eq!(specials.next(at), expected.map_or(text.len(), |place| at + place));
+        }
     }
 }

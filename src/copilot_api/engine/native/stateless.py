@@ -20,10 +20,22 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "messages", "embeddings"})
+DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset(
-    {("chat", "chat"), ("messages", "chat"), ("messages", "messages"), ("embeddings", "embeddings")}
+    {
+        ("chat", "chat"),
+        ("completions", "chat"),
+        ("gemini", "chat"),
+        ("messages", "chat"),
+        ("ollama", "chat"),
+        ("chat", "messages"),
+        ("completions", "messages"),
+        ("gemini", "messages"),
+        ("messages", "messages"),
+        ("ollama", "messages"),
+        ("embeddings", "embeddings"),
+    }
 )
 """Pairs of dialect and leg that are ported; the reference translates the others."""
 

@@ -3,7 +3,7 @@
 use crate::{
     canonical::{Inside, Members, Value},
     look::Look as _,
-    text::{Document, Kind, escape_json_text, unescape_json},
+    text::{Document, Kind, Node, escape_json_text, unescape_json},
 };
 
 /// Appends the function that stands for a freeform tool; its grammar goes into words.
@@ -45,13 +45,13 @@ pub(crate) fn wrapped(text: &str) -> String {
 }
 
 /// The raw text of arguments; those of another form as they are. Both are insides.
-pub(crate) fn unwrapped<'a>(arguments: Inside<'a>) -> Inside<'a> {
+pub(crate) fn unwrapped(arguments: Inside<'_>) -> Inside<'_> {
     let text = unescape_json(&arguments);
     let Ok(document) = Document::read(text.as_bytes()) else {
         return arguments;
     };
     let given = document.root().get("input").filter(|given| given.kind() == Kind::String);
-    match given.and_then(|given| given.string()) {
+    match given.and_then(Node::string) {
         Some(given) => Inside::Owned(given.into_owned()),
         None => arguments,
     }

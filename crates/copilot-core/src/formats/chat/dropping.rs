@@ -10,13 +10,11 @@ fn path_of(name: &str) -> Vec<String> {
         let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
         plain.push_str(before);
         let digits = after.bytes().skip(1).take_while(u8::is_ascii_digit).count();
-        rest = match after.get(digits + 1..).and_then(|after| after.strip_prefix(']')) {
-            Some(after) => after,
-            None => {
-                plain.push('[');
-                after.get(1..).unwrap_or_default()
-            }
-        };
+        let behind = after.get(digits + 1..).and_then(|after| after.strip_prefix(']'));
+        rest = behind.unwrap_or_else(|| {
+            plain.push('[');
+            after.get(1..).unwrap_or_default()
+        });
     }
     plain.push_str(rest);
     let is_place = |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());

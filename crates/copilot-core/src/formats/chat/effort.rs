@@ -60,10 +60,12 @@ pub(crate) fn told<'t>(
 
 /// The effort that a budget stands for.
 const fn effort_of(budget: i64) -> &'static str {
-    match budget {
-        ..2048 => "low",
-        ..16384 => "medium",
-        _ => "high",
+    if budget < 2048 {
+        "low"
+    } else if budget < 16384 {
+        "medium"
+    } else {
+        "high"
     }
 }
 

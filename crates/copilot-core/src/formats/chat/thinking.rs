@@ -2,10 +2,13 @@
 
 use super::frames::count;
 use crate::{
-    canonical::{Inside, Thinking, Value},
-    text::{Kind, Node},
+    canonical::{AnswerContext, Inside, Thinking, Value},
+    text::{Kind, Node, Tree},
     validation::given,
 };
+
+/// Remembers in the answer's context that reasoning was asked for.
+const ASKED: &str = "reasoning";
 
 pub(crate) const MEMBERS: [&str; 4] = ["reasoning_effort", "reasoning", "thinking_budget", "thinking"];
 
@@ -54,4 +57,19 @@ fn of_budget<'d, 'a>(tokens: i64, nothing: Thinking<'d, 'a>) -> Thinking<'d, 'a>
 /// Whether reasoning is wanted.
 pub(crate) fn asks(thinking: Option<&Thinking<'_, '_>>) -> bool {
     thinking.is_some_and(|thinking| thinking.effort != "none")
+}
+
+/// What to ask for so that the client can be shown the reasoning it wants; remembers it in the context.
+pub(crate) fn shown(thinking: &mut Option<Thinking<'_, '_>>, context: &mut AnswerContext) {
+    if let Some(thinking) = thinking
+        && thinking.effort != "none"
+    {
+        thinking.summary.get_or_insert_with(|| Tree::word("auto").into());
+        context.echo.push((ASKED.to_owned(), Tree::Bool(true)));
+    }
+}
+
+/// Whether the client gets the reasoning: it asked for it, or all clients do.
+pub(crate) fn is_shown(all: bool, context: &AnswerContext) -> bool {
+    all || context.echo.iter().any(|(name, value)| name == ASKED && *value == Tree::Bool(true))
 }

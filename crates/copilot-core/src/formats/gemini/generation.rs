@@ -42,6 +42,7 @@ const READ: [&str; 16] = [
     "responseModalities",
     "thinkingConfig",
 ];
+const DEFAULT_TOP_K: &str = "64";
 const LEVELS: [(&str, &str); 6] = [
     ("MINIMAL", "minimal"),
     ("LOW", "low"),
@@ -63,6 +64,11 @@ pub(super) fn options_of<'d, 'a>(
         if let Some(value) = config.get(name) {
             options.set(chat, number_of(value));
         }
+    }
+    if config.get("topK").and_then(digits_of).as_deref() == Some(DEFAULT_TOP_K) {
+        // gemini-cli always sends it: nothing is lost where there is no such option.
+        options.take("top_k");
+        rewrites.push("removed topK, which was Google's default".to_owned());
     }
     if let Some(form) = response_format(config, path, rewrites)? {
         options.set("response_format", form);

@@ -10,7 +10,7 @@ from copilot_api.engine.reference.canonical import AnswerContext, Conversation, 
 from copilot_api.engine.reference.formats.chat import frames
 from copilot_api.engine.reference.formats.chat.decode_messages import turns_of
 from copilot_api.engine.reference.formats.chat.decode_tools import choice_of, tools_of
-from copilot_api.engine.reference.formats.chat.thinking import MEMBERS, thinking_of
+from copilot_api.engine.reference.formats.chat.thinking import MEMBERS, shown, thinking_of
 
 _OPTIONS = (
     *("max_tokens", "max_completion_tokens", "stop", "stream", "temperature", "top_p", "top_k", "user"),
@@ -39,6 +39,7 @@ def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
         for name, member in value.items()
         if name not in _READ and member is not None and member is not False
     ]
+    thinking, asked = shown(thinking_of(value))
     conversation = Conversation(
         model=value["model"],
         turns=tuple(turns),
@@ -46,9 +47,9 @@ def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
         tools=tools,
         tool_choice=choice,
         parallel_tools=parallel if isinstance(parallel, bool) else None,
-        thinking=thinking_of(value),
+        thinking=thinking,
     )
     custom = tuple(tool.members["name"] for tool in tools or () if tool.custom)
     legacy = value.get("functions") is not None and value.get("tools") is None
-    echo = {"functions": True} if legacy else {}
+    echo = {**({"functions": True} if legacy else {}), **asked}
     return Decoded(conversation, tuple(dict.fromkeys(rewrites)), AnswerContext(custom=custom, echo=echo))

@@ -8,6 +8,7 @@ from copilot_api.engine.interfaces import AnswerPlan
 from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
 from copilot_api.engine.reference.formats.chat import completion, opaque
 from copilot_api.engine.reference.formats.chat.custom_tools import unwrapped
+from copilot_api.engine.reference.formats.chat.thinking import is_shown
 
 
 def encode_answer(answer: Answer, plan: AnswerPlan, context: AnswerContext) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def encode_answer(answer: Answer, plan: AnswerPlan, context: AnswerContext) -> d
         "content": written if written or not calls else None,
         "refusal": None,
     }
-    if plan.reasoning:
+    if is_shown(plan, context):
         message |= _reasoning([block for block in answer.blocks if isinstance(block, Reasoning)])
     reason = completion.finish_reason(answer.finish, called=bool(calls))
     if calls and context.echo.get("functions"):

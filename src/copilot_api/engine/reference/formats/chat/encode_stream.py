@@ -20,6 +20,7 @@ from copilot_api.engine.reference.canonical import (
 )
 from copilot_api.engine.reference.formats.chat import completion, opaque
 from copilot_api.engine.reference.formats.chat.custom_tools import unwrapped
+from copilot_api.engine.reference.formats.chat.thinking import is_shown
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class StreamEncoder:
 
     def __init__(self, plan: StreamPlan, context: AnswerContext) -> None:
         self.started = False
-        self._reasoning = plan.reasoning
+        self._reasoning = is_shown(plan, context)
         self._custom = context.custom
         self._legacy = bool(context.echo.get("functions"))
         self._head: dict[str, Any] = {}

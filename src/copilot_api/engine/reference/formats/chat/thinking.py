@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from copilot_api.engine.reference.canonical import Thinking
+from copilot_api.engine.interfaces import AnswerPlan, StreamPlan
+from copilot_api.engine.reference.canonical import AnswerContext, Thinking
 from copilot_api.engine.reference.formats.chat import frames
 
+_ASKED = "reasoning"
+"""Remembers in the answer's context that reasoning was asked for."""
 MEMBERS = ("reasoning_effort", "reasoning", "thinking_budget", "thinking")
 
 
@@ -41,3 +45,15 @@ def of_budget(tokens: int, summary: Any = None) -> Thinking:
 def asks(thinking: Thinking | None) -> bool:
     """Tell whether reasoning is wanted."""
     return thinking is not None and thinking.effort != "none"
+
+
+def shown(thinking: Thinking | None) -> tuple[Thinking | None, dict[str, Any]]:
+    """Return what to ask for so that the client can be shown the reasoning it wants, and what to remember."""
+    if thinking is None or not asks(thinking):
+        return thinking, {}
+    return replace(thinking, summary="auto" if thinking.summary is None else thinking.summary), {_ASKED: True}
+
+
+def is_shown(plan: AnswerPlan | StreamPlan, context: AnswerContext) -> bool:
+    """Tell whether the client gets the reasoning: it asked for it, or all clients do."""
+    return plan.reasoning or context.echo.get(_ASKED) is True

@@ -32,6 +32,7 @@ _READ = (
     "responseModalities",
     "thinkingConfig",
 )
+_DEFAULT_TOP_K = Number("64")
 _LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH", "MAX")
 
 
@@ -39,6 +40,10 @@ def options_of(config: dict[str, Any], path: str, rewrites: list[str]) -> dict[s
     """Return the options. Raises :class:`InvalidRequest` for what Copilot's models cannot do."""
     _check_form(config, path)
     options = {chat: number_of(config[name]) for name, chat in _OPTIONS if name in config}
+    if options.get("top_k") == _DEFAULT_TOP_K:
+        # gemini-cli always sends it: nothing is lost where there is no such option.
+        del options["top_k"]
+        rewrites.append("removed topK, which was Google's default")
     form = _response_format(config, path, rewrites)
     if form is not None:
         options["response_format"] = form

@@ -20,6 +20,7 @@ from copilot_api.engine.reference.canonical import (
     Turn,
 )
 from copilot_api.engine.reference.formats.chat import frames
+from copilot_api.engine.reference.formats.chat.thinking import shown
 from copilot_api.engine.reference.formats.ollama.options import options_of, thinking_of
 
 _KINDS = (
@@ -43,12 +44,14 @@ def decode_request(value: dict[str, Any], _plan: RequestPlan) -> Decoded:
     else:
         echo["generate"] = True
         turns = _generate(value)
+    thinking, asked = shown(thinking_of(value))
+    echo |= asked
     conversation = Conversation(
         model=value["model"],
         turns=tuple(turns),
         options=options_of(value, rewrites),
         tools=_tools(value.get("tools")),
-        thinking=thinking_of(value),
+        thinking=thinking,
     )
     return Decoded(conversation, tuple(dict.fromkeys(rewrites)), AnswerContext(echo=echo))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from copilot_api.engine.interfaces import AnswerPlan
 from copilot_api.engine.reference.canonical import Answer, AnswerContext, Reasoning, Text, ToolCall
+from copilot_api.engine.reference.formats.chat.thinking import is_shown
 from copilot_api.engine.reference.formats.ollama.answer import call_json, content, end, head
 
 
@@ -17,6 +18,6 @@ def encode_answer(answer: Answer, plan: AnswerPlan, context: AnswerContext) -> d
     calls = [call_json(index, call.id, call.name, call.arguments) for index, call in enumerate(made)]
     return {
         **head(context, answer.model, answer.created),
-        **content(context, text, thinking=thinking if plan.reasoning else "", calls=calls),
+        **content(context, text, thinking=thinking if is_shown(plan, context) else "", calls=calls),
         **end(answer.finish, answer.usage),
     }

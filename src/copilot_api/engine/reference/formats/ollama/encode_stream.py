@@ -17,6 +17,7 @@ from copilot_api.engine.reference.canonical import (
     ToolArguments,
     ToolStart,
 )
+from copilot_api.engine.reference.formats.chat.thinking import is_shown
 from copilot_api.engine.reference.formats.ollama.answer import call_json, content, end, head
 
 
@@ -34,7 +35,7 @@ class StreamEncoder:
 
     def __init__(self, plan: StreamPlan, context: AnswerContext) -> None:
         self.started = False
-        self._reasoning = plan.reasoning
+        self._reasoning = is_shown(plan, context)
         self._context = context
         self._head = head(context, plan.model, None)
         self._calls: dict[int, _Call] = {}
