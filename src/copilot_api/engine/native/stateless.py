@@ -36,6 +36,12 @@ PAIRS = frozenset(
         ("messages", "responses"),
         ("ollama", "responses"),
         ("responses", "responses"),
+        ("chat", "messages"),
+        ("completions", "messages"),
+        ("gemini", "messages"),
+        ("messages", "messages"),
+        ("ollama", "messages"),
+        ("responses", "messages"),
         ("embeddings", "embeddings"),
     }
 )

@@ -99,7 +99,7 @@ pub(crate) fn request(document: &Document<'_>, plan: &RequestPlan) -> Translated
 fn finish(document: &Document<'_>, changed: Changed<'_>) -> TranslatedRequest {
     let mut edits = Edits::of(document);
     let Changed { put, gone, mut rewrites } = changed;
-    edits.remove_all(|name| gone.iter().any(|other| other == name));
+    edits.remove_all(&gone);
     for (name, value) in put {
         let is_there = edits.members().iter().any(|member| member.name == name);
         if is_there && !gone.contains(&name) {
