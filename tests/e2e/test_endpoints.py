@@ -286,3 +286,19 @@ def test_a_conversation_is_compacted(served: GatewayProcess, simulator: Simulato
     for wrong in ({"model": "gpt-5.4"}, [], {"model": "gpt-5.4", "input": []}):
         refused = request(served.url, "POST", "/v1/responses/compact", wrong)
         assert refused.status == 400
+
+
+def test_the_cache_leaves_other_dialects_alone(simulator: SimulatorServer, tmp_path: Path) -> None:
+    content = {"content": {"parts": [{"text": "Lisbon"}]}}
+    asked: list[tuple[str, Any]] = [
+        ("/v1beta/models/gpt-4.1:generateContent", SAY | {"generationConfig": {"temperature": 0}}),
+        ("/v1beta/models/gemini-embedding-001:embedContent", content),
+        ("/api/embed", {"model": "nomic-embed-text", "input": "a"}),
+        ("/v1/responses", {"model": "gpt-4.1", "input": "hi", "temperature": 0}),
+    ]
+    with GatewayProcess(tmp_path, simulator.url, "--cache", "1M") as gateway:
+        for path, body in asked:
+            for _ in range(2):
+                answer = request(gateway.url, "POST", path, body)
+                assert answer.status == 200, answer.text
+                assert "x-copilot-api-cache" not in answer.headers

@@ -109,7 +109,7 @@ def compacts(dialect: str, answer: Answer, leg: str = "chat") -> None:
     elif dialect == "gemini":
         assert error["status"] == "INVALID_ARGUMENT"
         assert (
-            "input token count (391491) exceeds the maximum number of tokens allowed (128000)"
+            f"input token count ({tokens}) exceeds the maximum number of tokens allowed ({limit})"
             in error["message"]
         )
     else:

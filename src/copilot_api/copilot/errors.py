@@ -170,6 +170,9 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
         parsed = None
     if isinstance(parsed, dict):
         inner = parsed.get("error")
+        response = parsed.get("response")
+        if inner is None and isinstance(response, dict):
+            inner = response.get("error")  # ``response.failed``
         error = inner if isinstance(inner, dict) else parsed
         if isinstance(inner, str) and inner:
             message = inner

@@ -129,6 +129,13 @@ def test_recorded_errors_are_read() -> None:
             assert found.message
 
 
+def test_a_failed_response_is_read() -> None:
+    error = {"code": "context_length_exceeded", "message": "too long"}
+    frame = {"type": "response.failed", "response": {"id": "resp_1", "error": error}}
+    found = read_fault(502, json.dumps(frame).encode())
+    assert (found.message, found.code, found.overflow) == ("too long", "context_length_exceeded", (0, 0))
+
+
 def test_seat_changed_is_a_plain_403_only() -> None:
     assert read_fault(403, b"access to this endpoint is forbidden\n").seat_changed
     assert not fault("no", 403, code="model_not_allowed").seat_changed
