@@ -27,13 +27,17 @@ STAMPS := $(VENV)/.stamps
 BASE := $(STAMPS)/base
 DEV := $(STAMPS)/dev
 NATIVE := $(STAMPS)/native-$(PROFILE)
+# Client programs are installed apart from each other and from the tools: each has its own pins.
 CLIENTS := tests/clients/node_modules/.package-lock.json
+CLIENT_VENVS := .venv-clients .venv-aider
+CLIENT_SDKS := .venv-clients/.stamp
+AIDER := .venv-aider/.stamp
 # The crates compile the vocabulary in, so it is a source of theirs too.
 VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-python test-asgi test-clients lint lint-python lint-rust fmt build \
+.PHONY: help demo run dev test test-rust test-python test-asgi test-clients test-aider lint lint-python lint-rust fmt build \
 	build-native bench bench-gateway fuzz lock docs clean
 
 help: ## List the commands
@@ -64,8 +68,11 @@ test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARG
 test-asgi: $(NATIVE) $(DEV) ## Run the test-suites of Starlette and FastAPI against our servers
 	$(PY) tools/asgi_suites/run.py $(filter-out start,$(ARGS))
 
-test-clients: $(NATIVE) $(DEV) $(CLIENTS) ## Run real client programs from npm against the gateway
+test-clients: $(NATIVE) $(DEV) $(CLIENTS) $(CLIENT_SDKS) ## Run real client programs and SDKs against the gateway
 	$(PY) tools/run_tests.py clients
+
+test-aider: $(NATIVE) $(DEV) $(AIDER) ## The same for aider, which brings a hundred packages
+	$(PY) tools/run_tests.py aider
 
 lint: lint-python lint-rust ## Check style, types, layers and lints; warnings are errors
 
@@ -110,11 +117,12 @@ fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py
 
-lock: ## Write constraints.txt and the npm lock anew from the newest allowed versions
+lock: ## Write all locks of Python and npm packages anew from the newest allowed versions
 	$(PYTHON) tools/lock.py
 
 clean: ## Remove everything that was built
-	rm -rf target fuzz/target dist $(VENV) tests/clients/node_modules src/copilot_api/_native*.so src/copilot_api/_native*.pyd
+	rm -rf target fuzz/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules
+	rm -rf src/copilot_api/_native*.so src/copilot_api/_native*.pyd
 	rm -rf bench/.cache bench/load/target
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -140,4 +148,14 @@ $(NATIVE): $(BASE) pyproject.toml $(RUST_SOURCES)
 $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: these tests run client programs from npm"; exit 1; }
 	cd tests/clients && npm ci
+	@touch $@
+
+$(CLIENT_SDKS): tests/clients/requirements.txt tests/clients/constraints.txt
+	$(PYTHON) -m venv --clear $(@D)
+	PIP_CONSTRAINT=tests/clients/constraints.txt $(subst $(VENV),$(@D),$(PY)) -m pip install --quiet -r $<
+	@touch $@
+
+$(AIDER): tests/clients/requirements-aider.txt tests/clients/constraints-aider.txt
+	$(PYTHON) -m venv --clear $(@D)
+	PIP_CONSTRAINT=tests/clients/constraints-aider.txt $(subst $(VENV),$(@D),$(PY)) -m pip install --quiet -r $<
 	@touch $@

@@ -1,7 +1,7 @@
 """Write the lock files anew: `constraints.txt`, and in `tests/clients` those of the client programs.
 
-The newest versions that the requirements allow are resolved in throw-away virtual environments. Lock files hold
-names and versions, never addresses: neither where something was downloaded from nor who wants a donation.
+The newest versions that the requirements allow are resolved in throw-away virtual environments. Lock files
+hold names and versions, never addresses: neither where something was downloaded from nor who takes donations.
 """
 
 from __future__ import annotations

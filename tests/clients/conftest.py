@@ -1,61 +1,47 @@
-"""Real client programs from their packages, each with a home and an environment of the test's making."""
+"""Where a client program runs, and what reached the pretend Copilot meanwhile."""
 
 from __future__ import annotations
 
-import subprocess
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.process import GatewayProcess, clean_environment
+from copilot_api.simulator import SimulatorServer
+from tests.clients.running import Place
 
-BIN = Path(__file__).parent / "node_modules/.bin"
+_GENERATING = ("/chat/completions", "/responses", "/v1/messages")
 
 
-def program(name: str) -> Path:
-    """Path of an installed client; `make test-clients` installs them."""
-    found = BIN / name
-    if not found.exists():
-        pytest.skip(f"{name} is not installed; run `make test-clients`")
+class Asked(NamedTuple):
+    """One request for an answer, as upstream got it."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Empty folders: a home and a place to work."""
+    found = Place(tmp_path / "home", tmp_path / "work")
+    found.home.mkdir()
+    found.work.mkdir()
     return found
 
 
-def claude(
-    gateway: GatewayProcess, folder: Path, prompt: str, *arguments: str, model: str = "claude-sonnet-4.6"
-) -> subprocess.CompletedProcess[str]:
-    """Run Claude Code once, headless, in `folder`."""
-    home = folder / "home"
-    work = folder / "work"
-    home.mkdir(exist_ok=True)
-    work.mkdir(exist_ok=True)
-    environment = clean_environment(
-        home,
-        {
-            "ANTHROPIC_BASE_URL": gateway.url,
-            "ANTHROPIC_AUTH_TOKEN": "dummy",
-            "ANTHROPIC_MODEL": model,
-            "ANTHROPIC_DEFAULT_SONNET_MODEL": model,
-            "ANTHROPIC_DEFAULT_HAIKU_MODEL": "claude-haiku-4.5",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
-            "IS_SANDBOX": "1",
-        },
-    )
-    return subprocess.run(
-        [
-            str(program("claude")),
-            "-p",
-            prompt,
-            "--output-format",
-            "json",
-            "--dangerously-skip-permissions",
-            *arguments,
-        ],
-        cwd=work,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+@pytest.fixture
+def asked(simulator: SimulatorServer) -> Callable[[], list[Asked]]:
+    """What upstream was asked to answer since the test began."""
+    before = len(simulator.state.requests)
+
+    def since() -> list[Asked]:
+        return [
+            Asked(entry.path, entry.headers, json.loads(entry.body))
+            for entry in simulator.state.requests[before:]
+            if entry.path in _GENERATING
+        ]
+
+    return since

@@ -16,7 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ("tests/fixtures/", "fuzz/corpus/")
 """Data that was recorded, found or comes from elsewhere, with its own rules."""
-IGNORED = {".git", ".venv", ".venv-ci", "target", "dist", "node_modules", "results", "__pycache__"}
+IGNORED = {".git", "target", "dist", "node_modules", "results", "__pycache__"}
+IGNORED |= {".venv", ".venv-ci", ".venv-clients", ".venv-aider"}
 
 
 @cache
@@ -50,8 +51,11 @@ def test_there_are_files() -> None:
 # ---------------------------------------------------------------------------------------------- lock files
 
 
-def test_python_lock_holds_names_and_versions_only() -> None:
-    lines = text_of("constraints.txt").splitlines()
+@pytest.mark.parametrize(
+    "name", ["constraints.txt", "tests/clients/constraints.txt", "tests/clients/constraints-aider.txt"]
+)
+def test_python_lock_holds_names_and_versions_only(name: str) -> None:
+    lines = text_of(name).splitlines()
     assert len(lines) > 20
     wrong = [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.+!]*", line)]
     assert not wrong
@@ -64,6 +68,20 @@ def test_python_lock_pins_what_is_asked_for() -> None:
     names = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in asked}
     pinned = {line.split("==")[0].lower() for line in text_of("constraints.txt").splitlines()}
     assert names <= pinned
+
+
+@pytest.mark.parametrize("suffix", ["", "-aider"])
+def test_locks_of_clients_pin_what_is_asked_for(suffix: str) -> None:
+    asked = set(text_of(f"tests/clients/requirements{suffix}.txt").splitlines())
+    assert asked
+    assert asked <= set(text_of(f"tests/clients/constraints{suffix}.txt").splitlines())
+
+
+def test_npm_lock_is_of_what_is_asked_for() -> None:
+    asked = json.loads(text_of("tests/clients/package.json"))
+    root = json.loads(text_of("tests/clients/package-lock.json"))["packages"][""]
+    for kind in ("dependencies", "optionalDependencies"):
+        assert asked[kind] == root[kind]
 
 
 def test_npm_lock_holds_no_addresses() -> None:

@@ -20,6 +20,8 @@ _PATH_NAMES = ("file_path", "filePath", "path", "filename", "file")
 _CONTENT_NAMES = ("content", "contents", "text", "file_text")
 _COMMAND_NAMES = frozenset({"command", "cmd"})
 _LONGEST_ECHO = 600
+_LISTING = "*file listing* format"
+"""How aider asks for files as text, in lieu of tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,24 @@ def _reply(request: dict[str, Any], last: dict[str, Any], prompt: str) -> str:
         inner = schema.get("json_schema")
         wanted = inner.get("schema", {}) if isinstance(inner, dict) else {}
         return json.dumps(_fill(wanted, prompt), ensure_ascii=False)
+    listing = _listing(request["messages"], prompt)
+    if listing:
+        return listing
     pictures = _count_pictures(last.get("content"))
     seen = f" I see {pictures} picture{'s' if pictures > 1 else ''}." if pictures else ""
     return (
         f"You said: {prompt[-_LONGEST_ECHO:]}{seen} I am a simulator, so this is all I know about it;"
         " the words come one by one, as they would from a real model, and then the answer ends."
     )
+
+
+def _listing(messages: list[dict[str, Any]], prompt: str) -> str:
+    """The file that is asked for, as aider reads it from an answer; its rules may follow the prompt."""
+    asked = prompt.partition("\n\n")[0]
+    file = _FILE.search(asked)
+    if file is None or not any(_LISTING in text for text in _all_text(messages)):
+        return ""
+    return f"Here it is.\n\n{file.group(1)}\n```\n{_wanted_content(file, asked)}\n```\n"
 
 
 def _after_tool(messages: list[dict[str, Any]]) -> bool:

@@ -26,11 +26,11 @@ found.usage = second.usage.input_tokens > 0 && second.usage.output_tokens > 0;
 found.count = (await client.messages.countTokens({ model, messages: messages.slice(0, 1) })).input_tokens;
 const listed = [];
 for await (const each of client.models.list({ limit: 1000 })) listed.push(each);
-found.models = listed.length;
+found.models = listed.map((each) => each.id);
 found.shape = listed.every((each) => each.type === "model" && each.display_name && each.created_at);
 try {
   await client.messages.create({ model: "no-such-model", max_tokens: 10, messages: messages.slice(0, 1) });
 } catch (error) {
-  found.error = [error.status, error.error?.error?.type ?? error.message];
+  found.error = [error.status, error.message];
 }
 console.log(JSON.stringify(found));

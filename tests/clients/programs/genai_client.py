@@ -18,7 +18,9 @@ found: dict[str, object] = {}
 question = types.Content(role="user", parts=[types.Part(text="What is the weather in Paris?")])
 parts: list[types.Part] = []
 for chunk in client.models.generate_content_stream(model=model, contents=[question], config=config):
-    parts += (chunk.candidates[0].content.parts or []) if chunk.candidates and chunk.candidates[0].content else []
+    parts += (
+        (chunk.candidates[0].content.parts or []) if chunk.candidates and chunk.candidates[0].content else []
+    )
 call = next(part.function_call for part in parts if part.function_call)
 found["tool"] = call.args["city"]
 answer = types.Part.from_function_response(name=call.name, response={"output": "19 degrees in Paris"})
@@ -30,7 +32,7 @@ whole = client.models.generate_content(model=model, contents="Which city is in L
 found["city"] = json.loads(whole.text)["city"]
 vectors = client.models.embed_content(model="text-embedding-3-small", contents=["a", "b"])
 found["embeddings"] = len(vectors.embeddings)
-found["models"] = len(list(client.models.list()))
+found["models"] = [each.name for each in client.models.list()]
 try:
     client.models.generate_content(model="no-such-model", contents="x")
 except genai.errors.ClientError as error:

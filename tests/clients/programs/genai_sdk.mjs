@@ -20,7 +20,6 @@ const functionResponse = { name: call.name, response: { output: "19 degrees in P
 contents.push({ role: "user", parts: [{ functionResponse }] });
 found.text = (await client.models.generateContent({ model, contents, config })).text;
 found.count = (await client.models.countTokens({ model, contents: contents.slice(0, 1) })).totalTokens;
-let listed = 0;
-for await (const each of await client.models.list()) if (each.name) listed += 1;
-found.models = listed;
+found.models = [];
+for await (const each of await client.models.list()) found.models.push(each.name);
 console.log(JSON.stringify(found));

@@ -19,10 +19,12 @@ found["tool"] = calls[0].function.arguments["city"]
 messages.append(ollama.Message(role="assistant", content=text, tool_calls=calls))
 messages.append({"role": "tool", "tool_name": "get_weather", "content": "19 degrees in Paris"})
 found["text"] = client.chat(model=model, messages=messages, tools=tools).message.content
-wanted = client.chat(model=model, messages=[{"role": "user", "content": "Which city is in Lisbon?"}], format=schema)
+wanted = client.chat(
+    model=model, messages=[{"role": "user", "content": "Which city is in Lisbon?"}], format=schema
+)
 found["city"] = json.loads(wanted.message.content)["city"]
 found["embeddings"] = len(client.embed(model="text-embedding-3-small", input=["a", "b"]).embeddings)
-found["models"] = len(client.list().models)
+found["models"] = [each.model for each in client.list().models]
 found["context"] = any(key.endswith(".context_length") for key in client.show(model).modelinfo)
 try:
     client.chat(model="no-such-model", messages=[{"role": "user", "content": "x"}])

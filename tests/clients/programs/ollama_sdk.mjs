@@ -20,6 +20,6 @@ messages.push({ role: "tool", tool_name: "get_weather", content: "19 degrees in 
 found.text = (await client.chat({ model, messages, tools })).message.content;
 found.generated = (await client.generate({ model, prompt: "Say Lisbon." })).response;
 found.embedding = (await client.embed({ model: "text-embedding-3-small", input: ["a", "b"] })).embeddings.length;
-found.models = (await client.list()).models.length;
+found.models = (await client.list()).models.map((each) => each.name);
 found.capabilities = (await client.show({ model })).capabilities;
 console.log(JSON.stringify(found));

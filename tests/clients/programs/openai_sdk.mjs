@@ -45,7 +45,7 @@ found.usage = second.usage.total_tokens > 0;
 
 const vectors = await client.embeddings.create({ model: "text-embedding-3-small", input: "hello" });
 found.embedding = vectors.data[0].embedding.length;
-found.models = (await client.models.list()).data.length;
+found.models = (await client.models.list()).data.map((each) => each.id);
 found.model = (await client.models.retrieve(model)).id;
 try {
   await client.responses.create({ model: "no-such-model", input: "x" });

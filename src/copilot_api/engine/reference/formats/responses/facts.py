@@ -79,7 +79,9 @@ def _check_item(item: Any, path: str) -> None:
             raise InvalidRequest("must be user, assistant, system or developer", f"{path}.role")
         _check_content(item.get("content"), f"{path}.content")
     elif kind == "item_reference":
-        raise InvalidRequest("items are not stored here: send whole items (SDKs do with `store: false`)", path)
+        raise InvalidRequest(
+            "items are not stored here: send whole items (SDKs do with `store: false`)", path
+        )
     elif kind == "function_call":
         _check_strings(item, ("call_id", "name", "arguments"), path)
     elif kind == "custom_tool_call":

@@ -1,0 +1,53 @@
+"""aider, the program itself: its edits are text, over OpenAI's chat format and Anthropic's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.clients.conftest import Asked
+from tests.clients.running import CONTENT, Place, from_pip, run
+from tests.support.process import GatewayProcess
+
+pytestmark = [pytest.mark.aider, pytest.mark.timeout(300)]
+
+FLAGS = ("--edit-format", "whole", "--no-git", "--yes-always", "--no-check-update", "--no-analytics")
+QUIET = ("--no-show-model-warnings", "--no-show-release-notes", "--no-detect-urls", "--no-pretty")
+
+
+@pytest.mark.parametrize(
+    ("model", "leg"),
+    [
+        ("openai/gpt-5.4", "/responses"),
+        ("openai/claude-opus-5", "/v1/messages"),
+        ("openai/gemini-3.1-pro-preview", "/chat/completions"),
+        ("anthropic/claude-opus-5", "/v1/messages"),
+        ("anthropic/gpt-4.1", "/chat/completions"),
+    ],
+)
+@pytest.mark.parametrize("streamed", ["--stream", "--no-stream"])
+def test_edits_a_file(
+    gateway: GatewayProcess,
+    place: Place,
+    asked: Callable[[], list[Asked]],
+    model: str,
+    leg: str,
+    streamed: str,
+) -> None:
+    (place.work / "hello.txt").write_text("old\n", encoding="utf-8")
+    environment = {
+        "OPENAI_API_BASE": f"{gateway.url}/v1",
+        "OPENAI_API_KEY": "dummy",
+        "ANTHROPIC_API_BASE": gateway.url,
+        "ANTHROPIC_API_KEY": "dummy",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+    }
+    prompt = f"Make the file hello.txt anew with the content: {CONTENT}"
+    command = [from_pip("aider", "aider"), "--model", model, "--weak-model", model, streamed, *FLAGS, *QUIET]
+    printed = run(place, [*command, "--message", prompt, "hello.txt"], environment)
+    place.check_written()
+    assert "Applied edit to hello.txt" in printed
+    (only,) = asked()
+    assert only.path == leg
+    assert bool(only.body.get("stream")) == (streamed == "--stream")
