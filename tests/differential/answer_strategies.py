@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Leg
+from tests.differential import messages_strategies, responses_strategies
 from tests.differential.strategies import (
     Raw,
     damaged,
@@ -226,6 +227,8 @@ def answers_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
 answers: dict[Leg, st.SearchStrategy[bytes]] = {
     "chat": answers_of(_chat_answers | _chat_answers | _anthropic_answers),
     "embeddings": answers_of(_embeddings_answers),
+    "messages": answers_of(messages_strategies.messages),
+    "responses": answers_of(responses_strategies.responses),
 }
 """Whole answers of a leg."""
 
@@ -512,10 +515,18 @@ def any_streams(
     return whole | whole | whole | damaged(whole) | st.binary(max_size=20)
 
 
-streams: dict[Leg, st.SearchStrategy[bytes]] = {"chat": any_streams(_runs, _FINISHES)}
+streams: dict[Leg, st.SearchStrategy[bytes]] = {
+    "chat": any_streams(_runs, _FINISHES),
+    "messages": any_streams(messages_strategies.runs, messages_strategies.finishes),
+    "responses": any_streams(responses_strategies.runs, responses_strategies.finishes),
+}
 """Streams of a leg."""
 
-RECORDED: dict[Leg, str] = {"chat": "upstream/chat/gpt_tools_parallel.sse"}
+RECORDED: dict[Leg, str] = {
+    "chat": "upstream/chat/gpt_tools_parallel.sse",
+    "messages": "upstream/messages/thinking_tools.sse",
+    "responses": "upstream/responses/function_call.sse",
+}
 """A recorded stream of a leg, for tests that end it at each of its stages."""
 
 

@@ -23,6 +23,9 @@ from copilot_api.engine.reference.jsontext import Number
 pytest.importorskip("copilot_api._native", reason="the native module is not built: run `make dev`")
 
 from copilot_api.engine.native import stateless
+from tests.differential import responses_strategies, strategies
+
+strategies.requests["responses"] = responses_strategies.requests()
 
 DIALECTS = cast("list[Dialect]", sorted(stateless.DIALECTS))
 PAIRS = cast("list[tuple[Dialect, Leg]]", sorted(stateless.PAIRS))

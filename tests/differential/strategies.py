@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from copilot_api.engine.interfaces import Dialect
-from tests.differential import samples
+from tests.differential import messages_samples, samples
 from tests.differential.gemini_strategies import gemini_requests
 
 
@@ -509,7 +509,7 @@ def _turn(role: str, blocks: list[Any]) -> dict[str, Any]:
 _claude_turns = st.sampled_from(_CLAUDE_MESSAGES) | st.builds(
     _turn,
     st.sampled_from(["user", "user", "assistant", "system"]),
-    st.lists(st.sampled_from(_BLOCKS), max_size=4),
+    st.lists(st.sampled_from(_BLOCKS + messages_samples.BLOCKS), max_size=4),
 )
 _INPUTS: list[Any] = ["one text", "", ["a", "b"], [], [1, 2], [[1, 2]], None, "\ud800", 'quo"te\\', {"a": 1}]
 _embeddings = st.fixed_dictionaries(
@@ -533,7 +533,14 @@ requests: dict[Dialect, st.SearchStrategy[Any]] = {
     "ollama": _requests(
         st.sampled_from(samples.OLLAMA_MESSAGES), samples.OLLAMA_TOOLS, samples.OLLAMA_OPTIONS
     ).flatmap(lambda request: st.sampled_from([request, request, request, _without_messages(request)])),
-    "messages": _requests(_claude_turns, _CLAUDE_TOOLS, _CLAUDE_OPTIONS),
+    "messages": _requests(
+        _claude_turns,
+        _CLAUDE_TOOLS + messages_samples.TOOLS,
+        {
+            name: _CLAUDE_OPTIONS.get(name, []) + messages_samples.OPTIONS.get(name, [])
+            for name in _CLAUDE_OPTIONS | messages_samples.OPTIONS
+        },
+    ),
     "embeddings": _embeddings,
     "gemini": gemini_requests(),
 }

@@ -154,7 +154,8 @@ def test_a_client_that_leaves_hands_over_to_one_that_waits(
         marks = sorted(waiter.result(60).headers[MARK] for waiter in waiters)
     assert marks == [*["coalesced"] * 4, "miss"]
     assert calls(simulator) == 2
-    assert simulator.state.wait_for(lambda: simulator.state.requests[0].client_gone)
+    first = next(entry for entry in simulator.state.requests if entry.path == "/chat/completions")
+    assert simulator.state.wait_for(lambda: first.client_gone)
 
 
 def test_metrics_tell(cached: GatewayProcess) -> None:

@@ -257,3 +257,32 @@ def test_a_model_that_only_completes_code_is_refused(served: GatewayProcess, pat
 def test_home_stays_that_of_0_7_0(served: GatewayProcess, tmp_path: Path) -> None:
     assert request(served.url, "GET", "/").text == "Server running"
     assert request(served.url, "HEAD", "/").body == b""
+
+
+# Compaction
+
+
+def test_a_conversation_is_compacted(served: GatewayProcess, simulator: SimulatorServer) -> None:
+    items = [
+        {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "Say hello."}],
+            "id": "m1",
+        },
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello."}]},
+    ]
+    body = {"model": "gpt-5.4", "instructions": "Be short.", "input": items}
+    answer = request(served.url, "POST", "/v1/responses/compact", body)
+    assert answer.status == 200, answer.text
+    kept, summary = answer.json["output"]
+    assert kept == {name: value for name, value in items[0].items() if name != "id"}
+    assert summary["role"] == "user"
+    assert "hand-over" in summary["content"][0]["text"]
+    assert simulator.state.requests[-1].headers["x-initiator"] == "agent"
+    # What came back is an input again.
+    again = request(served.url, "POST", "/v1/responses", {"model": "gpt-5.4", "input": answer.json["output"]})
+    assert again.status == 200, again.text
+    for wrong in ({"model": "gpt-5.4"}, [], {"model": "gpt-5.4", "input": []}):
+        refused = request(served.url, "POST", "/v1/responses/compact", wrong)
+        assert refused.status == 400

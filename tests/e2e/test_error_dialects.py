@@ -81,21 +81,31 @@ OVERFLOWS: dict[str, tuple[str, dict[str, Any]]] = {
             "code": "model_max_prompt_tokens_exceeded",
         },
     ),
+    "responses": (
+        "gpt-5.4",
+        {
+            "message": "Your input exceeds the context window of this model. Please adjust your input and "
+            "try again.",
+            "code": "invalid_request_body",
+        },
+    ),
 }
+NUMBERS = {"chat": (391_491, 128_000), "messages": (391_491, 128_000), "responses": (272_001, 272_000)}
 
 
-def compacts(dialect: str, answer: Answer) -> None:
+def compacts(dialect: str, answer: Answer, leg: str = "chat") -> None:
     """Check the words that the dialect's clients look for."""
+    tokens, limit = NUMBERS[leg]
     assert answer.status == 400, answer.text
     error = answer.json["error"]
     if dialect in ("chat", "responses"):
         assert error["code"] == "context_length_exceeded"
         if dialect == "responses":
-            assert "maximum context length is 128000 tokens" in error["message"]
+            assert f"maximum context length is {limit} tokens" in error["message"]
     elif dialect == "messages":
         assert answer.json["type"] == "error"
         assert error["type"] == "invalid_request_error"
-        assert re.fullmatch(r"prompt is too long: 391491 tokens > 128000 maximum", error["message"])
+        assert error["message"] == f"prompt is too long: {tokens} tokens > {limit} maximum"
     elif dialect == "gemini":
         assert error["status"] == "INVALID_ARGUMENT"
         assert (
@@ -103,12 +113,12 @@ def compacts(dialect: str, answer: Answer) -> None:
             in error["message"]
         )
     else:
-        assert "391491" in error
+        assert str(tokens) in error
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("leg", OVERFLOWS)
-@pytest.mark.parametrize("dialect", ["chat", "messages", "gemini", "ollama"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages", "gemini", "ollama"])
 @pytest.mark.parametrize("style", ["compat", "dialect"])
 def test_a_prompt_that_is_too_long_makes_each_client_compact(
     gateway: GatewayProcess,
@@ -120,12 +130,14 @@ def test_a_prompt_that_is_too_long_makes_each_client_compact(
     style: str,
 ) -> None:
     model, error = OVERFLOWS[leg]
-    path = "/chat/completions" if dialect == "chat" else UPSTREAM[model]
-    fail(simulator, 400, error, path=path)
-    compacts(dialect, ask(gateway if style == "compat" else plain, dialect, model, stream=stream))
+    own = dialect == "chat" and leg == "messages"
+    path = "/chat/completions" if own else UPSTREAM[model]
+    fail(simulator, 400, error, {"content-type": "text/plain"} if leg == "responses" else None, path)
+    answer = ask(gateway if style == "compat" else plain, dialect, model, stream=stream)
+    compacts(dialect, answer, leg)
 
 
-@pytest.mark.parametrize("dialect", ["chat", "messages", "gemini", "ollama"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages", "gemini", "ollama"])
 def test_the_same_as_the_first_frame_of_a_stream(
     gateway: GatewayProcess, simulator: SimulatorServer, dialect: str
 ) -> None:
@@ -160,7 +172,7 @@ SPENT = {"x-quota-snapshot-premium_interactions": "ent=300&rem=0&rst=2027-01-01T
 
 def test_a_spent_allowance(plain: GatewayProcess, simulator: SimulatorServer) -> None:
     told = {}
-    for dialect in ("chat", "messages", "gemini", "ollama"):
+    for dialect in ("chat", "responses", "messages", "gemini", "ollama"):
         fail(simulator, 402, {"message": "You have no quota", "code": "quota_exceeded"}, SPENT)
         told[dialect] = ask(plain, dialect)
     assert told["chat"].status == 402
@@ -168,6 +180,9 @@ def test_a_spent_allowance(plain: GatewayProcess, simulator: SimulatorServer) ->
     assert (told["messages"].status, told["messages"].json["error"]["type"]) == (402, "billing_error")
     assert (told["gemini"].status, told["gemini"].json["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
     assert "details" not in told["gemini"].json["error"]
+    codex = told["responses"]
+    assert (codex.status, codex.json["error"]["type"]) == (429, "usage_limit_reached")
+    assert codex.json["error"]["resets_at"] == 1_798_761_600
     assert told["ollama"].status == 402
     for answer in told.values():
         assert "resets at 2027-01-01 00:00 UTC" in answer.text
@@ -175,7 +190,7 @@ def test_a_spent_allowance(plain: GatewayProcess, simulator: SimulatorServer) ->
 
 def test_a_rate_limit(plain: GatewayProcess, simulator: SimulatorServer) -> None:
     told = {}
-    for dialect in ("chat", "messages", "gemini", "ollama"):
+    for dialect in ("chat", "responses", "messages", "gemini", "ollama"):
         error = {"message": "Too many requests.", "code": "user_global_rate_limited:pro"}
         fail(simulator, 429, error, {"retry-after": "11"})
         told[dialect] = ask(plain, dialect)
@@ -188,14 +203,14 @@ def test_a_rate_limit(plain: GatewayProcess, simulator: SimulatorServer) -> None
     ]
 
 
-@pytest.mark.parametrize("dialect", ["chat", "messages", "gemini", "ollama"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages", "gemini", "ollama"])
 def test_an_unknown_model(plain: GatewayProcess, dialect: str) -> None:
     answer = ask(plain, dialect, "nothing-like-it")
     assert answer.status == 404
     error = answer.json["error"]
     text = error if dialect == "ollama" else error["message"]
     assert text.startswith('model "nothing-like-it" not found')
-    if dialect == "chat":
+    if dialect in ("chat", "responses"):
         assert (error["code"], error["param"]) == ("model_not_found", "model")
     if dialect == "messages":
         assert error["type"] == "not_found_error"

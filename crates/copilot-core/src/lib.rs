@@ -23,6 +23,7 @@ pub mod formats;
 pub mod json;
 pub mod limiter;
 mod look;
+mod orphans;
 mod parts;
 pub mod plans;
 pub mod sse;

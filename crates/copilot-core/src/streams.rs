@@ -10,7 +10,7 @@ use crate::{
     parts::{Heard, StreamDecoder as _, StreamEncoder as _, StreamRepairs as _, Verdict},
     plans::{Leg, StreamPlan, Unsupported},
     sse::{Event, Parser},
-    text::{Document, Kind, Node, unescape},
+    text::{Document, Kind, Node, escape, unescape},
 };
 
 /// Bytes that a stream keeps for the text of its next frame.
@@ -291,7 +291,7 @@ impl State {
         }
         let verdict = formats::judge(self.leg, frame);
         if let Verdict::Fault { message, code } = verdict {
-            self.fail(out, &message, &code, Some(frame));
+            self.fault(out, &message, &code, frame);
             return false;
         }
         self.events += 1;
@@ -328,10 +328,20 @@ impl State {
         }
     }
 
-    fn fail(&mut self, out: &mut Vec<u8>, message: &str, code: &str, frame: Option<Node<'_, '_>>) {
+    fn fault(&mut self, out: &mut Vec<u8>, message: &str, code: &str, frame: Node<'_, '_>) {
+        let body = if frame.get("error").is_some() {
+            frame.canonical().into_owned()
+        } else {
+            let code = if code.is_empty() { "null".to_owned() } else { format!("\"{}\"", escape(code)) };
+            format!("{{\"error\":{{\"message\":\"{}\",\"code\":{code}}}}}", escape(message))
+        };
+        self.fail(out, message, code, Some(body));
+    }
+
+    fn fail(&mut self, out: &mut Vec<u8>, message: &str, code: &str, body: Option<String>) {
         self.done = true;
         if !self.wrote {
-            let body = frame.map(|frame| frame.canonical().into_owned()).unwrap_or_default();
+            let body = body.unwrap_or_default();
             self.refusal = Some(Refusal { message: message.to_owned(), body, status: status(code) });
             return;
         }
@@ -364,7 +374,10 @@ fn status(code: &str) -> u16 {
         429
     } else if code.contains("overload") {
         503
-    } else if ["content_filter", "max_prompt_tokens", "invalid"].iter().any(|part| code.contains(part)) {
+    } else if ["content_filter", "max_prompt_tokens", "context_length", "invalid"]
+        .iter()
+        .any(|part| code.contains(part))
+    {
         400
     } else {
         502

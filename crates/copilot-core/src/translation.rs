@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::{
     canonical::{Answer, Block, Usage},
-    carriers, context, formats,
+    carriers, context, formats, orphans,
     plans::{AnswerPlan, RequestPlan, StreamPlan, Unsupported},
     sse,
     streams::{StreamEnd, StreamTranslator},
@@ -46,6 +46,7 @@ pub fn request_of(document: &Document<'_>, plan: &RequestPlan) -> Result<Transla
     }
     let mut decoded = formats::decode_request(document.root(), plan)?;
     let conversation = &mut decoded.conversation;
+    let mended = orphans::repair(conversation);
     let (names, renamed) = tool_names::fit(conversation);
     if let Some(model) = &plan.model {
         conversation.model = escape(model);
@@ -54,7 +55,7 @@ pub fn request_of(document: &Document<'_>, plan: &RequestPlan) -> Result<Transla
     let mut out = String::with_capacity(size + size / 8);
     let changes = formats::encode_request(&mut out, conversation, plan)?;
     let mut rewrites = decoded.rewrites;
-    rewrites.extend(renamed.into_iter().chain(changes));
+    rewrites.extend(mended.into_iter().chain(renamed).chain(changes));
     decoded.context.names = names;
     Ok(TranslatedRequest {
         body: Some(out.into()),

@@ -35,6 +35,8 @@ AT_ONCE = 0.0001
 """Seconds that a count on the event loop may take."""
 LATER = 0.005
 """Seconds that the log line waits: a request that is answered at once is not held up by it."""
+MOST_LATER = 8
+"""Log lines that may wait so; under load most would find nothing left to spend."""
 LONGEST_QUEUE = 32
 """Counts that may wait for the thread, before their cost is known."""
 PATIENCE = 0.1
@@ -98,6 +100,8 @@ class Counting:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._closed = False
+        self._later = 0
+        """Log lines that wait for their moment."""
 
     def close(self) -> None:
         """Drop what waits."""
@@ -139,8 +143,9 @@ class Counting:
         if plan.resolution.model is None:
             logger.warning("No model selected, skipping token count calculation")
             return
-        if not (self._may_begin() and logger.isEnabledFor(logging.INFO)):
+        if self._later >= MOST_LATER or not (self._may_begin() and logger.isEnabledFor(logging.INFO)):
             return
+        self._later += 1
 
         def write() -> None:
             with self._allowance.spending():
@@ -154,6 +159,7 @@ class Counting:
                     )
 
         def begin() -> None:
+            self._later -= 1
             # Others that came meanwhile may have spent what was left.
             if not self._may_begin():
                 return

@@ -187,7 +187,7 @@ class Pipeline:
             if self._settings.strict and (lost := lossy(request.rewrites)):
                 raise Lossy(lost)
             log(plan.rewrites + request.rewrites)
-        elif plan.rewrites:
+        elif plan.rewrites and logger.isEnabledFor(logging.DEBUG):
             log(plan.rewrites)
         return request
 
@@ -237,18 +237,19 @@ class Pipeline:
 
         A refusal comes before the model runs, so nothing of it was billed; each repair is tried once.
         """
-        for _ in range(MOST_REPAIRS):
+        repairs = 0
+        while True:
             try:
                 return await self._send_once(request, plan, facts), request, plan
             except UpstreamRefused as refusal:
-                mended = self._mend(refusal, plan, facts, hints)
+                repairs += 1
+                mended = self._mend(refusal, plan, facts, hints) if repairs <= MOST_REPAIRS else None
                 if mended is None:
                     raise
                 again = self._translate(body, mended)
                 if mended.leg == plan.leg and bytes(again.body) == bytes(request.body):
                     raise
                 request, plan = again, mended
-        return await self._send_once(request, plan, facts), request, plan
 
     def _mend(self, refusal: UpstreamRefused, plan: Plan, facts: RequestFacts, hints: Hints) -> Plan | None:
         """Return the plan to try instead; None when there is nothing to be done."""

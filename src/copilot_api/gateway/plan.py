@@ -94,7 +94,11 @@ class Planner:
             self._plans.clear()
         elif self.learned.due != math.inf and self.learned.is_due():
             self._plans.clear()
-        kind = kind_of(facts, hints)
+        if hints is NO_HINTS and facts.dialect not in _STREAMS_ELSEWHERE:
+            # As `kind_of`, without its call: nearly every request comes by here.
+            kind: Kind = (facts.dialect, facts.model, fills_cap(facts), facts.reasoning, facts.tools > 0)
+        else:
+            kind = kind_of(facts, hints)
         plan = self._plans.get(kind)
         if plan is None:
             plan = self._make(facts, hints)
@@ -135,17 +139,13 @@ class Planner:
 
 def kind_of(facts: RequestFacts, hints: Hints) -> Kind:
     """Return all that :func:`make_plan` looks at."""
-    dialect = facts.dialect
-    stream = facts.stream if dialect in _STREAMS_ELSEWHERE else None
-    if hints is NO_HINTS:
-        return (dialect, facts.model, fills_cap(facts), facts.reasoning, facts.tools > 0, stream)
     return (
-        dialect,
+        facts.dialect,
         facts.model,
         fills_cap(facts),
         facts.reasoning,
         facts.tools > 0,
-        stream,
+        facts.stream if facts.dialect in _STREAMS_ELSEWHERE else None,
         hints.betas.passed,
         hints.betas.large_context,
         hints.embeds,

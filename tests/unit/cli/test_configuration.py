@@ -88,3 +88,19 @@ def test_counts_are_one_or_more(tmp_path: Path, name: str) -> None:
 def test_the_cache_is_off_unless_asked_for(tmp_path: Path) -> None:
     assert settings(tmp_path).cache == 0
     assert settings(tmp_path, cache="0").cache == 0
+
+
+def test_aliases_come_from_a_table_or_from_flags(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        'alias = ["a=b"]\n[aliases]\nFast = "gpt-5-mini"\n', encoding="utf-8"
+    )
+    settings = load({}, {}, tmp_path).settings
+    assert dict(settings.aliases) == {"a": "b", "Fast": "gpt-5-mini", "fast": "gpt-5-mini"}
+    assert dict(load({"alias": ["x = y"]}, {}, tmp_path).settings.aliases) == {"x": "y"}
+
+
+@pytest.mark.parametrize("text", ["aliases = 7", "[aliases]\nfast = 7", 'alias = ["fast"]', 'alias = ["=x"]'])
+def test_aliases_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="alias"):
+        load({}, {}, tmp_path)

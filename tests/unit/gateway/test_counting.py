@@ -114,6 +114,12 @@ async def test_an_estimate_that_takes_too_long_is_made_from_the_size(
     assert await subject.finish_estimate(estimate, len(BODY)) == 100
 
 
+async def turn() -> None:
+    """Let timers run that are due: they come behind what was ready before them."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 async def test_without_an_allowance_nothing_is_counted(
     counting: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,18 +145,39 @@ async def test_the_log_line(
     with caplog.at_level(logging.INFO):
         subject.log(PLAN, BODY)
         assert tokenizer.threads == [], "the request goes upstream first"
-        await asyncio.sleep(0)
+        await turn()
         # The thread works in order: when this is counted, the line is written.
         await subject.count(PLAN, FACTS, BODY, "")
         tokenizer.error = EngineError("why not")
         subject.log(PLAN, BODY)
-        await asyncio.sleep(0)
+        await turn()
         with pytest.raises(EngineError):
             await subject.count(PLAN, FACTS, BODY, "")
     assert [record.getMessage() for record in caplog.records] == [
         "Current token count: { input: 7, output: 2 }",
         "Failed to calculate token count: why not",
     ]
+
+
+async def test_under_load_most_lines_are_left_out(
+    counting: Parts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, tokenizer, allowance = counting
+    subject._seconds_per_byte = 0.0
+    monkeypatch.setattr("copilot_api.gateway.counting.LATER", 0.0)
+    with caplog.at_level(logging.INFO):
+        for _ in range(50):
+            subject.log(PLAN, BODY)
+        await turn()
+        assert len(caplog.records) == len(tokenizer.threads) == 8
+        subject.log(PLAN, BODY)
+        allowance.left = False
+        await turn()
+        assert len(caplog.records) == 8, "all was spent meanwhile"
+        allowance.left = True
+        subject.log(PLAN, BODY)
+        await turn()
+    assert len(caplog.records) == 9
 
 
 async def test_a_line_that_nobody_sees_is_not_counted(

@@ -11,6 +11,7 @@ pub(crate) mod embeddings;
 pub(crate) mod gemini;
 pub(crate) mod messages;
 pub(crate) mod ollama;
+pub(crate) mod responses;
 
 use crate::{
     canonical::{Answer, AnswerContext, AnswerEvent, Conversation, Decoded, Finish, Usage},
@@ -33,7 +34,7 @@ pub(crate) fn facts(dialect: Dialect, root: Node<'_, '_>, _size: usize) -> Resul
         Dialect::Gemini => Ok(gemini::facts::facts(root)?),
         Dialect::Messages => Ok(messages::facts::facts(root)?),
         Dialect::Ollama => Ok(ollama::facts::facts(root)?),
-        Dialect::Responses => Err(Unsupported.into()),
+        Dialect::Responses => Ok(responses::facts::facts(root)?),
     }
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn decode_request<'d, 'a>(
         Dialect::Gemini => Ok(gemini::decode_request::decode_request(root)?),
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
         Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
+        Dialect::Responses => Ok(responses::decode_request::decode_request(root)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -64,6 +66,7 @@ pub(crate) fn encode_answer(
         Dialect::Ollama => ollama::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
+        Dialect::Responses => responses::encode_answer::encode_answer(out, answer, plan, context),
         _ => return Err(Unsupported),
     }
     Ok(())
@@ -77,6 +80,7 @@ pub(crate) enum Encoder {
     Ollama(ollama::encode_stream::StreamEncoder),
     Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
+    Responses(responses::encode_stream::StreamEncoder),
 }
 
 impl Encoder {
@@ -89,6 +93,9 @@ impl Encoder {
             Dialect::Ollama => Ok(Self::Ollama(ollama::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
+            Dialect::Responses => {
+                Ok(Self::Responses(responses::encode_stream::StreamEncoder::new(plan, context)))
+            }
             _ => Err(Unsupported),
         }
     }
@@ -102,6 +109,7 @@ macro_rules! each_encoder {
             Self::Gemini($encoder) => $call,
             Self::Messages($encoder) => $call,
             Self::Ollama($encoder) => $call,
+            Self::Responses($encoder) => $call,
         }
     };
 }
@@ -138,6 +146,7 @@ pub(crate) fn encode_request(
     match plan.leg {
         Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
         Leg::Messages => Ok(messages::encode_request::encode_request(out, conversation, plan)?),
+        Leg::Responses => Ok(responses::encode_request::encode_request(out, conversation, plan)),
         _ => Err(Unsupported.into()),
     }
 }
@@ -146,6 +155,7 @@ pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, Ans
     match leg {
         Leg::Chat => Ok(chat::decode_answer::decode_answer(value)?),
         Leg::Messages => Ok(messages::decode_answer::decode_answer(value)?),
+        Leg::Responses => Ok(responses::decode_answer::decode_answer(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -155,6 +165,7 @@ pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tre
     match leg {
         Leg::Chat => Ok(chat::replay::frames_of(value)?),
         Leg::Messages => Ok(messages::replay::frames_of(value)?),
+        Leg::Responses => Ok(responses::replay::frames_of(value)?),
         _ => Err(Unsupported.into()),
     }
 }
@@ -164,6 +175,7 @@ pub(crate) fn judge(leg: Leg, frame: Node<'_, '_>) -> Verdict {
     match leg {
         Leg::Chat => chat::verdict::judge(frame),
         Leg::Messages => messages::verdict::judge(frame),
+        Leg::Responses => responses::verdict::judge(frame),
         // There is no decoder and are no repairs of these: nobody asks.
         _ => Verdict::More,
     }
@@ -179,6 +191,7 @@ pub(crate) const fn done_ends(leg: Leg) -> bool {
 pub(crate) enum Decoder {
     Chat(chat::decode_stream::StreamDecoder),
     Messages(messages::decode_stream::StreamDecoder),
+    Responses(responses::decode_stream::StreamDecoder),
 }
 
 impl Decoder {
@@ -186,6 +199,7 @@ impl Decoder {
         match leg {
             Leg::Chat => Ok(Self::Chat(chat::decode_stream::StreamDecoder::default())),
             Leg::Messages => Ok(Self::Messages(messages::decode_stream::StreamDecoder::default())),
+            Leg::Responses => Ok(Self::Responses(responses::decode_stream::StreamDecoder::default())),
             _ => Err(Unsupported),
         }
     }
@@ -196,6 +210,7 @@ macro_rules! each_decoder {
         match $self {
             Self::Chat($decoder) => $call,
             Self::Messages($decoder) => $call,
+            Self::Responses($decoder) => $call,
         }
     };
 }
@@ -225,8 +240,8 @@ pub(crate) fn relay_request(
     match plan.leg {
         Leg::Chat => Ok(chat::relay::request(document, plan)),
         Leg::Messages => Ok(messages::relay::request(document, plan)),
+        Leg::Responses => Ok(responses::relay::request(document, plan)),
         Leg::Embeddings => Ok(embeddings::request(document, plan)),
-        Leg::Responses => Err(Unsupported.into()),
     }
 }
 
@@ -235,8 +250,8 @@ pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, A
     let answer: Result<RelayedAnswer, UnusableAnswer> = match leg {
         Leg::Chat => chat::relay::answer(value),
         Leg::Messages => messages::relay::answer(value),
+        Leg::Responses => responses::relay::answer(value),
         Leg::Embeddings => embeddings::answer(value),
-        Leg::Responses => return Err(Unsupported.into()),
     };
     Ok(answer?)
 }
@@ -246,6 +261,7 @@ pub(crate) fn relay_answer(leg: Leg, value: Tree<'_>) -> Result<RelayedAnswer, A
 pub(crate) enum Repairs {
     Chat(chat::relay_stream::StreamRepairs),
     Messages(messages::relay_stream::StreamRepairs),
+    Responses(responses::relay_stream::StreamRepairs),
 }
 
 impl Repairs {
@@ -253,6 +269,7 @@ impl Repairs {
         match plan.leg {
             Leg::Chat => Ok(Self::Chat(chat::relay_stream::StreamRepairs::default())),
             Leg::Messages => Ok(Self::Messages(messages::relay_stream::StreamRepairs::default())),
+            Leg::Responses => Ok(Self::Responses(responses::relay_stream::StreamRepairs::new(plan))),
             _ => Err(Unsupported),
         }
     }
@@ -263,6 +280,7 @@ macro_rules! each_repairs {
         match $self {
             Self::Chat($repairs) => $call,
             Self::Messages($repairs) => $call,
+            Self::Responses($repairs) => $call,
         }
     };
 }

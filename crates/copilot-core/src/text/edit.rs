@@ -68,7 +68,12 @@ impl<'a> Edits<'a> {
 
     /// Removes a member, every time it was written, with one of the commas beside it.
     pub fn remove(&mut self, name: &str) {
-        let is_left = |member: &&Member<'_>| member.name != name;
+        self.remove_all(&[name]);
+    }
+
+    /// Removes members, every time they were written; all that are to go have to be named together.
+    pub fn remove_all(&mut self, names: &[impl AsRef<str>]) {
+        let is_left = |member: &&Member<'_>| names.iter().all(|name| member.name != name.as_ref());
         // A comma goes with the member before it, or, behind the last that is left, with the one after.
         let last_left = self.members.iter().rposition(|member| is_left(&member));
         for (at, member) in self.members.iter().enumerate().filter(|(_, member)| !is_left(member)) {
@@ -186,6 +191,13 @@ mod tests {
         assert_eq!(edited(text, |edits| edits.rename("b", "c")), " { \"a\" : 1 , \"c\":[ 2 ], \"a\":3 } ");
         assert_eq!(edited(text, |edits| edits.remove("a")), " { \"b\":[ 2 ] } ");
         assert_eq!(edited(" { \"b\":[ 2 ] } ", |edits| edits.remove("b")), " {  } ");
+        assert_eq!(
+            edited("{\"a\":1 , \"b\":2,\"c\":3 }", |edits| {
+                edits.append("x", "1");
+                edits.remove_all(&["b", "c"]);
+            }),
+            "{\"a\":1,\"x\":1 }"
+        );
         assert_eq!(edited("{ }", |edits| edits.append("x", "1")), "{\"x\":1 }");
         assert_eq!(edited("{\"a\":1 }", |edits| edits.append("x", "1")), "{\"a\":1,\"x\":1 }");
         assert_eq!(edited("{\"a\":1,\"b\":2,\"b\":3}", |edits| edits.remove("b")), "{\"a\":1}");

@@ -20,7 +20,7 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 
-DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama"})
+DIALECTS = frozenset({"chat", "completions", "embeddings", "gemini", "messages", "ollama", "responses"})
 """Dialects whose validation is ported; the reference reads the others."""
 PAIRS = frozenset(
     {
@@ -29,6 +29,19 @@ PAIRS = frozenset(
         ("gemini", "chat"),
         ("messages", "chat"),
         ("ollama", "chat"),
+        ("responses", "chat"),
+        ("chat", "responses"),
+        ("completions", "responses"),
+        ("gemini", "responses"),
+        ("messages", "responses"),
+        ("ollama", "responses"),
+        ("responses", "responses"),
+        ("chat", "messages"),
+        ("completions", "messages"),
+        ("gemini", "messages"),
+        ("messages", "messages"),
+        ("ollama", "messages"),
+        ("responses", "messages"),
         ("embeddings", "embeddings"),
     }
 )

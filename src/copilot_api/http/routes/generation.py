@@ -41,7 +41,9 @@ def _generate(pipeline: Pipeline, dialect: Dialect, access: Access | None) -> Ha
 
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         caller = None if access is None else caller_of(request, access)
-        return pipeline.generate(dialect, body, delivery(respond), caller, hints.read(request))
+        return pipeline.generate(
+            dialect, body, lambda answer: respond(_response(answer)), caller, hints.read(request)
+        )
 
     return handle
 

@@ -20,15 +20,17 @@ pub(crate) fn request(document: &Document<'_>, plan: &RequestPlan) -> Translated
     let mut draft = Draft::new(Tree::from(root), plan);
     mend(&mut draft);
     let mut edits = Edits::of(document);
+    let mut gone = Vec::new();
     for touched in &draft.log.touched {
         let name = unescape(touched);
         let is_there = edits.members().iter().any(|member| member.name == name);
         match draft.request.get(touched) {
-            None => edits.remove(&name),
+            None => gone.push(name),
             Some(value) if is_there => edits.replace_value(&name, &value.to_json()),
             Some(value) => edits.append(&name, &value.to_json()),
         }
     }
+    edits.remove_all(&gone);
     TranslatedRequest { body: edits.finish(), rewrites: draft.log.rewrites, ..TranslatedRequest::default() }
 }
 

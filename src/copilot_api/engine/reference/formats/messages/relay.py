@@ -31,10 +31,10 @@ def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
         return TranslatedRequest(body, draft.rewrites)
     edited = jsontext.decode(body)
     present = {member.key for member in jsontext.members(edited)}
-    for key in sorted(draft.touched):
-        if key not in value:
-            edited = jsontext.remove(edited, key)
-        elif key in present:
+    for key in draft.touched - value.keys():
+        edited = jsontext.remove(edited, key)
+    for key in sorted(draft.touched & value.keys()):
+        if key in present:
             edited = jsontext.replace_value(edited, key, jsontext.dumps(value[key]))
         else:
             edited = jsontext.append(edited, key, jsontext.dumps(value[key]))

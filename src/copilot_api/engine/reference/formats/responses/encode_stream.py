@@ -120,8 +120,10 @@ class StreamEncoder:
             return self._carrier(event.value)
         if isinstance(event, ToolStart):
             return self._call(event)
-        if isinstance(event, ToolArguments) and event.key in self._calls:
-            return self._arguments(self._calls[event.key], event.text)
+        if isinstance(event, ToolArguments):
+            call = self._calls.get(event.key)
+            if any(item is call for item in self._open):
+                return self._arguments(self._calls[event.key], event.text)
         return []
 
     def _start(self, event: Start) -> list[Event]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from copilot_api.engine.interfaces import RequestPlan, TranslatedRequest
@@ -20,26 +19,34 @@ _REFUSED_FAMILIES = ("computer", "web_search")
 
 
 class _Edited:
-    """The text of the body, its value, and what was changed."""
+    """The value of the body as it is now, and what was changed; the text is edited once, at the end."""
 
     def __init__(self, body: bytes) -> None:
-        self.text = jsontext.decode(body)
         self.value: dict[str, Any] = jsontext.loads(body)
         self.rewrites: list[str] = []
+        self._put: dict[str, Any] = {}
+        self._gone: list[str] = []
 
     def put(self, name: str, value: Any) -> None:
         """Give a member a value, at its place or at the end."""
-        written = jsontext.dumps(value)
-        edit: Callable[[str, str, str], str] = (
-            jsontext.replace_value if name in self.value else jsontext.append
-        )
-        self.text = edit(self.text, name, written)
-        self.value[name] = value
+        self.value[name] = self._put[name] = value
 
     def remove(self, name: str) -> None:
         """Take a member out."""
-        self.text = jsontext.remove(self.text, name)
         del self.value[name]
+        self._put.pop(name, None)
+        self._gone.append(name)
+
+    def text(self, given: str) -> str:
+        """Return the text with the changes made."""
+        text = given
+        for name in self._gone:
+            text = jsontext.remove(text, name)
+        listed = {member.key for member in jsontext.members(text)}
+        for name, value in self._put.items():
+            edit = jsontext.replace_value if name in listed else jsontext.append
+            text = edit(text, name, jsontext.dumps(value))
+        return text
 
 
 def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
@@ -57,7 +64,10 @@ def request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
         if edited.value.get("store") is True:
             edited.rewrites.append("store sent as false: answers are not stored here")
         edited.put("store", False)
-    return TranslatedRequest(jsontext.encode(edited.text), tuple(dict.fromkeys(edited.rewrites)))
+    given = jsontext.decode(body)
+    text = edited.text(given)
+    made = body if text == given else jsontext.encode(text)
+    return TranslatedRequest(made, tuple(dict.fromkeys(edited.rewrites)))
 
 
 def _input(edited: _Edited, plan: RequestPlan) -> None:
@@ -128,10 +138,10 @@ def _members(edited: _Edited, plan: RequestPlan) -> None:
             edited.rewrites += [f"dropped {name}"] if said else []
     for name in plan.dropped:
         first = name.partition(".")[0]
-        if not drop(edited.value, name):
-            continue
-        if first == name:
-            edited.text = jsontext.remove(edited.text, name)
-        else:
+        if first == name and name in edited.value:
+            edited.remove(name)
+        elif first != name and drop(edited.value, name):
             edited.put(first, edited.value[first])
+        else:
+            continue
         edited.rewrites.append(f"dropped {name}, which the model refuses")
