@@ -104,7 +104,7 @@ def test_a_resumed_session_sends_everything_again(
         assert text in sent
     # Its reasoning went back to the model that it came from; the pretend model refuses any other.
     carrier = '"encrypted_content"' if model == KNOWN else '"signature"'
-    assert sent.count(carrier) == 2
+    assert sent.count(carrier) == 2, sent
 
 
 @pytest.mark.parametrize("model", LEGS)
