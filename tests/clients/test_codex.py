@@ -104,7 +104,7 @@ def test_a_resumed_session_sends_everything_again(
         assert text in sent
     # Its reasoning went back to the model that it came from; the pretend model refuses any other.
     carrier = '"encrypted_content"' if model == KNOWN else '"signature"'
-    assert sent.count(carrier) == 2, sent
+    assert sent.count(carrier) == 2
 
 
 @pytest.mark.parametrize("model", LEGS)
@@ -116,6 +116,17 @@ def test_shows_a_picture(codex: Codex, asked: Callable[[], list[Asked]], tmp_pat
     assert "I see 1 picture." in items(events, "agent_message")[-1]["text"]
     (only,) = asked()
     assert only.headers["copilot-vision-request"] == "true"
+
+
+@pytest.mark.parametrize("model", LEGS)
+def test_answers_by_a_schema(codex: Codex, tmp_path: Path, model: str) -> None:
+    wanted = tmp_path / "schema.json"
+    properties = {"city": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["city"], "additionalProperties": False}
+    wanted.write_text(json.dumps(schema), encoding="utf-8")
+    events = codex(model, "--output-schema", str(wanted), "Which city is in Lisbon?")
+    check_end(events)
+    assert json.loads(items(events, "agent_message")[-1]["text"]) == {"city": "Lisbon"}
 
 
 def red_square(size: int) -> bytes:

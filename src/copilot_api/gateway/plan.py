@@ -63,7 +63,7 @@ class Plan:
             self.request.dialect,
             self.leg,
             input_tokens,
-            settings.reasoning,
+            self.answer.reasoning,
             settings.keepalive_interval,
             settings.stream_idle_timeout,
             2.5 * settings.stream_idle_timeout,

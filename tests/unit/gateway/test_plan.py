@@ -61,6 +61,7 @@ def test_who_asks_for_reasoning_in_the_responses_format_gets_it() -> None:
     subject = planner(LISTED)
     asks = replace(CHAT, dialect="responses", reasoning=True)
     assert subject.plan(asks).answer.reasoning
+    assert subject.plan(asks).stream(Settings(), 0).reasoning
     assert not subject.plan(replace(asks, reasoning=False)).answer.reasoning
     assert not subject.plan(replace(asks, dialect="messages")).answer.reasoning
 
