@@ -106,41 +106,55 @@ impl Border {
 #[derive(Debug)]
 enum Writer {
     /// The dialect is the leg's own format.
-    Relayed(Repairs),
-    Translated {
-        decoder: Decoder,
-        encoder: Encoder,
-        border: Border,
-        /// What one frame becomes, kept so that not each of them asks for memory.
-        text: String,
-    },
+    Relayed(Box<Repairs>),
+    Translated(Box<Translated>),
+}
+
+/// Through the canonical events.
+#[derive(Debug)]
+struct Translated {
+    decoder: Decoder,
+    encoder: Encoder,
+    border: Border,
+    /// What one frame becomes, kept so that not each of them asks for memory.
+    text: String,
+}
+
+impl Translated {
+    /// Appends what the decoder held back.
+    fn end(&mut self, text: &mut String) {
+        let Self { decoder, encoder, border, .. } = self;
+        decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
+        encoder.end_of_frame(text);
+    }
 }
 
 impl Writer {
     fn new(plan: &StreamPlan) -> Result<Self, Unsupported> {
         if plan.dialect.own_leg() == Some(plan.leg) {
-            return Repairs::new(plan).map(Self::Relayed);
+            return Ok(Self::Relayed(Box::new(Repairs::new(plan)?)));
         }
         let known = context::read(&plan.context);
-        Ok(Self::Translated {
+        Ok(Self::Translated(Box::new(Translated {
             decoder: Decoder::new(plan.leg)?,
             encoder: Encoder::new(plan, &known)?,
             border: Border { names: known.names, tag: carriers::tag(plan.leg, &plan.model) },
             text: String::new(),
-        })
+        })))
     }
 
     fn heard(&self) -> &Heard {
         match self {
             Self::Relayed(repairs) => repairs.heard(),
-            Self::Translated { decoder, .. } => decoder.heard(),
+            Self::Translated(translated) => translated.decoder.heard(),
         }
     }
 
     fn frame(&mut self, out: &mut Vec<u8>, event: &Event, frame: Node<'_, '_>) {
         match self {
             Self::Relayed(repairs) => repairs.frame(out, event, frame),
-            Self::Translated { decoder, encoder, border, text } => {
+            Self::Translated(translated) => {
+                let Translated { decoder, encoder, border, text } = &mut **translated;
                 text.clear();
                 decoder
                     .frame(frame, &mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
@@ -258,7 +272,7 @@ impl StreamTranslator {
         self.state.wrote = true;
         match &mut self.state.writer {
             Writer::Relayed(repairs) => repairs.keep_alive(out),
-            Writer::Translated { encoder, .. } => as_text(out, |text| encoder.keep_alive(text)),
+            Writer::Translated(translated) => as_text(out, |text| translated.encoder.keep_alive(text)),
         }
     }
 }
@@ -307,7 +321,7 @@ impl State {
     fn began(&self) -> bool {
         match &self.writer {
             Writer::Relayed(_) => self.wrote,
-            Writer::Translated { encoder, .. } => encoder.started(),
+            Writer::Translated(translated) => translated.encoder.started(),
         }
     }
 
@@ -319,10 +333,12 @@ impl State {
         self.done = true;
         match &mut self.writer {
             Writer::Relayed(repairs) => repairs.complete(out),
-            Writer::Translated { encoder, .. } if !encoder.started() => self.error_mark(out, NOTHING, ""),
-            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
-                decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
-                encoder.end_of_frame(text);
+            Writer::Translated(translated) if !translated.encoder.started() => {
+                self.error_mark(out, NOTHING, "");
+            }
+            Writer::Translated(translated) => as_text(out, |text| {
+                translated.end(text);
+                let Translated { decoder, encoder, .. } = &mut **translated;
                 encoder.finish(text, &decoder.finish(), decoder.heard().usage);
             }),
         }
@@ -352,10 +368,9 @@ impl State {
     fn error_mark(&mut self, out: &mut Vec<u8>, message: &str, code: &str) {
         match &mut self.writer {
             Writer::Relayed(repairs) => repairs.fail(out, message, code),
-            Writer::Translated { decoder, encoder, border, .. } => as_text(out, |text| {
-                decoder.end(&mut |piece| border.pass(piece, &mut |piece| encoder.event(text, piece)));
-                encoder.end_of_frame(text);
-                encoder.fail(text, message, code);
+            Writer::Translated(translated) => as_text(out, |text| {
+                translated.end(text);
+                translated.encoder.fail(text, message, code);
             }),
         }
     }
