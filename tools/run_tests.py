@@ -29,8 +29,8 @@ SUITES = {
     # The binding crate holds no logic; its tests are the Python ones, through the built module.
     "rust": ("cargo", "test", "--locked", "--no-fail-fast", "--workspace", "--exclude", "copilot-python"),
     "python": (*PYTEST, "-n", "2", "-m", "not clients and not aider"),
-    "clients": (*PYTEST, "-m", "clients"),
-    "aider": (*PYTEST, "-m", "aider"),
+    "clients": (*PYTEST, "-n", "2", "-m", "clients", "tests/clients"),
+    "aider": (*PYTEST, "-m", "aider", "tests/clients"),
 }
 
 

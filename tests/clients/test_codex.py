@@ -118,6 +118,17 @@ def test_shows_a_picture(codex: Codex, asked: Callable[[], list[Asked]], tmp_pat
     assert only.headers["copilot-vision-request"] == "true"
 
 
+@pytest.mark.parametrize("model", LEGS)
+def test_answers_by_a_schema(codex: Codex, tmp_path: Path, model: str) -> None:
+    wanted = tmp_path / "schema.json"
+    properties = {"city": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["city"], "additionalProperties": False}
+    wanted.write_text(json.dumps(schema), encoding="utf-8")
+    events = codex(model, "--output-schema", str(wanted), "Which city is in Lisbon?")
+    check_end(events)
+    assert json.loads(items(events, "agent_message")[-1]["text"]) == {"city": "Lisbon"}
+
+
 def red_square(size: int) -> bytes:
     """A PNG."""
 

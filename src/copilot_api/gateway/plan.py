@@ -63,7 +63,7 @@ class Plan:
             self.request.dialect,
             self.leg,
             input_tokens,
-            settings.reasoning,
+            self.answer.reasoning,
             settings.keepalive_interval,
             settings.stream_idle_timeout,
             2.5 * settings.stream_idle_timeout,
@@ -203,7 +203,13 @@ def make_plan(
             and claude
             and facts.dialect not in _WITHOUT_BREAKPOINTS,
         ),
-        answer=AnswerPlan(dialect=facts.dialect, leg=leg, reasoning=settings.reasoning, model=name),
+        answer=AnswerPlan(
+            dialect=facts.dialect,
+            leg=leg,
+            # Codex sends reasoning back with its next request: without it a model forgets between calls.
+            reasoning=settings.reasoning or (facts.dialect == "responses" and facts.reasoning),
+            model=name,
+        ),
         rewrites=rewrites,
         noted=header_value(rewrites),
         own_headers=(("anthropic-beta", ",".join(betas)),) if betas else (),

@@ -57,6 +57,15 @@ def test_what_the_plan_depends_on_makes_another_kind() -> None:
     assert subject.plan(replace(CHAT, output_cap="null")) is made[0]
 
 
+def test_who_asks_for_reasoning_in_the_responses_format_gets_it() -> None:
+    subject = planner(LISTED)
+    asks = replace(CHAT, dialect="responses", reasoning=True)
+    assert subject.plan(asks).answer.reasoning
+    assert subject.plan(asks).stream(Settings(), 0).reasoning
+    assert not subject.plan(replace(asks, reasoning=False)).answer.reasoning
+    assert not subject.plan(replace(asks, dialect="messages")).answer.reasoning
+
+
 def test_another_catalogue_makes_other_plans() -> None:
     catalog = Catalog(Model("gpt-4o", max_output_tokens=4096))
     subject = planner(catalog)

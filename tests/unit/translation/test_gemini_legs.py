@@ -14,12 +14,17 @@ from tests.support.chat import TRANSLATION
 from tests.support.gemini import THOUGHTS, asked, chunks, parts, response
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/upstream"
-STREAMS = [(leg, path) for leg in ("chat", "messages") for path in sorted((FIXTURES / leg).glob("*.sse"))]
+STREAMS = [
+    (leg, path)
+    for leg in ("chat", "messages", "responses")
+    for path in sorted((FIXTURES / leg).glob("*.sse"))
+]
 REASONED: list[tuple[Leg, str, str]] = [
     ("chat", "gemini_tools", "reasoning_opaque"),
     ("chat", "claude_thinking", "reasoning_opaque"),
     ("messages", "thinking_tools", "signature"),
     ("messages", "redacted_thinking", "data"),
+    ("responses", "text_ids_normalised", "encrypted_content"),
 ]
 
 
