@@ -52,9 +52,10 @@ def adjusted(total: int, facts: RequestFacts, beta: str, resolved: str = "") -> 
 
     `beta` is the ``anthropic-beta`` header, `resolved` the listed model's name.
     """
-    names = (facts.model, resolved)
-    family = next((name for name in _FACTORS if any(each.startswith(name) for each in names)), None)
-    if family is None:
+    for family in _FACTORS:
+        if facts.model.startswith(family) or resolved.startswith(family):
+            break
+    else:
         return total
     if facts.tools and not (beta.startswith("claude-code") and facts.has_mcp_tool):
         total += _TOOL_TOKENS[family]

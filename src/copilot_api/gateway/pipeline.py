@@ -164,11 +164,11 @@ class Pipeline:
 
     def _inspect(self, body: RequestBody, dialect: Dialect, hints: Hints) -> RequestFacts:
         try:
+            if hints is NO_HINTS:
+                return self._engine.validation.inspect(body, dialect)
             facts = self._engine.validation.inspect(body, "embeddings" if hints.embeds else dialect)
         except InvalidRequest as error:
             raise _bad_request(error) from error
-        if hints is NO_HINTS:
-            return facts
         return replace(
             facts,
             dialect=dialect,
