@@ -24,7 +24,7 @@ QUIET = ("--no-show-model-warnings", "--no-show-release-notes", "--no-detect-url
         ("openai/claude-opus-5", "/v1/messages", "--stream"),
         ("openai/gemini-3.1-pro-preview", "/chat/completions", "--stream"),
         ("anthropic/claude-opus-5", "/v1/messages", "--stream"),
-        ("anthropic/gpt-4.1", "/chat/completions", "--no-stream"),
+        ("anthropic/claude-sonnet-4", "/chat/completions", "--no-stream"),
     ],
 )
 def test_edits_a_file(
