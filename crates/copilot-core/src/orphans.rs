@@ -109,18 +109,15 @@ fn mend<'d, 'a>(
                 continue;
             };
             let place = call_of(&result, &calls_of, &results);
-            match place.and_then(|at| Some((calls_of.get(at)?, results.get_mut(at)?))) {
-                Some((call, slot)) => {
-                    result.call_id = call.id.clone();
-                    *slot = Some(result);
-                    if number > 0 || !kept.is_empty() {
-                        changes.push(MOVED);
-                    }
+            if let Some((call, slot)) = place.and_then(|at| Some((calls_of.get(at)?, results.get_mut(at)?))) {
+                result.call_id.clone_from(&call.id);
+                *slot = Some(result);
+                if number > 0 || !kept.is_empty() {
+                    changes.push(MOVED);
                 }
-                None => {
-                    as_text(&mut kept, result);
-                    changes.push(AS_TEXT);
-                }
+            } else {
+                as_text(&mut kept, result);
+                changes.push(AS_TEXT);
             }
         }
         if !kept.is_empty() || was_empty {

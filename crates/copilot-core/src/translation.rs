@@ -42,7 +42,7 @@ pub fn request(body: &[u8], plan: &RequestPlan) -> Result<TranslatedRequest, Req
 /// As [`request`].
 pub fn request_of(document: &Document<'_>, plan: &RequestPlan) -> Result<TranslatedRequest, RequestError> {
     if plan.dialect.own_leg() == Some(plan.leg) {
-        return formats::relay_request(document, plan);
+        return Ok(formats::relay_request(document, plan));
     }
     let mut decoded = formats::decode_request(document.root(), plan)?;
     let conversation = &mut decoded.conversation;

@@ -49,7 +49,7 @@ pub(crate) fn decode_request<'d, 'a>(
         Dialect::Messages => Ok(messages::decode_request::decode_request(root)?),
         Dialect::Ollama => Ok(ollama::decode_request::decode_request(root)?),
         Dialect::Responses => Ok(responses::decode_request::decode_request(root)?),
-        _ => Err(Unsupported.into()),
+        Dialect::Embeddings => Err(Unsupported.into()),
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn encode_answer(
         Dialect::Gemini => gemini::encode_answer::encode_answer(out, answer, plan, context),
         Dialect::Messages => messages::encode_answer::encode_answer(out, answer, plan),
         Dialect::Responses => responses::encode_answer::encode_answer(out, answer, plan, context),
-        _ => return Err(Unsupported),
+        Dialect::Embeddings => return Err(Unsupported),
     }
     Ok(())
 }
@@ -80,7 +80,8 @@ pub(crate) enum Encoder {
     Ollama(ollama::encode_stream::StreamEncoder),
     Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
-    Responses(responses::encode_stream::StreamEncoder),
+    /// Boxed: it holds a whole answer.
+    Responses(Box<responses::encode_stream::StreamEncoder>),
 }
 
 impl Encoder {
@@ -94,9 +95,10 @@ impl Encoder {
             Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             Dialect::Responses => {
-                Ok(Self::Responses(responses::encode_stream::StreamEncoder::new(plan, context)))
+                let encoder = responses::encode_stream::StreamEncoder::new(plan, context);
+                Ok(Self::Responses(Box::new(encoder)))
             }
-            _ => Err(Unsupported),
+            Dialect::Embeddings => Err(Unsupported),
         }
     }
 }
@@ -147,7 +149,7 @@ pub(crate) fn encode_request(
         Leg::Chat => Ok(chat::encode_request::encode_request(out, conversation, plan)?),
         Leg::Messages => Ok(messages::encode_request::encode_request(out, conversation, plan)?),
         Leg::Responses => Ok(responses::encode_request::encode_request(out, conversation, plan)),
-        _ => Err(Unsupported.into()),
+        Leg::Embeddings => Err(Unsupported.into()),
     }
 }
 
@@ -156,7 +158,7 @@ pub(crate) fn decode_answer(leg: Leg, value: Tree<'_>) -> Result<Answer<'_>, Ans
         Leg::Chat => Ok(chat::decode_answer::decode_answer(value)?),
         Leg::Messages => Ok(messages::decode_answer::decode_answer(value)?),
         Leg::Responses => Ok(responses::decode_answer::decode_answer(value)?),
-        _ => Err(Unsupported.into()),
+        Leg::Embeddings => Err(Unsupported.into()),
     }
 }
 
@@ -166,7 +168,7 @@ pub(crate) fn replay(leg: Leg, value: Tree<'_>) -> Result<Vec<(&'static str, Tre
         Leg::Chat => Ok(chat::replay::frames_of(value)?),
         Leg::Messages => Ok(messages::replay::frames_of(value)?),
         Leg::Responses => Ok(responses::replay::frames_of(value)?),
-        _ => Err(Unsupported.into()),
+        Leg::Embeddings => Err(Unsupported.into()),
     }
 }
 
@@ -177,7 +179,7 @@ pub(crate) fn judge(leg: Leg, frame: Node<'_, '_>) -> Verdict {
         Leg::Messages => messages::verdict::judge(frame),
         Leg::Responses => responses::verdict::judge(frame),
         // There is no decoder and are no repairs of these: nobody asks.
-        _ => Verdict::More,
+        Leg::Embeddings => Verdict::More,
     }
 }
 
@@ -200,7 +202,7 @@ impl Decoder {
             Leg::Chat => Ok(Self::Chat(chat::decode_stream::StreamDecoder::default())),
             Leg::Messages => Ok(Self::Messages(messages::decode_stream::StreamDecoder::default())),
             Leg::Responses => Ok(Self::Responses(responses::decode_stream::StreamDecoder::default())),
-            _ => Err(Unsupported),
+            Leg::Embeddings => Err(Unsupported),
         }
     }
 }
@@ -233,15 +235,12 @@ impl StreamDecoder for Decoder {
 // -------------------------------------------------------------------- one format from end to end
 
 /// A request of the leg's own format.
-pub(crate) fn relay_request(
-    document: &Document<'_>,
-    plan: &RequestPlan,
-) -> Result<TranslatedRequest, RequestError> {
+pub(crate) fn relay_request(document: &Document<'_>, plan: &RequestPlan) -> TranslatedRequest {
     match plan.leg {
-        Leg::Chat => Ok(chat::relay::request(document, plan)),
-        Leg::Messages => Ok(messages::relay::request(document, plan)),
-        Leg::Responses => Ok(responses::relay::request(document, plan)),
-        Leg::Embeddings => Ok(embeddings::request(document, plan)),
+        Leg::Chat => chat::relay::request(document, plan),
+        Leg::Messages => messages::relay::request(document, plan),
+        Leg::Responses => responses::relay::request(document, plan),
+        Leg::Embeddings => embeddings::request(document, plan),
     }
 }
 
@@ -270,7 +269,7 @@ impl Repairs {
             Leg::Chat => Ok(Self::Chat(chat::relay_stream::StreamRepairs::default())),
             Leg::Messages => Ok(Self::Messages(messages::relay_stream::StreamRepairs::default())),
             Leg::Responses => Ok(Self::Responses(responses::relay_stream::StreamRepairs::new(plan))),
-            _ => Err(Unsupported),
+            Leg::Embeddings => Err(Unsupported),
         }
     }
 }

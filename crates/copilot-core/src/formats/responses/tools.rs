@@ -154,7 +154,7 @@ impl<'d, 'a> Offered<'d, 'a> {
     }
 }
 
-fn named<'d, 'a>(name: Inside<'a>) -> Members<'d, 'a> {
+fn named(name: Inside<'_>) -> Members<'_, '_> {
     Members(vec![("name".into(), Value::Tree(Tree::Text(name)))])
 }
 
