@@ -80,7 +80,8 @@ pub(crate) enum Encoder {
     Ollama(ollama::encode_stream::StreamEncoder),
     Gemini(gemini::encode_stream::StreamEncoder),
     Messages(messages::encode_stream::StreamEncoder),
-    Responses(responses::encode_stream::StreamEncoder),
+    /// Boxed: it holds a whole answer.
+    Responses(Box<responses::encode_stream::StreamEncoder>),
 }
 
 impl Encoder {
@@ -94,7 +95,8 @@ impl Encoder {
             Dialect::Gemini => Ok(Self::Gemini(gemini::encode_stream::StreamEncoder::new(plan, context))),
             Dialect::Messages => Ok(Self::Messages(messages::encode_stream::StreamEncoder::new(plan))),
             Dialect::Responses => {
-                Ok(Self::Responses(responses::encode_stream::StreamEncoder::new(plan, context)))
+                let encoder = responses::encode_stream::StreamEncoder::new(plan, context);
+                Ok(Self::Responses(Box::new(encoder)))
             }
             Dialect::Embeddings => Err(Unsupported),
         }
