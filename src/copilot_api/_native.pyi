@@ -49,9 +49,9 @@ _Traits: TypeAlias = tuple[
 ]
 """The fields of :class:`copilot_api.engine.interfaces.ModelTraits` in their order."""
 
-_PlanOfStream: TypeAlias = tuple[str, str, int, bool, int, str, bytes, str]
+_PlanOfStream: TypeAlias = tuple[str, str, int, bool, int, str, bytes, str, int]
 """Of :class:`copilot_api.engine.interfaces.StreamPlan`: dialect, leg, input tokens, reasoning, frame limit,
-model, context, framing."""
+model, context, framing, now."""
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -153,7 +153,7 @@ def translate_request(body: RequestBody, plan: RequestPlan, /) -> tuple[RequestB
     """
 
 def translate_answer(
-    body: bytes, dialect: str, leg: str, reasoning: bool, model: str, context: bytes, /
+    body: bytes, dialect: str, leg: str, reasoning: bool, model: str, context: bytes, now: int, /
 ) -> tuple[bytes, _Usage | None, str | None, str | None]:
     """Return the body for the client, the usage, the finish reason and the model; see ``TranslatedAnswer``.
 

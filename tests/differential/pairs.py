@@ -110,6 +110,7 @@ def answer_plans(dialect: Dialect, leg: Leg) -> st.SearchStrategy[AnswerPlan]:
         reasoning=st.booleans(),
         model=st.sampled_from(MODELS),
         context=contexts,
+        now=st.sampled_from([0, 1_795_390_001]),
     )
 
 
@@ -125,6 +126,7 @@ def stream_plans(dialect: Dialect, leg: Leg, limits: list[int]) -> st.SearchStra
         model=st.sampled_from(MODELS),
         context=contexts,
         framing=st.sampled_from(FRAMINGS.get(dialect, ("sse",))),
+        now=st.sampled_from([0, 1_795_390_001]),
     )
 
 

@@ -194,13 +194,15 @@ pub struct AnswerPlan<'p> {
     pub model: &'p str,
     /// See [`crate::translation::TranslatedRequest`]
     pub context: &'p [u8],
+    /// Unix seconds, for answers that do not say when they were made; 0 is unknown
+    pub now: i64,
 }
 
 impl AnswerPlan<'_> {
     /// A plan that asks for nothing.
     #[must_use]
     pub const fn new(dialect: Dialect, leg: Leg) -> Self {
-        Self { dialect, leg, reasoning: false, model: "", context: b"" }
+        Self { dialect, leg, reasoning: false, model: "", context: b"", now: 0 }
     }
 }
 
@@ -248,6 +250,8 @@ pub struct StreamPlan {
     pub context: Vec<u8>,
     /// How pieces are put on the wire
     pub framing: Framing,
+    /// Unix seconds, for answers that do not say when they were made; 0 is unknown
+    pub now: i64,
 }
 
 impl StreamPlan {
@@ -263,6 +267,7 @@ impl StreamPlan {
             model: String::new(),
             context: Vec::new(),
             framing: Framing::Sse,
+            now: 0,
         }
     }
 }

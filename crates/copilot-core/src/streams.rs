@@ -83,12 +83,17 @@ struct Border {
     names: Vec<(String, String)>,
     /// What is put before a carrier.
     tag: String,
+    /// When the answer was made, where upstream does not say so.
+    now: Option<i64>,
 }
 
 impl Border {
     #[inline]
     fn pass(&self, event: AnswerEvent<'_>, to: &mut impl FnMut(AnswerEvent<'_>)) {
         match event {
+            AnswerEvent::Start { id, model, usage, created: None } => {
+                to(AnswerEvent::Start { id, model, usage, created: self.now });
+            }
             AnswerEvent::ToolStart { key, id, name, custom, namespace } => {
                 let own = self.names.iter().find(|(fitted, _)| fitted == name);
                 let name = own.map_or(name, |(_, own)| own);
@@ -138,7 +143,11 @@ impl Writer {
         Ok(Self::Translated(Box::new(Translated {
             decoder: Decoder::new(plan.leg)?,
             encoder: Encoder::new(plan, &known)?,
-            border: Border { names: known.names, tag: carriers::tag(plan.leg, &plan.model) },
+            border: Border {
+                names: known.names,
+                tag: carriers::tag(plan.leg, &plan.model),
+                now: (plan.now != 0).then_some(plan.now),
+            },
             text: String::new(),
         })))
     }

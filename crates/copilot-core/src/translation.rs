@@ -141,6 +141,7 @@ pub fn answer(body: &[u8], plan: &AnswerPlan<'_>) -> Result<TranslatedAnswer, An
 
 /// Gives tools their names of the client's, and tags carriers.
 fn pass_border(answer: &mut Answer<'_>, plan: &AnswerPlan<'_>, names: &[(String, String)]) {
+    answer.created = answer.created.filter(|seconds| *seconds != 0).or((plan.now != 0).then_some(plan.now));
     for block in &mut answer.blocks {
         match block {
             Block::ToolCall(call) => {

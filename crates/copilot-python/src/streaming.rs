@@ -39,17 +39,17 @@ pub(crate) fn facts_tuple(facts: StreamFacts) -> FactsTuple {
 }
 
 /// How a stream is to be written, as `_stream_arguments` of the adapter gives it: dialect, leg, estimate,
-/// reasoning, limit of a frame, model, context, framing.
+/// reasoning, limit of a frame, model, context, framing, time.
 #[derive(FromPyObject)]
-pub(crate) struct PlanTuple(String, String, i64, bool, usize, String, Vec<u8>, String);
+pub(crate) struct PlanTuple(String, String, i64, bool, usize, String, Vec<u8>, String, i64);
 
 impl PlanTuple {
     pub(crate) fn plan(self) -> PyResult<StreamPlan> {
-        let Self(dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing) = self;
+        let Self(dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing, now) = self;
         let (dialect, leg) = pair(&dialect, &leg)?;
         let framing = Framing::named(&framing)
             .ok_or_else(|| PyValueError::new_err(format!("no framing {framing:?}")))?;
-        Ok(StreamPlan { dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing })
+        Ok(StreamPlan { dialect, leg, input_tokens, reasoning, frame_limit, model, context, framing, now })
     }
 }
 

@@ -122,7 +122,11 @@ type Answer<'py> = (Bound<'py, PyBytes>, Option<UsageTuple>, Option<String>, Opt
 
 /// Returns a whole answer's body for the client, the same object when nothing changed, and its facts.
 #[pyfunction]
-#[pyo3(signature = (body, dialect, leg, reasoning, model, context, /))]
+#[pyo3(signature = (body, dialect, leg, reasoning, model, context, now, /))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call across the border, positional and checked by its stub"
+)]
 pub(crate) fn translate_answer<'py>(
     py: Python<'py>,
     body: &Bound<'py, PyBytes>,
@@ -131,9 +135,10 @@ pub(crate) fn translate_answer<'py>(
     reasoning: bool,
     model: &str,
     context: &[u8],
+    now: i64,
 ) -> PyResult<Answer<'py>> {
     let (dialect, leg) = pair(dialect, leg)?;
-    let plan = AnswerPlan { dialect, leg, reasoning, model, context };
+    let plan = AnswerPlan { dialect, leg, reasoning, model, context, now };
     let bytes = body.as_bytes();
     let answer = unlocked(py, bytes.len(), || translation::answer(bytes, &plan))
         .map_err(|error| answer_error(&error))?;

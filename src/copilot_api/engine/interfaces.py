@@ -290,6 +290,8 @@ class AnswerPlan:
     """The model name that upstream saw: reasoning carriers are bound to it."""
     context: bytes = b""
     """See :class:`TranslatedRequest`."""
+    now: int = 0
+    """Unix seconds, told to clients where upstream does not say when it answered; 0 is unknown."""
 
 
 @record
@@ -329,6 +331,8 @@ class StreamPlan:
     context: bytes = b""
     """See :class:`TranslatedRequest`."""
     framing: Framing = "sse"
+    now: int = 0
+    """Unix seconds, told to clients where upstream does not say when it answered; 0 is unknown."""
 
 
 StreamEnd = Literal["end", "cut", "idle", "too_large", "shutdown", "cancelled"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -216,8 +217,8 @@ class Pipeline:
                     if not tokens and plan.leg != "messages":
                         tokens = len(request.body) // BYTES_PER_TOKEN  # asked elsewhere than planned
                     stream_plan = plan.stream(self._settings, tokens, request.context, hints.framing)
-                elif request.context:
-                    answer_plan = replace(answer_plan, context=request.context)
+                elif facts.dialect != plan.leg:
+                    answer_plan = replace(answer_plan, context=request.context, now=int(time.time()))
                 noted = header_value(plan.rewrites + request.rewrites) if request.rewrites else plan.noted
                 return await make_answer(upstream, answer_plan, self._engine.translation, stream_plan, noted)
             except BaseException:

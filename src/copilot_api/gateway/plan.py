@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from copilot_api.copilot import betas as beta_names
@@ -70,6 +71,7 @@ class Plan:
             model=self.request.target,
             context=context,
             framing=framing,
+            now=int(time.time()),
         )
 
 

@@ -121,7 +121,7 @@ class NativeTranslation:
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
         """Return the body for the client."""
         out, usage, reason, model = _native.translate_answer(
-            body, plan.dialect, plan.leg, plan.reasoning, plan.model, plan.context
+            body, plan.dialect, plan.leg, plan.reasoning, plan.model, plan.context, plan.now
         )
         return TranslatedAnswer(out, usage_of(usage), reason, model)
 
@@ -208,7 +208,7 @@ def _traits(
     )
 
 
-def stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int, str, bytes, str]:
+def stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int, str, bytes, str, int]:
     """Return what the native module wants to know of a stream's plan."""
     return (
         plan.dialect,
@@ -219,6 +219,7 @@ def stream_arguments(plan: StreamPlan) -> tuple[str, str, int, bool, int, str, b
         plan.model,
         plan.context,
         plan.framing,
+        plan.now,
     )
 
 

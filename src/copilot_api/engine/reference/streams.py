@@ -18,7 +18,7 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 from copilot_api.engine.reference import carriers, context, jsontext, sse
-from copilot_api.engine.reference.canonical import AnswerEvent, ReasoningCarrier, ToolStart
+from copilot_api.engine.reference.canonical import AnswerEvent, ReasoningCarrier, Start, ToolStart
 from copilot_api.engine.reference.formats import part
 from copilot_api.engine.reference.parts import Fault, StreamDecoder, StreamEncoder, StreamRepairs
 
@@ -200,6 +200,8 @@ class TranslatedStream(_Stream):
         return self._encoder.events([self._passed(event) for event in events])
 
     def _passed(self, event: AnswerEvent) -> AnswerEvent:
+        if isinstance(event, Start) and event.created is None:
+            return replace(event, created=self._plan.now or None)
         if isinstance(event, ToolStart) and event.name in self._names:
             return replace(event, name=self._names[event.name])
         if isinstance(event, ReasoningCarrier):

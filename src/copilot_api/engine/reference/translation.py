@@ -101,7 +101,7 @@ def _passed(answer: Answer, plan: AnswerPlan, names: dict[str, str]) -> Answer:
             blocks.append(replace(block, carrier=carriers.tag(block.carrier, plan.leg, plan.model)))
         else:
             blocks.append(block)
-    return replace(answer, blocks=tuple(blocks))
+    return replace(answer, blocks=tuple(blocks), created=answer.created or plan.now or None)
 
 
 def _embeddings_request(body: bytes, plan: RequestPlan) -> TranslatedRequest:
