@@ -208,14 +208,21 @@ def make_plan(
         answer=AnswerPlan(
             dialect=facts.dialect,
             leg=leg,
-            # Codex sends reasoning back with its next request: without it a model forgets between calls.
-            reasoning=settings.reasoning or (facts.dialect == "responses" and facts.reasoning),
+            reasoning=settings.reasoning or (facts.reasoning and _sends_reasoning_back(facts.dialect, leg)),
             model=name,
         ),
         rewrites=rewrites,
         noted=header_value(rewrites),
         own_headers=(("anthropic-beta", ",".join(betas)),) if betas else (),
     )
+
+
+def _sends_reasoning_back(dialect: Dialect, leg: Leg) -> bool:
+    """Tell whether the client brings back reasoning, without which a model forgets between its calls.
+
+    An Anthropic client that asks for thinking does so too, but over chat 0.7.0's way stays (D-T24).
+    """
+    return dialect == "responses" or (dialect == "messages" and leg == "responses")
 
 
 def without_reasoning(plan: Plan) -> Plan:

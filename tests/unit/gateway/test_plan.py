@@ -66,6 +66,14 @@ def test_who_asks_for_reasoning_in_the_responses_format_gets_it() -> None:
     assert not subject.plan(replace(asks, dialect="messages")).answer.reasoning
 
 
+def test_an_anthropic_client_that_asks_for_thinking_gets_it_of_models_that_seal_theirs() -> None:
+    subject = planner(Catalog(Model("gpt-5.4", supported_endpoints=("/responses",))))
+    asks = replace(CHAT, dialect="messages", model="gpt-5.4", reasoning=True)
+    assert subject.plan(asks).leg == "responses"
+    assert subject.plan(asks).answer.reasoning
+    assert not subject.plan(replace(asks, reasoning=False)).answer.reasoning
+
+
 def test_another_catalogue_makes_other_plans() -> None:
     catalog = Catalog(Model("gpt-4o", max_output_tokens=4096))
     subject = planner(catalog)
