@@ -87,7 +87,9 @@ fn check_item(item: Node<'_, '_>, number: usize) -> Result<()> {
             }
             return check_content(item, "content", number);
         }
-        "item_reference" => return fault("items are not stored here: send the item itself", ""),
+        "item_reference" => {
+            return fault("items are not stored here: send whole items (SDKs do with `store: false`)", "");
+        }
         "function_call" => &["call_id", "name", "arguments"],
         "custom_tool_call" => &["call_id", "name", "input"],
         "function_call_output" | "custom_tool_call_output" => &["call_id"],
