@@ -32,6 +32,7 @@ TARGETS = (
     "answer",
     "stream_chat",
     "stream_messages",
+    "stream_responses",
     "tokenizer",
     "cache_key",
     "http1_answer",
@@ -165,9 +166,10 @@ def seeds(target: str) -> list[bytes]:
         return payloads()
     folders = {
         "sse": ("upstream/chat",),
-        "answer": ("upstream/chat",),
+        "answer": ("upstream/chat", "upstream/messages", "upstream/responses"),
         "stream_chat": ("upstream/chat",),
-        "stream_messages": ("upstream/chat",),
+        "stream_messages": ("upstream/messages",),
+        "stream_responses": ("upstream/responses",),
     }.get(target, ("clients", "upstream"))
     prefix = b"" if target in ("document", "validation", "cache_key") else b"\x00"
     paths = [path for folder in folders for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*"))]

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use copilot_core::{
     cache,
-    plans::{AnswerPlan, Dialect, Leg, RequestPlan, StreamPlan},
+    plans::{AnswerPlan, Dialect, Framing, Leg, ModelTraits, RequestPlan, StreamPlan},
     sse,
     streams::{StreamEnd, StreamTranslator},
     text::{Document, Tree},
@@ -25,14 +25,15 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 13] = [
+const TARGETS: [(&str, Target); 14] = [
     ("document", document),
     ("sse", events),
     ("validation", facts),
     ("request", requests),
     ("answer", answers),
-    ("stream_chat", |data| stream(data, Dialect::Chat, Leg::Chat)),
-    ("stream_messages", |data| stream(data, Dialect::Messages, Leg::Chat)),
+    ("stream_chat", |data| streams(data, Leg::Chat)),
+    ("stream_messages", |data| streams(data, Leg::Messages)),
+    ("stream_responses", |data| streams(data, Leg::Responses)),
     ("tokenizer", tokens),
     ("cache_key", keys),
     ("http1_answer", http1_answer::target),
@@ -41,9 +42,21 @@ const TARGETS: [(&str, Target); 13] = [
     ("proxies", proxies::target),
 ];
 
+const DIALECTS: [Dialect; 6] = [
+    Dialect::Chat,
+    Dialect::Messages,
+    Dialect::Responses,
+    Dialect::Gemini,
+    Dialect::Ollama,
+    Dialect::Completions,
+];
+const LEGS: [Leg; 3] = [Leg::Chat, Leg::Messages, Leg::Responses];
+
 /// Pairs that are translated natively: `PAIRS` of `engine/native/stateless.py`.
-const PAIRS: [(Dialect, Leg); 3] =
-    [(Dialect::Chat, Leg::Chat), (Dialect::Messages, Leg::Chat), (Dialect::Embeddings, Leg::Embeddings)];
+fn pairs() -> impl Iterator<Item = (Dialect, Leg)> {
+    let chatting = DIALECTS.into_iter().flat_map(|dialect| LEGS.map(|leg| (dialect, leg)));
+    chatting.chain([(Dialect::Embeddings, Leg::Embeddings)])
+}
 
 fuzz_target!(|data: &[u8]| {
     static CHOSEN: OnceLock<Target> = OnceLock::new();
@@ -112,14 +125,14 @@ fn events(data: &[u8]) {
 }
 
 fn facts(data: &[u8]) {
-    for (dialect, _) in PAIRS {
+    for dialect in DIALECTS.into_iter().chain([Dialect::Embeddings]) {
         let _ = validation::inspect(data, dialect);
     }
 }
 
 fn requests(data: &[u8]) {
     let (options, data) = choice(data);
-    for (dialect, leg) in PAIRS {
+    for (dialect, leg) in pairs() {
         let plan = RequestPlan {
             model: (options & 1 > 0).then(|| "other \"model\"".to_owned()),
             output_cap: (options & 2 > 0).then_some(7),
@@ -127,6 +140,13 @@ fn requests(data: &[u8]) {
             target: "m".to_owned(),
             without_reasoning: options & 8 > 0,
             cache_breakpoints: options & 16 > 0,
+            traits: (options & 32 > 0).then(traits),
+            stream: (options & 64 > 0).then_some(true),
+            dropped: if options & 128 > 0 {
+                vec!["tools.0.strict".to_owned(), "user".to_owned()]
+            } else {
+                vec![]
+            },
             ..RequestPlan::new(dialect, leg)
         };
         let accepted = validation::inspect(data, dialect).is_ok();
@@ -142,9 +162,20 @@ fn requests(data: &[u8]) {
     }
 }
 
+fn traits() -> ModelTraits {
+    ModelTraits {
+        max_output_tokens: Some(9000),
+        reasoning_effort: Some(vec!["low".to_owned(), "high".to_owned()]),
+        min_thinking_budget: Some(1024),
+        max_thinking_budget: Some(32_000),
+        structured_outputs: true,
+        ..ModelTraits::default()
+    }
+}
+
 fn answers(data: &[u8]) {
     let (options, data) = choice(data);
-    for (dialect, leg) in PAIRS {
+    for (dialect, leg) in pairs() {
         let plan = AnswerPlan { reasoning: options & 1 > 0, model: "m", ..AnswerPlan::new(dialect, leg) };
         if let Ok(answer) = translation::answer(data, &plan)
             && let Some(body) = answer.body
@@ -166,18 +197,36 @@ fn translate<'d>(plan: &StreamPlan, pieces: impl Iterator<Item = &'d [u8]>) -> (
     (out, translator)
 }
 
+fn streams(data: &[u8], leg: Leg) {
+    for dialect in DIALECTS {
+        stream(data, dialect, leg);
+    }
+}
+
 /// Any split gives the same, every stream has one end, and each event of ours can be read.
 fn stream(data: &[u8], dialect: Dialect, leg: Leg) {
     let (options, data) = choice(data);
     let reasoning = options & 1 > 0;
-    let plan =
-        StreamPlan { input_tokens: 3, reasoning, frame_limit: 1 << 30, ..StreamPlan::new(dialect, leg) };
+    let framing = if dialect == Dialect::Ollama { Framing::Lines } else { Framing::Sse };
+    let plan = StreamPlan {
+        input_tokens: 3,
+        reasoning,
+        frame_limit: 1 << 30,
+        framing,
+        ..StreamPlan::new(dialect, leg)
+    };
     let (out, translator) = translate(&plan, std::iter::once(data));
     let (pieces, other) = translate(&plan, data.chunks(usize::from(options >> 1).max(1)));
     assert_eq!(out, pieces);
     assert_eq!(translator.facts(), other.facts());
     assert!(translator.done());
     assert_eq!(translator.refusal().is_some(), out.is_empty());
+    if framing == Framing::Lines {
+        for line in out.split_inclusive(|byte| *byte == b'\n') {
+            Document::read(line).expect("each line is JSON");
+        }
+        return;
+    }
     for event in parse(std::iter::once(&*out)) {
         let data = event.data.unwrap_or_default();
         assert!(data == b"[DONE]" || Document::read(&data).is_ok());
