@@ -1,4 +1,4 @@
-"""Google's streams: golden files of every recorded chat stream, both framings, ends, calls, signatures.
+"""Google's streams: golden files of every recorded stream, both framings, ends, calls, signatures.
 
 `UPDATE_GOLDEN=1` writes the golden files anew; read the difference before you commit it.
 """
@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_api.engine.interfaces import Framing, StreamEnd, StreamPlan
+from copilot_api.engine.interfaces import Framing, Leg, StreamEnd, StreamPlan
 from tests.support.chat import TRANSLATION, frame, sse, tool
 from tests.support.gemini import THOUGHTS, chunks, parts, stream
 
 ROOT = Path(__file__).parents[2]
 STREAMS = sorted((ROOT / "fixtures/upstream/chat").glob("*.sse"))
 FRAMINGS: tuple[Framing, ...] = ("sse", "array")
+OTHER_LEGS: tuple[Leg, ...] = ("messages", "responses")
 USAGE = {
     "prompt_tokens": 9,
     "completion_tokens": 7,
@@ -45,6 +46,25 @@ def last(raw: bytes) -> dict[str, Any]:
 def test_golden(path: Path) -> None:
     out, _ = stream(path.read_bytes())
     golden = ROOT / f"golden/translation/{path.stem}.gemini.sse"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_bytes(out)
+    assert out == golden.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("leg", "path"),
+    [
+        pytest.param(leg, path, id=f"{leg}-{path.stem}")
+        for leg in OTHER_LEGS
+        for path in sorted((ROOT / "fixtures/upstream" / leg).glob("*.sse"))
+    ],
+)
+def test_golden_over_the_other_legs(leg: Leg, path: Path) -> None:
+    translator = TRANSLATION.stream(StreamPlan("gemini", leg, model="m", context=THOUGHTS))
+    out = translator.feed(path.read_bytes()) + translator.finish("end")
+    if translator.refusal is not None:
+        out = f"refused: {translator.refusal}\n".encode()
+    golden = ROOT / f"golden/translation/{leg}_{path.stem}.gemini.sse"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_bytes(out)
     assert out == golden.read_bytes()
