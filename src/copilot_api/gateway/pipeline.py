@@ -253,24 +253,28 @@ class Pipeline:
                 request, plan = again, mended
 
     def _mend(self, refusal: UpstreamRefused, plan: Plan, facts: RequestFacts, hints: Hints) -> Plan | None:
-        """Return the plan to try instead; None when there is nothing to be done."""
+        """Return the plan to try instead; None when there is nothing to be done.
+
+        Judged by the plan that was sent: what is refused may have been learnt from another request meanwhile.
+        """
         model, learn = plan.resolution.name, self.planner.learn
         blank = plan.request.without_reasoning
-        if refusal.renames_cap and learn(lambda learned: learned.note_completion_cap(model)):
-            logger.info("%s wants max_completion_tokens; remembered", model)
-        elif refusal.wrong_leg and learn(lambda learned: learned.note_refused_leg(model, plan.leg)):
-            logger.info("%s is not served by %s; remembered", model, plan.path)
+        if refusal.renames_cap and plan.request.cap_field == "max_tokens":
+            if learn(lambda learned: learned.note_completion_cap(model)):
+                logger.info("%s wants max_completion_tokens; remembered", model)
+        elif refusal.wrong_leg:
+            if learn(lambda learned: learned.note_refused_leg(model, plan.leg)):
+                logger.info("%s is not served by %s; remembered", model, plan.path)
         elif refusal.refuses_reasoning and not blank:
             logger.info("%s refuses the reasoning that was sent back; trying without", model)
             blank = True
-        elif (member := member_of(refusal, plan.leg)) and learn(
-            lambda learned: learned.note_refused_member(model, member)
-        ):
-            logger.info("%s refuses %s; left out for a while", model, member)
+        elif (member := member_of(refusal, plan.leg)) and member not in plan.request.dropped:
+            if learn(lambda learned: learned.note_refused_member(model, member)):
+                logger.info("%s refuses %s; left out for a while", model, member)
         else:
             return None
         mended = self.planner.plan(facts, hints)
-        if refusal.wrong_leg and mended.leg == plan.leg:
+        if refusal.wrong_leg and mended.leg in self.planner.learned.refused_legs(model):
             return None
         return without_reasoning(mended) if blank else mended
 

@@ -121,10 +121,6 @@ class Planner:
         self._plans.clear()
         return True
 
-    def learn_completion_cap(self, model: str) -> bool:
-        """Remember that a model refuses ``max_tokens`` (D-H15); tell whether that is news."""
-        return self.learn(lambda learned: learned.note_completion_cap(model))
-
     def _make(self, facts: RequestFacts, hints: Hints) -> Plan:
         asked = facts.model
         if hints.betas.large_context and not asked.endswith("[1m]"):

@@ -53,9 +53,8 @@ class Relay:
 
 
 class Upstream:
-    status = 200
-
-    def __init__(self, body: Any, relay: Relay | None = None) -> None:
+    def __init__(self, body: Any, relay: Relay | None = None, status: int = 200) -> None:
+        self.status = status
         kind = "application/json" if relay is None else "text/event-stream"
         self.headers = {"content-type": kind, "x-request-id": "r"}
         self._body = json.dumps(body).encode()
@@ -74,15 +73,19 @@ class Upstream:
 
 
 class Client:
-    """Answers at once; `held` makes chat requests wait, `asked` tells that one came."""
+    """Answers at once; `held` makes chat requests wait, `asked` tells that so many of them came."""
 
     def __init__(self) -> None:
         self.calls: list[UpstreamCall] = []
         self.held: asyncio.Future[None] | None = None
         self.asked = asyncio.Event()
+        self.awaited = 1
+        """Chat requests after which `asked` is set."""
         self.relays: list[Relay] = []
         self.go = True
         self.tokens = 0
+        self.refusal: tuple[bytes, dict[str, Any]] | None = None
+        """Part of a body that is refused, and the error that it gets."""
 
     async def request(self, call: UpstreamCall) -> Upstream:
         self.calls.append(call)
@@ -91,10 +94,15 @@ class Client:
         if call.url.endswith("/token"):
             self.tokens += 1
             return Upstream({"token": f"tid={self.tokens}", "refresh_in": 1500, "expires_at": 9_999_999_999})
-        self.asked.set()
+        self.awaited -= 1
+        if self.awaited <= 0:
+            self.asked.set()
         if self.held is not None:
             await self.held
-        if b'"stream": true' in (call.body or b""):
+        body = bytes(call.body or b"")
+        if self.refusal is not None and self.refusal[0] in body:
+            return Upstream({"error": self.refusal[1]}, status=400)
+        if b'"stream": true' in body:
             relay = Relay()
             if not self.go:
                 relay.go.clear()
@@ -110,9 +118,9 @@ class Gateway:
     def __init__(self, app: Any, pipeline: Pipeline, client: Client) -> None:
         self.app, self.pipeline, self.client = app, pipeline, client
 
-    async def ask(self, *, stream: bool = False, sent: list[Message] | None = None) -> None:
+    async def ask(self, *, stream: bool = False, sent: list[Message] | None = None, **more: Any) -> None:
         """Make one request as our own server does."""
-        body = json.dumps(CHAT | {"stream": stream}).encode()
+        body = json.dumps(CHAT | {"stream": stream} | more).encode()
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -221,3 +229,29 @@ async def test_each_call_has_the_token_of_its_time(monkeypatch: pytest.MonkeyPat
         assert ("Authorization", "Bearer tid=2") in client.calls[-1].headers
         assert ("X-Initiator", "user") in client.calls[-1].headers
         assert "tid=" not in repr(client.calls[-1])
+
+
+@pytest.mark.parametrize(
+    ("member", "refusal"),
+    [
+        ({"seed": 7}, (b'"seed"', {"message": "Unknown parameter: 'seed'.", "code": "unknown_parameter"})),
+        (
+            {"max_tokens": 9},
+            (b'"max_tokens"', {"message": "Use max_completion_tokens instead of max_tokens.", "code": None}),
+        ),
+    ],
+)
+async def test_requests_that_are_refused_at_once_are_all_mended(
+    monkeypatch: pytest.MonkeyPatch, member: dict[str, Any], refusal: tuple[bytes, dict[str, Any]]
+) -> None:
+    async with opened(monkeypatch) as gateway:
+        client = gateway.client
+        client.held, client.refusal = asyncio.get_running_loop().create_future(), refusal
+        answers: list[list[Message]] = [[], [], []]
+        client.awaited = len(answers)
+        asking = [asyncio.create_task(gateway.ask(sent=sent, **member)) for sent in answers]
+        await client.asked.wait()
+        client.held.set_result(None)
+        await asyncio.gather(*asking)
+        # The first refusal teaches; the others were sent before that and are no less mended.
+        assert [sent[0]["status"] for sent in answers] == [200, 200, 200]

@@ -87,9 +87,9 @@ def test_another_catalogue_makes_other_plans() -> None:
 def test_a_cap_that_a_model_refuses_is_learnt_once() -> None:
     subject = planner(LISTED)
     assert subject.plan(CHAT).request.cap_field == "max_tokens"
-    assert subject.learn_completion_cap("gpt-4o")
+    assert subject.learn(lambda learned: learned.note_completion_cap("gpt-4o"))
     assert subject.plan(CHAT).request.cap_field == "max_completion_tokens"
-    assert not subject.learn_completion_cap("gpt-4o")
+    assert not subject.learn(lambda learned: learned.note_completion_cap("gpt-4o"))
 
 
 def test_names_that_clients_make_up_take_no_memory() -> None:
