@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from copilot_api.simulator import SimulatorServer
+from copilot_api.simulator.seals import seal
 from tests.matrix.chat import Chat
 from tests.matrix.completions import Completions
 from tests.matrix.gemini import Gemini
@@ -40,7 +41,8 @@ WEATHER = Tool(
     "get_weather", {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 )
 LONG_NAME = Tool(
-    "a_tool.with/a name that is very much longer than the sixty four characters allowed", WEATHER.parameters
+    "get_weather.of/a place whose name is very much longer than the sixty-four characters that are allowed",
+    WEATHER.parameters,
 )
 SCHEMA = {
     "type": "object",
@@ -84,6 +86,10 @@ def say(gateway: GatewayProcess, dialect: Dialect, ask: Ask) -> Said:
     answer = send(gateway, dialect, ask)
     assert answer.status == 200, answer.text
     return dialect.streamed(answer.body) if ask.stream else dialect.whole(answer.body)
+
+
+def paths(simulator: SimulatorServer, since: int) -> list[str]:
+    return [entry.path for entry in simulator.state.requests[since:]]
 
 
 def last_path(simulator: SimulatorServer) -> str:
@@ -157,15 +163,16 @@ def test_parallel_tools(gateway: GatewayProcess, dialect: Dialect, leg: str, str
 @by_leg
 @by_tools
 def test_a_tool_whose_name_upstream_refuses(
-    gateway: GatewayProcess, dialect: Dialect, leg: str, stream: bool
+    gateway: GatewayProcess, simulator: SimulatorServer, dialect: Dialect, leg: str, stream: bool
 ) -> None:
     if dialect.name == leg:
         pytest.skip("within one format the client's names pass untouched")
-    turns = (user(f"What is the weather in Paris? Use {LONG_NAME.name[:10]}."),)
-    ask = Ask(MODELS[leg], turns, stream, tools=(LONG_NAME,), system="weather")
-    first = say(gateway, dialect, ask)
-    for call in first.calls:
-        assert call.name == LONG_NAME.name
+    turns = (user("What is the weather in Paris?"),)
+    first = say(gateway, dialect, Ask(MODELS[leg], turns, stream, tools=(LONG_NAME,)))
+    assert [(call.name, call.arguments) for call in first.calls] == [(LONG_NAME.name, {"city": "Paris"})]
+    turns += (assistant(first), results([(first.calls[0], "19 degrees")]))
+    assert "19 degrees" in say(gateway, dialect, Ask(MODELS[leg], turns, stream, tools=(LONG_NAME,))).text
+    assert LONG_NAME.name.encode() not in simulator.state.requests[-1].body
 
 
 @both_ways
@@ -183,27 +190,32 @@ def test_image(
 @by_leg
 @by_tools
 def test_reasoning_with_a_round_trip(
-    gateway: GatewayProcess, dialect: Dialect, leg: str, stream: bool
+    gateway: GatewayProcess, simulator: SimulatorServer, dialect: Dialect, leg: str, stream: bool
 ) -> None:
     turns = (user("What is the weather in Paris?"),)
     ask = Ask(MODELS[leg], turns, stream, tools=(WEATHER,), reasoning=True)
     first = say(gateway, dialect, ask)
     assert first.reasoning.startswith("I think about the question first")
     assert first.reasoning.endswith("and then I answer.")
-    # The simulator refuses reasoning that is altered, or of another model or endpoint.
     turns += (assistant(first), results([(first.calls[0], "19 degrees")]))
+    before = len(simulator.state.requests)
     second = say(gateway, dialect, Ask(MODELS[leg], turns, stream, tools=(WEATHER,), reasoning=True))
     assert "19 degrees" in second.text
     assert second.reasoning.startswith("I think about the tool's result")
+    # The simulator refuses reasoning that is altered: one request means that it took what came back.
+    [replayed] = simulator.state.requests[before:]
+    carries = dialect.name != "ollama"  # its messages have no place for a carrier
+    assert (seal(leg, MODELS[leg], first.reasoning).encode() in replayed.body) == carries
 
 
 @both_ways
 @by_tools
 def test_reasoning_of_another_model_is_left_out(
-    gateway: GatewayProcess, dialect: Dialect, stream: bool
+    gateway: GatewayProcess, simulator: SimulatorServer, dialect: Dialect, stream: bool
 ) -> None:
     turns = (user("What is the weather in Paris?"),)
     legs = ["responses", "messages", "chat", "messages", "responses"]
+    before = len(simulator.state.requests)
     for number, leg in enumerate(legs):
         ask = Ask(MODELS[leg], turns, stream, tools=(WEATHER,), reasoning=True)
         said = say(gateway, dialect, ask)
@@ -211,6 +223,8 @@ def test_reasoning_of_another_model_is_left_out(
         if said.calls:
             turns += (results([(call, f"result {number}") for call in said.calls]),)
         turns += (user("And what is the weather in Rome?"),)
+    # A carrier that upstream refuses would be mended by a second request.
+    assert paths(simulator, before) == [PATHS[leg] for leg in legs]
 
 
 @both_ways
