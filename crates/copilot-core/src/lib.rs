@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod base64_text;
 pub mod cache;
 pub mod canonical;
 pub mod carriers;

@@ -1,7 +1,7 @@
 //! Tokens of a picture: by its size where that can be read, as `OpenAI` counts (compat.md D-T28).
 
 use super::Encoding;
-use crate::json::Value;
+use crate::{base64_text, json::Value};
 
 /// Tokens of any picture.
 const BASE: usize = 85;
@@ -68,25 +68,11 @@ fn size_of_data_url(url: &str) -> Option<Size> {
 
 /// The first bytes of base64 text, up to `limit` or to the first character that is none of base64.
 fn decoded(text: &str, limit: usize) -> Vec<u8> {
-    let digits = text.bytes().take(limit.div_ceil(3) * 4).map_while(|byte| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    });
-    let mut bytes = Vec::with_capacity(limit.min(text.len()));
-    let (mut bits, mut width) = (0_u32, 0);
-    for digit in digits {
-        bits = bits << 6 | u32::from(digit);
-        width += 6;
-        if width >= 8 {
-            width -= 8;
-            bytes.extend((bits >> width).to_le_bytes().first());
-        }
-    }
-    bytes
+    let digits =
+        text.bytes().take(limit.div_ceil(3) * 4).take_while(|byte| base64_text::is_digit(*byte)).count();
+    // A single digit behind the last group of four is less than a byte.
+    let whole = digits - usize::from(digits % 4 == 1);
+    text.get(..whole).and_then(base64_text::decode).unwrap_or_default()
 }
 
 fn size_of(data: &[u8]) -> Option<Size> {

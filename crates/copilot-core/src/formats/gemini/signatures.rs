@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    base64_text,
     canonical::Reasoning,
     carriers,
     text::{escape, unescape_json},
@@ -11,7 +12,6 @@ use crate::{
 /// What Google takes where there is no signature; gemini-cli fills it in by itself (upstream.md 10.4).
 const BLANK: [&str; 2] = ["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
 const REDACTED: &str = "redacted ";
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The signature for the carriers of an answer, in order: each with whether there is no text to it.
 pub(super) fn write<'c>(carriers: impl Iterator<Item = (&'c str, bool)>) -> String {
@@ -22,7 +22,7 @@ pub(super) fn write<'c>(carriers: impl Iterator<Item = (&'c str, bool)>) -> Stri
         }
         text.push_str(&unescape_json(carrier));
     }
-    encode(text.as_bytes())
+    base64_text::encode(text.as_bytes())
 }
 
 /// The carriers of a signature; `None` when this gateway did not write it.
@@ -49,7 +49,7 @@ pub(super) fn read(signature: &str) -> Option<Vec<Reasoning<'static>>> {
 /// Base64 of either alphabet, padded or not, as the standard one with padding; `None` for anything else.
 pub(super) fn standard(data: &str) -> Option<Cow<'_, str>> {
     let bare = data.trim_end_matches('=');
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    let is_digit = |byte| base64_text::is_digit(byte) || matches!(byte, b'-' | b'_');
     if bare.len() % 4 == 1 || !bare.bytes().all(is_digit) {
         return None;
     }
@@ -62,52 +62,20 @@ pub(super) fn standard(data: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
-/// Decodes what [`standard`] gave; bits after the last byte are not looked at.
+/// Decodes what [`standard`] gave.
 pub(super) fn decode(standard: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(standard.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in standard.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => break,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from(bits >> count & 0xff).unwrap_or_default());
-        }
-    }
-    out
-}
-
-fn encode(data: &[u8]) -> String {
-    let mut out = String::with_capacity(data.len().div_ceil(3) * 4);
-    for chunk in data.chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let place = (bits >> (18 - 6 * digit) & 63) as usize;
-            let character = ALPHABET.get(place).filter(|_| digit <= chunk.len());
-            out.push(character.map_or('=', |byte| char::from(*byte)));
-        }
-    }
-    out
+    base64_text::decode(standard.trim_end_matches('=')).unwrap_or_default()
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{decode, encode, read, standard, write};
+    use super::{base64_text, decode, read, standard, write};
 
     #[test]
     fn base64_there_and_back() {
         for (data, text) in [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("abcd", "YWJjZA==")] {
-            assert_eq!(encode(data.as_bytes()), text);
+            assert_eq!(base64_text::encode(data.as_bytes()), text);
             assert_eq!(decode(&standard(text).unwrap()), data.as_bytes());
             assert_eq!(standard(text.trim_end_matches('=')).unwrap(), text);
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::mend_system::{BILLING_LINE, BILLING_REWRITE};
 use crate::{
+    base64_text,
     canonical::{
         AnswerContext, Block, Conversation, Decoded, File, Image, Inside, Members, Reasoning, Role, Thinking,
         Tool, ToolCall, ToolResult, Turn, Value, choice_of,
@@ -348,25 +349,7 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     if padding > 2 || !enough {
         return None;
     }
-    let mut out = Vec::with_capacity(body.len() / 4 * 3 + 2);
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in body.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from(bits >> count & 0xff).unwrap_or_default());
-        }
-    }
-    Some(out)
+    base64_text::decode(body)
 }
 
 fn tools<'d, 'a>(tools: Option<Node<'d, 'a>>, rewrites: &mut Vec<String>) -> Option<Vec<Tool<'d, 'a>>> {
