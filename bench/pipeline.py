@@ -29,7 +29,8 @@ from copilot_api import _native
 from copilot_api import app as wiring
 from copilot_api.cli.console import Console, install_logging
 from copilot_api.engine import flags
-from copilot_api.engine.interfaces import RelaySummary, StreamFacts
+from copilot_api.engine.client_interfaces import RelaySummary
+from copilot_api.engine.interfaces import StreamFacts
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 

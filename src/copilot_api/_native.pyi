@@ -11,7 +11,8 @@ from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_check_only
 
-from copilot_api.engine.interfaces import Outcome, RequestBody
+from copilot_api.engine.client_interfaces import Outcome
+from copilot_api.engine.interfaces import RequestBody
 
 __all__ = [
     "Admission",
@@ -342,7 +343,7 @@ class Headers:
 
 @final
 class Client:
-    """Pooled HTTP; see :class:`copilot_api.engine.interfaces.Client`.
+    """Pooled HTTP; see :class:`copilot_api.engine.client_interfaces.Client`.
 
     `environ` is asked for proxies and certificates; `header_limit` is in bytes.
     """
@@ -401,7 +402,7 @@ class Upstream:
 
 @final
 class Relay:
-    """One streamed answer on its way; see :class:`copilot_api.engine.interfaces.Relay`."""
+    """One streamed answer on its way; see :class:`copilot_api.engine.client_interfaces.Relay`."""
 
     def judge(self) -> tuple[int, Future[None]] | None:
         """Judge the first frame: None when that is done, else what to wait for.
@@ -493,8 +494,8 @@ class Server:
     """Hosts an ASGI app; one for a :class:`Runtime`. Serves from the moment it is made.
 
     `start` runs the app on a scope and an exchange and returns the task. The descriptors are owned by the
-    server from now on. `options` are those of :class:`copilot_api.engine.interfaces.ServerOptions` without
-    TLS, in order; `tls` is a PEM chain and a PEM key.
+    server from now on. `options` are those of :class:`copilot_api.engine.server_interfaces.ServerOptions`
+    without TLS, in order; `tls` is a PEM chain and a PEM key.
     """
 
     def __new__(

@@ -8,15 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from copilot_api.engine import flags
-from copilot_api.engine.interfaces import (
-    ClientOptions,
-    ComponentState,
-    Engine,
-    EngineError,
-    TokenGrant,
-    TokenManager,
-    TokenUnavailable,
-)
+from copilot_api.engine.client_interfaces import ClientOptions
+from copilot_api.engine.components import ComponentState, Engine
+from copilot_api.engine.interfaces import EngineError, TokenGrant, TokenManager, TokenUnavailable
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from copilot_api.engine.interfaces import BODY_EXTENSION
+from copilot_api.engine.server_interfaces import BODY_EXTENSION
 from tests.support.raw_http import chunked
 from tests.support.served_app import ServedApp
 

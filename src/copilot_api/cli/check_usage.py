@@ -10,8 +10,9 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow, stored_token
 from copilot_api.configuration import load
+from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
-from copilot_api.engine.interfaces import ClientOptions, EngineError
+from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.credentials import TokenFile, data_directory
 

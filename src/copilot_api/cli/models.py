@@ -11,8 +11,8 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow
 from copilot_api.configuration import load
+from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
-from copilot_api.engine.interfaces import ClientOptions
 from copilot_api.gateway.catalog import Model, ModelCatalog
 from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.resolver import resolve, steps

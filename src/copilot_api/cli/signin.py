@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from copilot_api.cli.console import Console
-from copilot_api.engine.interfaces import Client, EngineError
+from copilot_api.engine.client_interfaces import Client
+from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_login
 from copilot_api.github.calls import GitHubRefused
 from copilot_api.github.credentials import TokenFile

@@ -24,7 +24,8 @@ from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
     from copilot_api.app import OpenGateway
-    from copilot_api.engine.interfaces import Client, TokenGrant
+    from copilot_api.engine.client_interfaces import Client
+    from copilot_api.engine.interfaces import TokenGrant
 
 VIEWER = "https://ericc-ch.github.io/copilot-api?endpoint="
 HUMAN_PACE = 0.02
@@ -220,8 +221,8 @@ async def _simulator(settings: Settings) -> AsyncIterator[Settings]:
 async def _github_token(session: _Session) -> Secret:
     """Find the GitHub token: given, stored, from ``GH_TOKEN``, or by signing in."""
     from copilot_api.cli.signin import device_flow, stored_token
+    from copilot_api.engine.client_interfaces import ClientOptions
     from copilot_api.engine.flags import build_engine
-    from copilot_api.engine.interfaces import ClientOptions
 
     settings, console = session.settings, session.console
     file = TokenFile(session.directory)

@@ -13,17 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
+from copilot_api.engine.client_interfaces import Client, ClientOptions, Relay
+from copilot_api.engine.components import ComponentReport, ComponentState, Engine
 from copilot_api.engine.interfaces import (
-    Client,
-    ClientOptions,
-    ComponentReport,
-    ComponentState,
     Concurrency,
-    Engine,
     Limiter,
-    Relay,
-    Server,
-    ServerOptions,
     StreamPlan,
     TokenFetch,
     Tokenizer,
@@ -31,6 +25,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     Validation,
 )
+from copilot_api.engine.server_interfaces import Server, ServerOptions
 from copilot_api.engine.switch import (
     Mode,
     Switch,

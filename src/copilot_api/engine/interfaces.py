@@ -3,7 +3,9 @@
 A component is a Protocol below with two implementations: `copilot_api.engine.reference` (Python, the
 specification) and `copilot_api._native` (Rust). `copilot_api.engine.flags` chooses between them.
 
-The cache's contract is in :mod:`~copilot_api.engine.cache_interfaces`. Three rules hold for all components:
+Further contracts: :mod:`~copilot_api.engine.client_interfaces` (calls and relays),
+:mod:`~copilot_api.engine.server_interfaces` and :mod:`~copilot_api.engine.cache_interfaces`;
+:mod:`~copilot_api.engine.components` is what the gateway gets. Three rules hold for all components:
 
 - Bodies cross this border as bytes, never as trees: what an implementation builds inside is its own.
 - Decisions (retry, re-route, status to answer) are made by the gateway, once, for both implementations.
@@ -12,11 +14,10 @@ The cache's contract is in :mod:`~copilot_api.engine.cache_interfaces`. Three ru
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
-from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
-from copilot_api.records import field, record
+from copilot_api.records import record
 from copilot_api.redaction import Secret
 
 Dialect = Literal["chat", "messages", "responses", "gemini", "ollama", "completions", "embeddings"]
@@ -26,8 +27,6 @@ Leg = Literal["chat", "responses", "messages", "embeddings"]
 """One of Copilot's upstream endpoints."""
 
 Initiator = Literal["user", "agent"]
-
-Outcome = Literal["completed", "client_gone", "upstream_failed", "deadline", "cancelled", "shutdown"]
 
 
 # ---------------------------------------------------------------------------------------------- errors
@@ -405,108 +404,6 @@ class Translation(Protocol):
         """Return a fresh translator."""
 
 
-# ---------------------------------------------------------------------------------- client and relay
-
-
-@record
-class Timeouts:
-    """Seconds. `first_byte` counts from the written request to the response's header section."""
-
-    connect: float = 10.0
-    first_byte: float = 300.0
-    idle: float = 120.0
-
-
-@record
-class UpstreamCall:
-    """One HTTP request to GitHub or Copilot."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: RequestBody | None = field(default=None, repr=False)
-    timeouts: Timeouts = Timeouts()
-    ahead: Literal["head", "first", "whole"] = "head"
-    """How much of the answer the call may wait for, so that its caller is woken once: the header section, a
-    stream's first bytes too, or the whole body. A hint: an implementation may return earlier."""
-    patience: float = 15.0
-    """Seconds that ``first`` waits at most; 0 is no limit."""
-    own: tuple[tuple[str, str], ...] = ()
-    """Headers of this call alone. `headers` may be one object for many calls: what an implementation makes of
-    it can be kept."""
-
-
-@record
-class RelaySummary:
-    """The end of one relay: what the log, the ledger and the metrics get."""
-
-    outcome: Outcome
-    facts: StreamFacts
-    bytes_in: int
-    bytes_out: int
-    first_byte_ms: float | None
-    duration_ms: float
-
-
-class Relay(Protocol):
-    """Moves one streamed body to the client. Single use; dropping it closes the upstream connection."""
-
-    @property
-    def native(self) -> object | None:
-        """What our own server takes over instead of iterating; None for a relay in Python."""
-
-    @property
-    def summary(self) -> RelaySummary | None:
-        """Set when the relay is over."""
-
-    async def first(self) -> None:
-        """Wait until the first frame is judged, one keep-alive interval at most.
-
-        After that the client gets its status and a keep-alive frame: a later failure is in-band. Raises
-        :class:`StreamRefused`, so that a failing stream becomes a status (R-27).
-        """
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over bytes for the client. Failures of the stream do not raise: they are in-band."""
-
-    def cancel(self, outcome: Literal["cancelled", "shutdown"]) -> None:
-        """End the stream soon, with an in-band error in the client's dialect."""
-
-    async def aclose(self) -> None:
-        """Close the upstream connection now. Idempotent."""
-
-
-class Upstream(Protocol):
-    """The answer of one call, once its status and headers are there."""
-
-    @property
-    def status(self) -> int:
-        """HTTP status."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Response headers, names in lower case."""
-
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body. Raises :class:`UpstreamError` (cut, silent, over `limit` bytes)."""
-
-    def relay(self, plan: StreamPlan) -> Relay:
-        """Consume the body as a stream."""
-
-    async def aclose(self) -> None:
-        """Close the connection, or return it to the pool when the body was read. Idempotent."""
-
-
-class Client(Protocol):
-    """Pooled HTTP to upstream: TLS verified, redirects never followed, proxies as configured."""
-
-    async def request(self, call: UpstreamCall) -> Upstream:
-        """Send. Raises :class:`UpstreamError`. Cancelling the call closes the connection."""
-
-    async def aclose(self) -> None:
-        """Close the pool."""
-
-
 # --------------------------------------------------------------------------------- token and limiter
 
 
@@ -586,111 +483,3 @@ class Concurrency(Protocol):
 
     def leave(self) -> None:
         """Give a place back; it passes to the first waiter."""
-
-
-# -------------------------------------------------------------------------------------------- server
-
-RELAY_EXTENSION = "copilot_api.response.relay"
-"""ASGI extension of our own server, and the type of its message: ``{"type": …, "relay": native}`` once, after
-``http.response.start``, in place of all bodies. `send` returns when the relay is over."""
-
-CANCEL_EXTENSION = "copilot_api.cancel_on_disconnect"
-"""ASGI extension of our own server: it cancels the request's task when the client goes away."""
-
-BODY_EXTENSION = "copilot_api.request.body"
-"""ASGI extension of our own server: the body in ``http.request`` is a :class:`RequestBody`."""
-
-
-@record
-class ServerOptions:
-    """Limits of our own server. Times are seconds, sizes bytes (reliability.md 2)."""
-
-    max_connections: int = 1024
-    header_timeout: float = 10.0
-    header_limit: int = 64 * 1024
-    body_limit: int = 32 * 1024 * 1024
-    body_stall: float = 30.0
-    keep_alive: float = 75.0
-    write_stall: float = 60.0
-    cancel_on_disconnect: bool = False
-    """Cancel a request's task when its client goes away, and say so by :data:`CANCEL_EXTENSION`."""
-    native_bodies: bool = False
-    """Give the app the bodies of requests as a :class:`RequestBody`, and say so by :data:`BODY_EXTENSION`."""
-    tls_certificate: str | None = None
-    """PEM file with the chain."""
-    tls_key: str | None = None
-
-
-class Server(Protocol):
-    """Serves an ASGI app on sockets from the moment it is made."""
-
-    def stop_accepting(self) -> None:
-        """Close the listeners and idle connections; requests in flight go on."""
-
-    async def drained(self) -> None:
-        """Wait until no connection is left."""
-
-    async def aclose(self) -> None:
-        """Cut what is left and stop."""
-
-
-# -------------------------------------------------------------------------------------------- engine
-
-
-@record
-class ComponentState:
-    """Which implementation of a component runs, and why."""
-
-    name: str
-    implementation: Literal["native", "reference", "share", "shadow"]
-    """``share``: native for some requests; ``shadow``: both run, the reference answers."""
-    reason: str
-    """``default``, the flag, ``native module missing`` or ``rolled back: …``."""
-
-
-@record
-class ComponentReport:
-    """What was seen of a component since the start."""
-
-    state: ComponentState
-    differences: int
-    """Calls or streams of the shadow mode in which the two implementations differed."""
-    failures: int
-    """Panics and broken contracts of the native implementation."""
-    timings: Mapping[str, tuple[int, float, float]]
-    """By implementation: calls, seconds in all, seconds of the longest call."""
-
-
-@record
-class Engine:
-    """The chosen implementations of the stateless components and the makers of the others."""
-
-    tokenizer: Tokenizer
-    validation: Validation
-    translation: Translation
-    make_client: Callable[[ClientOptions], Client]
-    make_token_manager: Callable[[TokenFetch], TokenManager]
-    make_limiter: Callable[[float | None, bool, int], Limiter]
-    """``(seconds between requests or None, wait instead of refusing, burst)``."""
-    make_concurrency: Callable[[int, int, float], Concurrency]
-    """``(places, requests that may wait, seconds that they wait)``."""
-    make_cache: Callable[[CacheOptions, Callable[[], None]], ResponseCache]
-    """``(options, called when all entries and tickets were lost)``."""
-    make_freshness: Callable[[float, float], Freshness]
-    """``(seconds a list is fresh, seconds until a failed refresh is tried again)``."""
-    server: Literal["native", "uvicorn"]
-    """Which server hosts the app."""
-    states: Callable[[], tuple[ComponentState, ...]]
-    reports: Callable[[], tuple[ComponentReport, ...]]
-    shares: bool = False
-    """Some component runs for a share of the requests, so that each request has to draw."""
-
-
-@record
-class ClientOptions:
-    """Options of the upstream client."""
-
-    proxy_from_env: bool = False
-    """Follow the proxy variables of compat.md 2.8."""
-    max_connections: int = 512
-    header_limit: int = 256 * 1024

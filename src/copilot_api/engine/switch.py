@@ -14,10 +14,10 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
+from copilot_api.engine.client_interfaces import Client, Upstream, UpstreamCall
+from copilot_api.engine.components import ComponentState
 from copilot_api.engine.interfaces import (
     AnswerPlan,
-    Client,
-    ComponentState,
     ConnectionLost,
     Dialect,
     EngineError,
@@ -34,8 +34,6 @@ from copilot_api.engine.interfaces import (
     TranslatedAnswer,
     TranslatedRequest,
     Translation,
-    Upstream,
-    UpstreamCall,
     Validation,
 )
 
@@ -226,7 +224,7 @@ class SwitchedValidation:
 
 
 class SwitchedClient:
-    """See :class:`copilot_api.engine.interfaces.Client`; `make_reference` is called when it is needed."""
+    """See :class:`copilot_api.engine.client_interfaces.Client`; `make_reference` is called when needed."""
 
     def __init__(self, switch: Switch, native: Client, make_reference: Callable[[], Client]) -> None:
         self._switch, self._native, self._make_reference = switch, native, make_reference

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from copilot_api.copilot.errors import passed_headers, read_fault
+from copilot_api.engine.client_interfaces import Relay, Upstream
 from copilot_api.engine.interfaces import (
     AnswerPlan,
-    Relay,
     StreamPlan,
     StreamRefused,
     Translation,
     UnusableAnswer,
-    Upstream,
     UpstreamError,
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused

@@ -8,16 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from copilot_api.engine.client_interfaces import Relay, Upstream
+from copilot_api.engine.components import Engine
 from copilot_api.engine.interfaces import (
     Dialect,
-    Engine,
     InvalidRequest,
-    Relay,
     RequestBody,
     RequestFacts,
     RequestPlan,
     TranslatedRequest,
-    Upstream,
 )
 from copilot_api.engine.switch import begin_request
 from copilot_api.gateway.admit import Admission, Gate

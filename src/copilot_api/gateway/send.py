@@ -11,18 +11,15 @@ from copilot_api.copilot import hosts
 from copilot_api.copilot.errors import UpstreamFault, passed_headers, read_fault
 from copilot_api.copilot.headers import Headers, copilot_headers, request_id
 from copilot_api.copilot.resets import resets_at
+from copilot_api.engine.client_interfaces import Client, Timeouts, Upstream, UpstreamCall
 from copilot_api.engine.interfaces import (
-    Client,
     ConnectFailed,
     Initiator,
     Leg,
     RequestBody,
-    Timeouts,
     TokenGrant,
     TokenManager,
     TokenUnavailable,
-    Upstream,
-    UpstreamCall,
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused

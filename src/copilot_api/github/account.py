@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from copilot_api.engine.interfaces import Client, EngineError
+from copilot_api.engine.client_interfaces import Client
+from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.calls import call_bytes, call_json
 from copilot_api.github.headers import github_headers, user_headers
 from copilot_api.redaction import Secret

@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from copilot_api.engine.interfaces import (
-    Client,
-    ConnectFailed,
-    EngineError,
-    Timeouts,
-    UpstreamCall,
-)
+from copilot_api.engine.client_interfaces import Client, Timeouts, UpstreamCall
+from copilot_api.engine.interfaces import ConnectFailed, EngineError
 
 TIMEOUTS = Timeouts(connect=10, first_byte=20, idle=20)
 LIMIT = 1024 * 1024

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from copilot_api.engine.interfaces import Client, EngineError
+from copilot_api.engine.client_interfaces import Client
+from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.calls import GitHubRefused, call_json
 from copilot_api.github.headers import CLIENT_ID, SCOPE, STANDARD
 from copilot_api.records import record

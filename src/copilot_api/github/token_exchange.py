@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from copilot_api.engine.interfaces import Client, EngineError, TokenGrant, TokenRefused
+from copilot_api.engine.client_interfaces import Client
+from copilot_api.engine.interfaces import EngineError, TokenGrant, TokenRefused
 from copilot_api.github.calls import GitHubRefused, call_json, message_of
 from copilot_api.github.headers import github_headers
 from copilot_api.redaction import Secret

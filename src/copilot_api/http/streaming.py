@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from copilot_api.engine.interfaces import RELAY_EXTENSION, Relay
+from copilot_api.engine.client_interfaces import Relay
+from copilot_api.engine.server_interfaces import RELAY_EXTENSION
 from copilot_api.http.asgi import Headers, Receive, Scope, Send, start
 
 

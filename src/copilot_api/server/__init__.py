@@ -28,7 +28,7 @@ async def serve(
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
     is told of the start and the end, as ASGI's lifespan protocol says. `options` are those of
-    :class:`copilot_api.engine.interfaces.ServerOptions`, for our own server.
+    :class:`copilot_api.engine.server_interfaces.ServerOptions`, for our own server.
     """
     if server == "uvicorn":
         from copilot_api.server import under_uvicorn
@@ -42,7 +42,7 @@ async def serve(
             lifespan=lifespan,
         )
         return
-    from copilot_api.engine.interfaces import ServerOptions
+    from copilot_api.engine.server_interfaces import ServerOptions
     from copilot_api.server import under_native
 
     await under_native.serve(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from copilot_api.engine.flags import open_server
-from copilot_api.engine.interfaces import Server, ServerOptions
+from copilot_api.engine.server_interfaces import Server, ServerOptions
 from copilot_api.server.lifespan import Lifespan, LifespanFailed
 from copilot_api.server.signals import stopping
 

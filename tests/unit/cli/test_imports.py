@@ -40,7 +40,7 @@ server.socket = context.wrap_socket(server.socket, server_side=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 os.environ["SSL_CERT_FILE"] = certificate
 
-from copilot_api.engine.interfaces import UpstreamCall
+from copilot_api.engine.client_interfaces import UpstreamCall
 from copilot_api.engine.reference.client import ReferenceClient
 
 async def ask():

@@ -9,17 +9,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from copilot_api.engine.client_interfaces import Client, ClientOptions, Relay, Timeouts, UpstreamCall
 from copilot_api.engine.interfaces import (
     AnswerTooLarge,
-    Client,
-    ClientOptions,
     ConnectFailed,
     ConnectionLost,
     FirstByteTimeout,
     IdleTimeout,
-    Relay,
-    Timeouts,
-    UpstreamCall,
 )
 from copilot_api.engine.reference.client import ReferenceClient
 

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from copilot_api.engine.interfaces import Client, ConnectFailed, ConnectionLost, Upstream, UpstreamCall
+from copilot_api.engine.client_interfaces import Client, Upstream, UpstreamCall
+from copilot_api.engine.interfaces import ConnectFailed, ConnectionLost
 from copilot_api.engine.switch import Switch, SwitchedClient
 
 CALL = UpstreamCall("GET", "http://127.0.0.1:1/", ())

@@ -12,7 +12,8 @@ import pytest
 
 from copilot_api import app as wiring
 from copilot_api.engine import flags
-from copilot_api.engine.interfaces import RelaySummary, StreamFacts, UpstreamCall
+from copilot_api.engine.client_interfaces import RelaySummary, UpstreamCall
+from copilot_api.engine.interfaces import StreamFacts
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.http.asgi import OWN_SERVER, Message
 from copilot_api.redaction import Secret

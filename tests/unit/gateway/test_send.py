@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from copilot_api.engine.interfaces import TokenGrant, UpstreamCall
+from copilot_api.engine.client_interfaces import UpstreamCall
+from copilot_api.engine.interfaces import TokenGrant
 from copilot_api.gateway.errors import UpstreamRefused
 from copilot_api.gateway.send import Sender
 from copilot_api.redaction import Secret

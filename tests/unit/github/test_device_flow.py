@@ -10,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from copilot_api.engine.interfaces import (
-    ConnectFailed,
-    EngineError,
-    Relay,
-    StreamPlan,
-    TokenRefused,
-    UpstreamCall,
-)
+from copilot_api.engine.client_interfaces import Relay, UpstreamCall
+from copilot_api.engine.interfaces import ConnectFailed, EngineError, StreamPlan, TokenRefused
 from copilot_api.github.account import fetch_login
 from copilot_api.github.calls import message_of
 from copilot_api.github.device_flow import DeviceCode, SignInFailed, poll_for_token, request_code

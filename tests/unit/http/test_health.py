@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
-from copilot_api.engine.interfaces import ComponentReport, ComponentState
+from copilot_api.engine.components import ComponentReport, ComponentState
 from copilot_api.http.routes import health
 from tests.support import http
 from tests.support.process import GatewayProcess

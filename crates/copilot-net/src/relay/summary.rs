@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_core::streams::StreamFacts;
 
-/// How a relay ended; see `Outcome` of `engine/interfaces.py`.
+/// How a relay ended; see `Outcome` of `engine/client_interfaces.py`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The answer is whole

@@ -92,7 +92,7 @@ pub(crate) struct Server {
     inner: Mutex<Option<Arc<server::Server>>>,
 }
 
-/// Seconds and sizes of `ServerOptions` in `engine/interfaces.py`, in its order.
+/// Seconds and sizes of `ServerOptions` in `engine/server_interfaces.py`, in its order.
 type Options = (usize, f64, usize, usize, f64, f64, f64, bool, bool);
 
 #[pymethods]

@@ -8,14 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
 from copilot_api import _native
-from copilot_api.engine.interfaces import (
-    ClientOptions,
-    Relay,
-    RelaySummary,
-    StreamFacts,
-    StreamPlan,
-    UpstreamCall,
-)
+from copilot_api.engine.client_interfaces import ClientOptions, Relay, RelaySummary, UpstreamCall
+from copilot_api.engine.interfaces import StreamFacts, StreamPlan
 from copilot_api.engine.native.runtime import attach, detach, wait
 from copilot_api.engine.native.stateless import PAIRS, stream_arguments, usage_of
 
@@ -40,7 +34,7 @@ class StreamingSwitch(Protocol):
 
 
 class NativeClient:
-    """Implements :class:`copilot_api.engine.interfaces.Client` over hyper and rustls.
+    """Implements :class:`copilot_api.engine.client_interfaces.Client` over hyper and rustls.
 
     `switch` says whether a stream is translated natively; where not, `foreign` makes its relay.
     """
@@ -101,7 +95,7 @@ class NativeClient:
 
 
 class NativeUpstream:
-    """Implements :class:`copilot_api.engine.interfaces.Upstream`."""
+    """Implements :class:`copilot_api.engine.client_interfaces.Upstream`."""
 
     __slots__ = ("_foreign", "_native", "_runtime", "_switch", "headers", "status")
 
@@ -163,7 +157,7 @@ async def _chunks(runtime: _native.Runtime, stream: _native.Stream) -> AsyncIter
 
 
 class NativeRelay:
-    """Implements :class:`copilot_api.engine.interfaces.Relay`.
+    """Implements :class:`copilot_api.engine.client_interfaces.Relay`.
 
     `native` is what our own server takes over; then no byte of the stream is seen here.
     """

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from copilot_api import _native
-from copilot_api.engine.interfaces import (
+from copilot_api.engine.native.runtime import attach, detach, wait
+from copilot_api.engine.server_interfaces import (
     BODY_EXTENSION,
     CANCEL_EXTENSION,
     RELAY_EXTENSION,
     ServerOptions,
 )
-from copilot_api.engine.native.runtime import attach, detach, wait
 
 logger = logging.getLogger("copilot_api.server")
 
 
 class NativeServer:
-    """Implements :class:`copilot_api.engine.interfaces.Server`; made inside a running loop.
+    """Implements :class:`copilot_api.engine.server_interfaces.Server`; made inside a running loop.
 
     `app` is any ASGI 3 app. Raises :class:`ValueError` for a certificate that cannot be used, and
     :class:`OSError`.

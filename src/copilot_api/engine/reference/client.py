@@ -12,18 +12,16 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from copilot_api.engine.client_interfaces import ClientOptions, Relay, UpstreamCall
 from copilot_api.engine.interfaces import (
     AnswerTooLarge,
-    ClientOptions,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
     FirstByteTimeout,
     IdleTimeout,
-    Relay,
     StreamPlan,
     StreamTranslator,
-    UpstreamCall,
     UpstreamError,
 )
 from copilot_api.engine.reference import proxies
@@ -40,7 +38,7 @@ IDLE_POOL_SECONDS = 20.0
 
 
 class ReferenceClient:
-    """Sends calls; see :class:`copilot_api.engine.interfaces.Client`.
+    """Sends calls; see :class:`copilot_api.engine.client_interfaces.Client`.
 
     `translate` makes the translators of the relays.
     """
@@ -144,7 +142,7 @@ class _Progress:
 
 
 class ReferenceUpstream:
-    """A response whose body is still to be read; see :class:`copilot_api.engine.interfaces.Upstream`."""
+    """A response whose body is to be read; see :class:`copilot_api.engine.client_interfaces.Upstream`."""
 
     def __init__(
         self,

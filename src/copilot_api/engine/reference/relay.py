@@ -10,14 +10,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
-from copilot_api.engine.interfaces import (
-    Outcome,
-    RelaySummary,
-    StreamEnd,
-    StreamPlan,
-    StreamTranslator,
-    UpstreamError,
-)
+from copilot_api.engine.client_interfaces import Outcome, RelaySummary
+from copilot_api.engine.interfaces import StreamEnd, StreamPlan, StreamTranslator, UpstreamError
 
 _OUTCOMES: dict[StreamEnd, Outcome] = {
     "cut": "upstream_failed",
@@ -37,7 +31,7 @@ async def _read(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 class ReferenceRelay:
-    """See :class:`copilot_api.engine.interfaces.Relay`. Times are monotonic seconds."""
+    """See :class:`copilot_api.engine.client_interfaces.Relay`. Times are monotonic seconds."""
 
     def __init__(
         self,

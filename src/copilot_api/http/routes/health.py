@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
-from copilot_api.engine.interfaces import ComponentReport
+from copilot_api.engine.components import ComponentReport
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
 from copilot_api.http.routing import Route, simple
 from copilot_api.records import fields
