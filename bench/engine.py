@@ -14,6 +14,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 from copilot_api.engine.interfaces import AnswerPlan, RequestPlan, StreamPlan
 from copilot_api.engine.native import NativeTranslation, NativeValidation
@@ -76,6 +77,27 @@ def chat_frames(count: int) -> list[bytes]:
     return [f"data: {json.dumps(frame)}\n\n".encode() for frame in [*frames, last]] + [b"data: [DONE]\n\n"]
 
 
+def messages_frames(count: int) -> list[bytes]:
+    """Return the events of a messages stream, one piece each, as Copilot sends them."""
+    message = {"id": "msg_vrtx_1", "type": "message", "role": "assistant", "model": "m", "content": []}
+    message["usage"] = {"input_tokens": 900, "output_tokens": 1}
+    block = {"type": "text", "text": ""}
+    events = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+    ]
+    for number in range(count):
+        delta = {"type": "text_delta", "text": f" word{number},"}
+        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+    usage = {"output_tokens": count}
+    events += [
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
 def side_by_side(
     name: str, native: Callable[[], object], reference: Callable[[], object], per: int = 1
 ) -> None:
@@ -117,6 +139,13 @@ def main() -> None:
         lambda: fast.request(chat_body, chat),
         lambda: slow.request(chat_body, chat),
     )
+    for leg in ("messages", "responses"):
+        own: Any = RequestPlan("messages", leg, model="m", target="m")
+        side_by_side(
+            f"translation, request, messages to {leg}",
+            lambda plan=own: fast.request(body, plan),  # type: ignore[misc]
+            lambda plan=own: slow.request(body, plan),  # type: ignore[misc]
+        )
     message = {"role": "assistant", "content": PROSE * 40}
     answer = json.dumps(
         {"id": "1", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
@@ -127,19 +156,26 @@ def main() -> None:
         lambda: fast.answer(answer, whole),
         lambda: slow.answer(answer, whole),
     )
-    frames = chat_frames(500)
-    for dialect in ("messages", "chat"):
-        stream = StreamPlan("messages" if dialect == "messages" else "chat", "chat")
+    streams: list[tuple[Any, Any, list[bytes]]] = [
+        ("chat", "messages", chat_frames(500)),
+        ("chat", "chat", chat_frames(500)),
+        ("messages", "messages", messages_frames(500)),
+        ("messages", "chat", messages_frames(500)),
+        ("messages", "responses", messages_frames(500)),
+    ]
+    for leg, dialect, frames in streams:
+        stream = StreamPlan(dialect, leg)
 
         def translated(
-            translation: NativeTranslation | ReferenceTranslation, plan: StreamPlan = stream
+            translation: NativeTranslation | ReferenceTranslation,
+            plan: StreamPlan = stream,
+            pieces: list[bytes] = frames,
         ) -> bytes:
-            translator = translation.stream(plan)
-            feed = translator.feed
-            return b"".join([feed(frame) for frame in frames])
+            feed = translation.stream(plan).feed
+            return b"".join([feed(piece) for piece in pieces])
 
         side_by_side(
-            f"streaming, chat to {dialect}, per chunk",
+            f"streaming, {leg} to {dialect}, per chunk",
             lambda run=translated: run(fast),  # type: ignore[misc]
             lambda run=translated: run(slow),  # type: ignore[misc]
             per=len(frames),
