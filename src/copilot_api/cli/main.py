@@ -69,6 +69,16 @@ COMMANDS = (
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
     Command(
+        "usage",
+        "Show what was spent through this gateway",
+        "copilot_api.cli.usage",
+        lambda: (
+            *(Flag(name) for name in ("by", "since", "model", "client", "key", "session")),
+            Flag("json", boolean=True),
+            Flag("csv", boolean=True),
+        ),
+    ),
+    Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",
         "copilot_api.cli.models",

@@ -10,6 +10,7 @@ from copilot_api.app import load_models
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow
+from copilot_api.cli.tables import aligned
 from copilot_api.configuration import load
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
@@ -88,11 +89,7 @@ def facts(model: Model) -> dict[str, Any]:
 
 def table(models: tuple[Model, ...]) -> str:
     """Return the list for a person."""
-    rows = [_HEADINGS, *(_row(model) for model in models)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return aligned([_HEADINGS, *(_row(model) for model in models)])
 
 
 def _row(model: Model) -> tuple[str, ...]:
