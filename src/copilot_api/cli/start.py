@@ -19,7 +19,7 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import TokenFile, data_directory, make_private
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
@@ -267,9 +267,11 @@ def _from_environment(console: Console) -> Secret | None:
 
 def _make_directory(session: _Session) -> None:
     try:
-        session.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(session.directory)
     except OSError as error:
-        session.console.warn(f"{session.directory} cannot be made ({error.strerror}): nothing will be stored")
+        session.console.warn(
+            f"{session.directory} cannot be made private ({error.strerror}): nothing will be stored"
+        )
 
 
 def _warn_once(session: _Session) -> None:
