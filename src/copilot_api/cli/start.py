@@ -19,7 +19,7 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
-from copilot_api.github.credentials import TokenFile, data_directory, make_private
+from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
@@ -46,8 +46,8 @@ _WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
 class _Session:
     settings: Settings
     console: Console
-    directory: Path
-    """The data directory; a temporary one with the simulator, so that no real token is touched."""
+    file: TokenFile
+    """In the data directory; in a temporary one with the simulator, so that no real token is touched."""
     reloader: Reloader
 
 
@@ -76,7 +76,7 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            return run_loop(_run(_Session(settings, console, directory, reloader), sockets))
+            return run_loop(_run(_Session(settings, console, TokenFile(directory), reloader), sockets))
     finally:
         for listener in sockets:
             listener.close()
@@ -236,8 +236,8 @@ async def _github_token(session: _Session) -> Secret:
     from copilot_api.engine.flags import build_engine
 
     settings, console = session.settings, session.console
-    file = TokenFile(session.directory)
-    _make_directory(session)
+    file = session.file
+    file.prepare()
     if settings.github_token:
         console.info("Using provided GitHub token")
         return settings.github_token
@@ -265,21 +265,12 @@ def _from_environment(console: Console) -> Secret | None:
     return Secret(given)
 
 
-def _make_directory(session: _Session) -> None:
-    try:
-        make_private(session.directory)
-    except OSError as error:
-        session.console.warn(
-            f"{session.directory} cannot be made private ({error.strerror}): nothing will be stored"
-        )
-
-
 def _warn_once(session: _Session) -> None:
-    marker = session.directory / "acceptable-use-shown"
+    marker = session.file.path.with_name("acceptable-use-shown")
     try:
         if marker.exists():
             return
         marker.touch(mode=0o600)
-    except OSError:
-        pass
+    except OSError as error:
+        session.file.complain(error)
     session.console.warn(ACCEPTABLE_USE)

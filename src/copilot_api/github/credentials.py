@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import stat
@@ -51,6 +52,7 @@ class TokenFile:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "github_token"
+        self._complained = False
 
     def exists(self) -> bool:
         """Tell whether there is a regular file with a token in it; nothing is created."""
@@ -84,16 +86,34 @@ class TokenFile:
                 return Secret(text)
         return None
 
+    def prepare(self) -> None:
+        """Make the directory; say so when nothing can be stored there."""
+        try:
+            make_private(self.path.parent)
+            if not os.access(self.path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            self.complain(error)
+
     def write(self, token: Secret) -> bool:
-        """Store the token; False when the disk does not take it, which is said once and not fatal (R-53)."""
+        """Store the token; False when the disk does not take it, which is said and not fatal (R-53)."""
         try:
             self._write(token.reveal())
         except OSError as error:
-            logger.warning(
-                "The GitHub token could not be stored (%s): the next start will ask again", error.strerror
-            )
+            self.complain(error)
             return False
         return True
+
+    def complain(self, error: OSError) -> None:
+        """Warn, once, that the directory takes nothing."""
+        if not self._complained:
+            self._complained = True
+            logger.warning(
+                "Nothing can be stored in %s (%s): the gateway runs, but what you sign in with is forgotten "
+                "at its end",
+                self.path.parent,
+                error.strerror,
+            )
 
     def erase(self) -> bool:
         """Remove the token, and what a killed process left of one; False when there was none.
