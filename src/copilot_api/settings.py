@@ -166,3 +166,27 @@ class Settings:
 def option_fields() -> tuple[Field, ...]:
     """Return the declared options in the order of the help page."""
     return fields(Settings)
+
+
+RELOADABLE = frozenset(
+    {
+        "alias",
+        "api_key",
+        "api_key_file",
+        "cache_breakpoints",
+        "connect_timeout",
+        "cors_origin",
+        "error_style",
+        "first_byte_timeout",
+        "keepalive_interval",
+        "public_host",
+        "rate_burst",
+        "rate_limit",
+        "reasoning",
+        "stream_idle_timeout",
+        "strict",
+        "verbose",
+        "wait",
+    }
+)
+"""Settings that a running gateway can change; the others are built into what is open already."""

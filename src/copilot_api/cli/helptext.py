@@ -26,7 +26,10 @@ _EXAMPLES = {
         ("copilot-api start -p 8080 --rate-limit 10 --wait", "another port, ten seconds between requests"),
         ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
     ),
-    "auth": (("copilot-api auth", "sign in to GitHub and store the token"),),
+    "auth": (
+        ("copilot-api auth", "sign in to GitHub and store the token"),
+        ("copilot-api auth logout", "erase the stored token"),
+    ),
     "check-usage": (("copilot-api check-usage", "what is left of this month's quota"),),
     "usage": (
         ("copilot-api usage", "this month, day by day"),

@@ -63,7 +63,7 @@ COMMANDS = (
     Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
     Command(
         "auth",
-        "Sign in to GitHub without starting the server",
+        "Sign in to GitHub without starting the server, or sign out: auth logout",
         "copilot_api.cli.auth",
         lambda: (_VERBOSE, _SHOW_TOKEN),
     ),
