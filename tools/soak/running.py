@@ -194,8 +194,8 @@ class Soak:
                 minutes, faults = (now - began) / 60, sum(tally.faults.values())
                 print(
                     f"{minutes:5.1f} min: {tally.requests} requests, {faults} faults, "
-                    f"{tally.aborted} aborted, {tally.damaged} damaged, {tally.unexpected} unexpected, {size / MIB:.1f} MiB, "
-                    f"{self._process.descriptors()} descriptors, "
+                    f"{tally.aborted} aborted, {tally.damaged} damaged, {tally.unexpected} unexpected, "
+                    f"{size / MIB:.1f} MiB, {self._process.descriptors()} descriptors, "
                     f"{self._memory.slope(warm_until) or 'no slope yet'}",
                     flush=True,
                 )
