@@ -22,6 +22,7 @@ _SECONDS = (
     "connect_timeout",
     "first_byte_timeout",
     "stream_idle_timeout",
+    "stream_content_timeout",
     "keepalive_interval",
     "drain_timeout",
     "queue_timeout",

@@ -90,6 +90,11 @@ class Settings:
     stream_idle_timeout: float = option(
         120.0, "Seconds of silence that end a stream, 0 is never", metavar="SECONDS"
     )
+    stream_content_timeout: float = option(
+        300.0,
+        "Seconds without a piece of the answer that end a stream, comments alone do not count, 0 is never",
+        metavar="SECONDS",
+    )
     keepalive_interval: float = option(
         15.0, "Seconds of silence after which a client gets a keep-alive, 0 is never", metavar="SECONDS"
     )
