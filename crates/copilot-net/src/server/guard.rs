@@ -79,10 +79,7 @@ impl Guard {
     fn is_allowed_origin(&self, origin: &[u8], path: &str, own: Option<u16>) -> bool {
         self.origins.iter().any(|allowed| allowed.as_bytes() == origin)
             || self.is_own_origin(origin, own)
-            || self
-                .viewer
-                .as_ref()
-                .is_some_and(|(viewer, at)| viewer.as_bytes() == origin && *at == path)
+            || self.viewer.as_ref().is_some_and(|(viewer, at)| viewer.as_bytes() == origin && *at == path)
     }
 
     /// Whether a page has the origin of what this server itself serves.
@@ -180,11 +177,15 @@ mod tests {
 
     #[test]
     fn r02_beyond_loopback_any_address_passes_and_no_other_name() {
-        let open = Guard { beyond_loopback: true, public_hosts: vec!["a.example".into()], ..Guard::default() };
-        for host in ["192.168.1.2:8080", "[fe80::1]", "[::ffff:1.2.3.4]:1", "localhost:8080", "A.example:443"] {
+        let open =
+            Guard { beyond_loopback: true, public_hosts: vec!["a.example".into()], ..Guard::default() };
+        for host in ["192.168.1.2:8080", "[fe80::1]", "[::ffff:1.2.3.4]:1", "localhost:8080", "A.example:443"]
+        {
             assert_eq!(by_host(&open, host), Ok(()), "{host}");
         }
-        for host in ["rebound.example", "1.2.3.4.nip.io", "fe80::1", "[fe80::1%eth0]", "[1.2.3.4]", "01.2.3.4"] {
+        for host in
+            ["rebound.example", "1.2.3.4.nip.io", "fe80::1", "[fe80::1%eth0]", "[1.2.3.4]", "01.2.3.4"]
+        {
             assert_eq!(by_host(&open, host), Err(Refusal::ForeignHost), "{host}");
         }
     }
@@ -232,7 +233,9 @@ mod tests {
             assert_eq!(by_origin(&guard, "/", origin), Err(Refusal::ForeignOrigin), "{origin}");
         }
         assert_eq!(by_origin(&guard, "/usage", "https://viewer.example"), Ok(()));
-        for (site, passes) in [("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true)] {
+        for (site, passes) in
+            [("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true)]
+        {
             let asked = headers(&[("host", "localhost"), ("sec-fetch-site", site)]);
             assert_eq!(guard.check("/", &asked, None).is_ok(), passes, "{site}");
         }

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::{
     Local, Request, Responder,
     gather::Gather,
+    guard::Guard,
     link::{Body, Exchange, Link},
     options::{FIELDS, TARGET},
     refusal::{Dialect, Refusal},
@@ -106,6 +107,17 @@ impl Handler {
     /// Asks the guard, if there is one.
     fn admit(&self, head: &Parts) -> Result<(), Refusal> {
         let Some(guard) = &self.link.shared.options.guard else { return Ok(()) };
+        let judged = self.judge(guard, head);
+        if let Err(refusal) = judged {
+            let service = &self.link.shared.service;
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                service.denied(head, refusal.status(), &refusal.message());
+            }));
+        }
+        judged
+    }
+
+    fn judge(&self, guard: &Guard, head: &Parts) -> Result<(), Refusal> {
         let port = match &self.link.info.local {
             Local::Tcp(address) => Some(address.port()),
             Local::Unix(_) => None,

@@ -69,6 +69,10 @@ pub trait Service: Send + Sync + 'static {
     /// The client went away before the answer was whole, also before it began. Called at most once a request,
     /// never after hyper has the whole answer, and not when the service broke its answer off itself.
     fn gone(&self, ticket: u64);
+
+    /// The guard refused a request, with this status and for this reason. Called where
+    /// [`request`](Self::request) would have been.
+    fn denied(&self, _head: &http::request::Parts, _status: http::StatusCode, _reason: &str) {}
 }
 
 /// One request.

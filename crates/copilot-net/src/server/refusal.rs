@@ -78,7 +78,9 @@ impl Dialect {
 fn is_gemini_method(target: &[u8]) -> bool {
     let Some(rest) = target.strip_prefix(b"/v1/models/") else { return false };
     let path = memchr(b'?', rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
-    let Some((name, method)) = memrchr(b':', path).and_then(|at| path.split_at_checked(at)) else { return false };
+    let Some((name, method)) = memrchr(b':', path).and_then(|at| path.split_at_checked(at)) else {
+        return false;
+    };
     !name.is_empty()
         && memchr(b'/', path).is_none()
         && GEMINI_METHODS.iter().any(|known| method.strip_prefix(b":") == Some(*known))
@@ -139,7 +141,7 @@ impl Refusal {
     }
 
     /// None of these texts holds what JSON would have to escape.
-    fn message(self) -> Cow<'static, str> {
+    pub(super) fn message(self) -> Cow<'static, str> {
         match self {
             Self::Malformed(what) => what.into(),
             Self::Connect => "This is no proxy: CONNECT is not served.".into(),
@@ -161,7 +163,8 @@ impl Refusal {
             }
             Self::OtherPage => "requests made by other web pages are refused".into(),
             Self::ForeignUser => {
-                "without a key only the user who runs the gateway may use it; give it one with --api-key".into()
+                "without a key only the user who runs the gateway may use it; give it one with --api-key"
+                    .into()
             }
         }
     }
