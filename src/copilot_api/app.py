@@ -11,6 +11,7 @@ from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.components import ComponentState, Engine
 from copilot_api.engine.interfaces import EngineError, Limiter, TokenGrant, TokenManager, TokenUnavailable
+from copilot_api.engine.server_interfaces import AccessGuard
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -21,6 +22,7 @@ from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
+from copilot_api.http.peers import Owners
 from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
 from copilot_api.records import record
@@ -53,6 +55,8 @@ class OpenGateway:
     cancel_streams: Callable[[], None]
     adopt: Callable[[Settings], None]
     """Use other settings from the next request on; of those in `settings.RELOADABLE` only (R-54)."""
+    guard: AccessGuard
+    """Whom a server lets in that can judge it."""
 
 
 @asynccontextmanager
@@ -68,9 +72,17 @@ async def open_gateway(
 
     Raises :class:`StartupError` with one plain line.
     """
-    access = Access.of(settings, client_keys(settings))
+    owners = _owners()
+    access = Access.of(settings, client_keys(settings), owners)
+    if access.is_personal and access.owners is None and not settings.unix_socket:
+        logger.warning(
+            "This system does not tell whose a connection is: other users of this machine can use the"
+            " gateway. Give it a key with --api-key"
+        )
     engine = flags.build_engine(settings)
     async with AsyncExitStack() as stack:
+        if owners is not None:
+            stack.callback(owners.close)
         client = engine.make_client(
             ClientOptions(
                 proxy_from_env=settings.proxy_env,
@@ -135,6 +147,7 @@ async def open_gateway(
             server=engine.server,
             cancel_streams=pipeline.cancel_streams,
             adopt=adopt,
+            guard=access.native(),
         )
 
 
@@ -168,6 +181,13 @@ def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
         return await upstream.read(MODEL_LIST_LIMIT)
 
     return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
+
+
+def _owners() -> Owners | None:
+    try:
+        return Owners()
+    except OSError:
+        return None
 
 
 def client_keys(settings: Settings) -> tuple[Secret, ...]:

@@ -54,7 +54,15 @@ class _Session:
 def run(invocation: Invocation) -> int:
     """Run the server until it is told to stop."""
     home = data_directory(invocation.home)
-    read = partial(load, invocation.parsed.values, os.environ, home)
+    opened = activated()
+
+    def read() -> Configuration:
+        found = load(invocation.parsed.values, os.environ, home)
+        if not opened:
+            return found
+        # Whoever opened them chose where: an address of the settings would say something else.
+        return replace(found, settings=replace(found.settings, host=_beyond_loopback(opened)))
+
     configuration = read()
     settings, console = configuration.settings, invocation.console
     if settings.verbose:
@@ -65,7 +73,7 @@ def run(invocation: Invocation) -> int:
     for warning in configuration.warnings:
         console.warn(warning)
     try:
-        sockets = _listen(settings)
+        sockets = opened or _listen(settings)
     except PortTaken as error:
         console.error(str(error))
         return 1
@@ -83,10 +91,16 @@ def run(invocation: Invocation) -> int:
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    opened = activated()
-    if opened:
-        return opened
     return bind_unix(settings.unix_socket) if settings.unix_socket else bind(settings.host, settings.port)
+
+
+def _beyond_loopback(sockets: list[socket.socket]) -> str | None:
+    """Return an address of the sockets that others on the network reach, if there is one (R-01)."""
+    from copilot_api.http.guard import is_loopback
+
+    addresses = (listener.getsockname() for listener in sockets)
+    hosts = (address[0] for address in addresses if isinstance(address, tuple))
+    return next((host for host in hosts if not is_loopback(host)), None)
 
 
 def _check(configuration: Configuration) -> None:
@@ -194,6 +208,7 @@ async def _serve(
             body_limit=settings.body_limit,
             cancel_on_disconnect=True,
             native_bodies=True,
+            guard=gateway.guard,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )

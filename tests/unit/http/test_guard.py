@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
+from copilot_api.engine.server_interfaces import GUARD_EXTENSION
+from copilot_api.gateway.errors import GatewayError, NotAllowed
 from copilot_api.http.asgi import Message, Request
 from copilot_api.http.guard import (
     MOST_SEEN,
     Access,
+    Refused,
     allowed_origin,
     check,
     check_json,
@@ -20,8 +22,21 @@ from copilot_api.http.guard import (
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
-LOCAL = Access.of(Settings(), ())
-OPEN = Access.of(Settings(host="0.0.0.0"), ())
+
+class Everybody:
+    """Finds that all connections are this user's, or none."""
+
+    def __init__(self, ours: bool) -> None:
+        self.ours = ours
+        self.asked: list[tuple[tuple[str, int], tuple[str, int]]] = []
+
+    def is_ours(self, client: tuple[str, int], server: tuple[str, int]) -> bool:
+        self.asked.append((client, server))
+        return self.ours
+
+
+LOCAL = Access.of(Settings(), (), Everybody(True))
+OPEN = Access.of(Settings(host="0.0.0.0"), (), Everybody(True))
 
 
 def request(
@@ -31,7 +46,7 @@ def request(
     headers.setdefault("host", "localhost:4141")
     for name, value in headers.items():
         values = [value] if isinstance(value, str) else value
-        raw.extend((name.replace("_", "-").encode(), each.encode()) for each in values)
+        raw.extend((name.replace("_", "-").encode(), each.encode("latin-1")) for each in values)
     scope: dict[str, Any] = {
         "type": "http",
         "method": method,
@@ -59,6 +74,10 @@ def test_r02_legal_spellings_pass(host: str) -> None:
     "host",
     [
         "evil.example",
+        "evil.example@127.0.0.1:4141",
+        "localhost:\xb2",
+        "\xa0localhost",
+        "localhost.",
         "evil.example:4141",
         "localhost.evil.example",
         "127.0.0.1.nip.io",
@@ -78,7 +97,7 @@ def test_r02_foreign_hosts_are_refused(host: str) -> None:
 
 @pytest.mark.parametrize("host", [["localhost", "localhost"], ["localhost", "evil.example"], [""], []])
 def test_r02_missing_or_double_host(host: list[str]) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Refused) as caught:
         check(request(host=host), LOCAL)
     assert caught.value.status == 400
 
@@ -88,9 +107,9 @@ def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
     check(request(host="localhost:4141"), access)
     check(request(host="localhost:4141"), access)
     assert access.seen == {(b"localhost:4141", 4141)}
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(host=["localhost:4141", "evil.example"]), access)
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(host=["localhost:4141", "localhost:4141"]), access)
     elsewhere = request(host="localhost:4141")
     elsewhere.scope["server"] = ("127.0.0.1", 4142)
@@ -109,7 +128,7 @@ def test_r02_hosts_that_clients_make_up_take_no_memory() -> None:
 
 
 def test_r02_absolute_target_is_refused() -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(path="http://evil.example/v1/models"), LOCAL)
 
 
@@ -224,6 +243,11 @@ def test_r04_body_types(headers: dict[str, str], passes: bool) -> None:
         (request(path="/token", origin="http://localhost:4141"), LOCAL, False),
         (request(path="/token", sec_fetch_site="cross-site"), LOCAL, False),
         (request(path="/token"), OPEN, False),
+        (request(path="/token"), Access.of(Settings(), (), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(), ()), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(True)), True),
+        (request(path="/token"), Access.of(Settings(), (Secret("k"),)), True),
     ],
 )
 def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given: bool) -> None:
@@ -245,3 +269,36 @@ def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given:
 )
 def test_configured_origins_are_exact(origin: str, valid: bool) -> None:
     assert origin_is_valid(origin) is valid
+
+
+def test_r05_a_connection_of_another_user_is_refused_while_there_is_no_key() -> None:
+    owners = Everybody(False)
+    with pytest.raises(Refused) as caught:
+        check(request(), Access.of(Settings(), (), owners))
+    assert (caught.value.status, caught.value.code) == (403, "foreign_user")
+    assert owners.asked == [(("127.0.0.1", 5000), ("127.0.0.1", 4141))]
+    # Somebody else says who may: a key, the user aloud, the mode of a Unix socket.
+    check(request(x_api_key="k"), Access.of(Settings(), (Secret("k"),), owners))
+    check(request(), Access.of(Settings(no_auth=True), (), owners))
+    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), (), owners))
+    unix = request()
+    unix.scope["client"] = None
+    check(unix, Access.of(Settings(), (), owners))
+    assert len(owners.asked) == 1
+
+
+def test_r01_r05_without_a_key_who_comes_from_elsewhere_is_refused() -> None:
+    """Another ASGI server may listen where it likes."""
+    with pytest.raises(Refused) as caught:
+        check(request(client="192.168.1.9"), LOCAL)
+    assert caught.value.code == "foreign_user"
+
+
+def test_what_our_own_server_has_judged_is_not_judged_again() -> None:
+    owners = Everybody(False)
+    asked = request(host="evil.example", origin="null")
+    asked.scope["extensions"] = {GUARD_EXTENSION: {"same_user": True}}
+    check(asked, Access.of(Settings(), (), owners))
+    with pytest.raises(NotAllowed):
+        check(asked, Access.of(Settings(), (Secret("k"),), owners))
+    assert not owners.asked

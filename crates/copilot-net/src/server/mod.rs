@@ -16,6 +16,7 @@ mod counters;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gather;
+mod guard;
 mod handler;
 mod head;
 mod http1;
@@ -23,6 +24,7 @@ mod http2;
 mod keeper;
 mod link;
 mod options;
+mod owners;
 mod refusal;
 mod reply;
 mod screen;
@@ -45,6 +47,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     channel::{BodySender, ChannelBody, TrySendError, channel},
     counters::ServerStats,
+    guard::Guard,
     options::ServerOptions,
     reply::{BoxBody, Responder, ResponseBody},
 };
@@ -52,6 +55,7 @@ pub use self::{
 use self::{
     accept::Door,
     counters::Counters,
+    owners::Owners,
     stages::{Stage, Stages},
 };
 
@@ -65,6 +69,10 @@ pub trait Service: Send + Sync + 'static {
     /// The client went away before the answer was whole, also before it began. Called at most once a request,
     /// never after hyper has the whole answer, and not when the service broke its answer off itself.
     fn gone(&self, ticket: u64);
+
+    /// The guard refused a request, with this status and for this reason. Called where
+    /// [`request`](Self::request) would have been.
+    fn denied(&self, _head: &http::request::Parts, _status: http::StatusCode, _reason: &str) {}
 }
 
 /// One request.
@@ -130,6 +138,8 @@ struct Shared {
     tls: Option<TlsAcceptor>,
     http1: Builder,
     places: Arc<Semaphore>,
+    /// If the guard wants to know whose connections are.
+    owners: Option<Owners>,
     /// A connection ended: its descriptor may be what accepting waits for.
     freed: Notify,
 }
@@ -148,7 +158,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A listener cannot be given to the runtime.
+    /// A listener cannot be given to the runtime, or the guard wants to know whose connections are and the system
+    /// does not tell.
     pub fn start(
         listeners: Vec<Listener>,
         options: ServerOptions,
@@ -157,6 +168,8 @@ impl Server {
     ) -> io::Result<Self> {
         let _entered = handle.enter();
         let doors = listeners.into_iter().map(Door::new).collect::<io::Result<Vec<_>>>()?;
+        let wants_owners = options.guard.as_ref().is_some_and(|guard| guard.same_user);
+        let owners = wants_owners.then(Owners::open).transpose()?;
         let mut http1 = Builder::new();
         // Header sections are timed and limited in front of hyper.
         http1.header_read_timeout(None).max_buf_size(BUFFER.max(options.header_limit.saturating_add(1)));
@@ -169,6 +182,7 @@ impl Server {
             counters: Counters::default(),
             stages: Stages::default(),
             http1,
+            owners,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
             freed: Notify::new(),
         });
