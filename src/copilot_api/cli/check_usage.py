@@ -15,6 +15,7 @@ from copilot_api.engine.flags import build_engine
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.redaction import one_line
 
 _QUOTAS = (("Premium", "premium_interactions"), ("Chat", "chat"), ("Completions", "completions"))
 
@@ -52,9 +53,9 @@ def report(usage: dict[str, Any]) -> str:
     """Return the lines of the box; what the account does not have is N/A."""
     snapshots = usage.get("quota_snapshots")
     snapshots = snapshots if isinstance(snapshots, dict) else _free_plan(usage)
-    reset = usage.get("quota_reset_date") or usage.get("limited_user_reset_date") or "N/A"
+    reset = one_line(str(usage.get("quota_reset_date") or usage.get("limited_user_reset_date") or "N/A"))
     lines = [
-        f"Copilot Usage (plan: {usage.get('copilot_plan') or 'N/A'})",
+        f"Copilot Usage (plan: {one_line(str(usage.get('copilot_plan') or 'N/A'))})",
         f"Quota resets: {reset}",
         "",
         "Quotas:",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from copilot_api.records import record
+from copilot_api.redaction import redact_tokens
 
 PASSED_HEADERS = (
     "retry-after",
@@ -194,5 +195,5 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
 
 
 def passed_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers of an upstream answer that the client may see."""
-    return tuple([(name, headers[name]) for name in PASSED_HEADERS if name in headers])
+    """Return the headers of an upstream answer that the client may see, without what looks like a token."""
+    return tuple([(name, redact_tokens(headers[name])) for name in PASSED_HEADERS if name in headers])

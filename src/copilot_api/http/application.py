@@ -121,7 +121,7 @@ class Application:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
-        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
+        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
         response = render(error, self._dialect(request), self._settings.error_style)
         if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
             # The body was not read: the connection cannot be used again.
