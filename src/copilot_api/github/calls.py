@@ -59,7 +59,7 @@ async def call_bytes(
     except ConnectFailed:
         upstream = await client.request(call)
     body = await upstream.read(LIMIT)
-    # GitHub has no cause to send the credential back; what a stranger in between sends goes no further.
+    # GitHub has no cause to send the credential back; what a stranger sends goes no further.
     body = without(body, _credential(headers))
     if not 200 <= upstream.status < 300:
         raise GitHubRefused(what, upstream.status, body)

@@ -16,6 +16,8 @@ VIEWER_ORIGIN = "https://ericc-ch.github.io"
 """The usage viewer of 0.7.0, a page that reads ``GET /usage`` from another origin (compat.md 2.7)."""
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+"""Sent by a front proxy: whoever asks is somewhere else."""
 MOST_SEEN = 64
 _OPEN_PATHS = ("/",)
 """Answered without a key: they say that the server is up and nothing else (R-20)."""
@@ -121,6 +123,7 @@ def may_read_token(request: Request, access: Access) -> bool:
         and not access.beyond_loopback
         and request.header("origin") is None
         and request.header("sec-fetch-site") in (None, "none", "same-origin")
+        and not any(name in request.first for name in _FORWARDED)
     )
 
 
