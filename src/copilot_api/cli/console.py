@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ TOKENS_HIDDEN = 16
 """Copilot tokens that are masked by their value; each is good for half an hour."""
 _SHORT = 100
 """Characters of a target whose printed form is remembered."""
+_QUOTES = re.compile(r"[<(\[{'\"]")
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
@@ -137,8 +139,15 @@ class Console:
             if lines:
                 self._write(self._out, lines)
 
+    def _take_lines_in_turn(self) -> str | None:
+        """Return the request lines that wait; None while what was printed before them waits too."""
+        with self._writing:
+            if self._writer is not None and self._writer.waits:
+                return None
+            self._flush_is_due = False
+            return self._take_lines()
+
     def _take_lines(self) -> str:
-        self._flush_is_due = False
         lines = []
         while self._requests:
             lines.append(self._request_line(*self._requests.popleft()))
@@ -202,7 +211,7 @@ class Console:
             self.flush()
         elif not self._flush_is_due:
             self._flush_is_due = True
-            self._writer.put_soon(self._out, self._take_lines)
+            self._writer.put_soon(self._out, self._take_lines_in_turn)
 
 
 class ConsoleHandler(logging.Handler):
@@ -225,7 +234,11 @@ class ConsoleHandler(logging.Handler):
             # logging would print the arguments.
             text = f"a record of {record.name} cannot be written"
         if not record.name.startswith("copilot_api"):
-            text = f"{record.name}: {text.partition(chr(10))[0]}"
+            text = text.partition("\n")[0]
+            if record.name == "asyncio":
+                # It shows callbacks with their arguments, and tasks with their results.
+                text = _QUOTES.split(text)[0].rstrip()
+            text = f"{record.name}: {text}"
         text = one_line(text)
         if record.exc_info and record.exc_info[1] is not None and self._console.level >= DEBUG:
             text += "\n" + trace(record.exc_info[1])
