@@ -21,7 +21,7 @@ from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.records import record, replace
-from copilot_api.redaction import Secret
+from copilot_api.redaction import Secret, one_line
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
 from copilot_api.settings import Settings
 
@@ -124,7 +124,7 @@ def _check(configuration: Configuration) -> None:
 
 
 async def _run(session: _Session, sockets: list[socket.socket]) -> int:
-    from copilot_api.app import open_gateway
+    from copilot_api.app import client_keys, open_gateway
 
     console = session.console
     if session.settings.verbose:
@@ -137,9 +137,12 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
         if settings.simulate:
             settings = await stack.enter_async_context(_simulator(settings))
         console.info(f"Using VSCode version: {settings.editor_version}")
+        console.hide(*client_keys(settings))
         token = await _github_token(replace(session, settings=settings))
+        console.hide(token)
 
         def on_token(grant: TokenGrant, renewed: bool) -> None:
+            console.hide_token(grant.token)
             if settings.show_token:
                 words = "Refreshed Copilot token" if renewed else "Copilot token"
                 console.secret(f"{words}: {grant.token.reveal()}")
@@ -171,7 +174,7 @@ async def _serve(
     session: _Session, settings: Settings, gateway: OpenGateway, sockets: list[socket.socket]
 ) -> int:
     console = session.console
-    listing = "\n".join(f"- {model.id}" for model in gateway.models)
+    listing = "\n".join(f"- {one_line(model.id)}" for model in gateway.models)
     console.info(f"Available models: \n{listing}")
     address = sockets[0].getsockname()
     port = address[1] if isinstance(address, tuple) else settings.port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -34,6 +35,14 @@ from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.gateway")
+
+_OWN_CAUSE = re.compile(
+    r"upstream ended the stream (?:before the answer was complete|without an answer)"
+    r"|the connection to upstream broke before the answer was complete|the answer broke off"
+    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
+    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
+    r"|the gateway is shutting down; try again|the request was cancelled"
+)
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
@@ -322,6 +331,12 @@ def _bad_request(error: InvalidRequest) -> BadRequest:
     return BadRequest(error.status, str(error), param=error.path or None, code="invalid_request")
 
 
+def _own_words(text: str) -> str:
+    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt."""
+    cause = text.partition(":")[0]
+    return cause if _OWN_CAUSE.fullmatch(cause) else ""
+
+
 def _log_summary(relay: Relay, plan: Plan) -> None:
     summary = relay.summary
     if summary is None:
@@ -337,5 +352,5 @@ def _log_summary(relay: Relay, plan: Plan) -> None:
         summary.facts.events,
         summary.bytes_out,
         summary.duration_ms,
-        f" ({summary.facts.error})" if summary.facts.error else "",
+        f" ({cause})" if (cause := _own_words(summary.facts.error or "")) else "",
     )

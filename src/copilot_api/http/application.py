@@ -125,7 +125,7 @@ class Application:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
-        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
+        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
         if isinstance(error, guard.Refused):
             # As our own server writes it, which knows neither the style nor the kinds of model lists.
             response = render(error, self._router.dialect_of(request.path), "dialect")

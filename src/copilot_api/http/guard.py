@@ -19,6 +19,8 @@ VIEWER_ORIGIN = "https://ericc-ch.github.io"
 VIEWER_PATH = "/usage"
 
 _LOOPBACK_NAMES = (b"localhost", b"127.0.0.1", b"[::1]")
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+"""Sent by a front proxy: whoever asks is somewhere else."""
 MOST_SEEN = 64
 _OPEN_PATHS = ("/",)
 """Answered without a key: they say that the server is up and nothing else (R-20)."""
@@ -165,6 +167,7 @@ def may_read_token(request: Request, access: Access) -> bool:
         and (bool(access.keys) or _is_ours(request, access))
         and request.header("origin") is None
         and request.header("sec-fetch-site") in (None, "none", "same-origin")
+        and not any(name in request.first for name in _FORWARDED)
     )
 
 
