@@ -75,7 +75,7 @@ def run(invocation: Invocation) -> int:
     try:
         sockets = opened or _listen(settings)
     except PortTaken as error:
-        console.error(str(error))
+        console.error(error.strerror or str(error))
         return 1
     try:
         with contextlib.ExitStack() as stack:

@@ -8,6 +8,7 @@ GatewayError
 ├── RateLimitHit          the gateway's own rate limit (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
 ├── Overloaded            more requests in flight than allowed (503)
+├── ShuttingDown          the answer had not begun when the drain time was over (503)
 ├── CredentialTrouble     no valid Copilot token (401, 503)
 ├── UpstreamRefused       Copilot answered outside 2xx: its status, text and some headers pass on
 └── UpstreamFailed        no answer, or an unusable one (502, 504)
@@ -168,6 +169,18 @@ class Overloaded(GatewayError):
             f"The gateway is at its limit of {limit} requests in flight; try again in a second",
             code="overloaded",
             headers=(("retry-after", "1"),),
+        )
+
+
+class ShuttingDown(GatewayError):
+    """The drain time is over and the answer has not begun (R-50)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "The gateway is shutting down; ask again when it has started",
+            code="shutting_down",
+            headers=(("retry-after", "5"),),
         )
 
 

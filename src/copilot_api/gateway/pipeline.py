@@ -25,7 +25,7 @@ from copilot_api.gateway.answer import Streamed, Whole, make_answer
 from copilot_api.gateway.caching import Caching, Caller
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
-from copilot_api.gateway.errors import BadRequest, Lossy, UpstreamRefused
+from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
 from copilot_api.gateway.hints import NO_HINTS, Hints
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
@@ -77,6 +77,9 @@ class Pipeline:
         self._gate = Gate(places, settings.max_concurrency)
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
+        self._asking: set[asyncio.Task[object]] = set()
+        """Requests whose answer has not begun."""
+        self._stopping = False
 
     @property
     def in_flight(self) -> int:
@@ -103,9 +106,12 @@ class Pipeline:
         self.planner.adopt(settings)
 
     def cancel_streams(self) -> None:
-        """End running streams with an in-band error: the drain time is over (R-50)."""
+        """The drain time is over (R-50): end streams with an in-band error, and refuse what has no answer."""
+        self._stopping = True
         for relay in self._relays:
             relay.cancel("shutdown")
+        for task in self._asking:
+            task.cancel()
 
     async def generate(
         self,
@@ -134,19 +140,36 @@ class Pipeline:
         else:
             facts, plan = known
         request = self._translate(body, plan)
-        if not self._gate.try_enter():
-            await self._gate.wait()
+        task = asyncio.current_task()
+        has_place = False
         try:
-            await self._admission.admit(plan.leg)
-            if dialect == "chat":
-                self._counting.log(plan, request.body if plan.leg == "chat" else body)
-            answer = await self._ask(body, request, plan, facts, hints)
+            if task is not None:
+                self._asking.add(task)
+            try:
+                if not self._gate.try_enter():
+                    await self._gate.wait()
+                has_place = True
+                await self._admission.admit(plan.leg)
+                if dialect == "chat":
+                    self._counting.log(plan, request.body if plan.leg == "chat" else body)
+                answer = await self._ask(body, request, plan, facts, hints)
+            except asyncio.CancelledError:
+                if task is None or not self._stopping:
+                    raise
+                task.uncancel()
+                raise ShuttingDown from None
+            finally:
+                if task is not None:
+                    self._asking.discard(task)
+                # A task whose coroutine holds it is a cycle: what it has open would not close at its end.
+                del task
             if isinstance(answer, Streamed):
                 await self._deliver_stream(answer, plan, deliver)
             else:
                 await deliver(answer)
         finally:
-            self._gate.leave()
+            if has_place:
+                self._gate.leave()
 
     async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan, hints: Hints) -> Whole:
         kept: list[Whole | Streamed] = []
