@@ -26,8 +26,17 @@ _EXAMPLES = {
         ("copilot-api start -p 8080 --rate-limit 10 --wait", "another port, ten seconds between requests"),
         ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
     ),
-    "auth": (("copilot-api auth", "sign in to GitHub and store the token"),),
+    "auth": (
+        ("copilot-api auth", "sign in to GitHub and store the token"),
+        ("copilot-api auth logout", "erase the stored token"),
+    ),
     "check-usage": (("copilot-api check-usage", "what is left of this month's quota"),),
+    "usage": (
+        ("copilot-api usage", "this month, day by day"),
+        ("copilot-api usage --by model --since 7d", "the dearest models of a week"),
+        ("copilot-api usage --by key --since today", "who spends how much today"),
+        ("copilot-api usage --client 'Claude Code' --csv", "one program's days, for a spreadsheet"),
+    ),
     "models": (
         ("copilot-api models", "what the account may use, with limits and endpoints"),
         ("copilot-api models resolve sonnet", "which model a name means, step by step"),
@@ -76,6 +85,13 @@ def _plain_options(command: Command) -> list[str]:
         "show-token": "Print the GitHub token",
         "json": "Print JSON",
         "alias": "NAME=MODEL",
+        "csv": "Print comma-separated values",
+        "by": "Group by day, hour, model, client, key, session, outcome or dialect",
+        "since": "today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30",
+        "model": "Only this model",
+        "client": "Only this program",
+        "key": "Only this client key",
+        "session": "Only this conversation",
     }
     rows = [
         f"  {f'-{flag.alias}, ' if flag.alias else ''}--{flag.name:16} {helps[flag.name]}" for flag in flags

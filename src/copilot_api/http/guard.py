@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from copilot_api.gateway.errors import BadRequest, NotAllowed
 from copilot_api.http.asgi import Request
-from copilot_api.records import record
+from copilot_api.records import fields, record
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -23,7 +23,7 @@ _OPEN_PATHS = ("/",)
 
 @record
 class Access:
-    """What the guard knows of a process: made once, in `app`."""
+    """What the guard knows of a process: made once, in `app`, and changed by :meth:`adopt` alone."""
 
     keys: tuple[Secret, ...]
     public_hosts: tuple[str, ...]
@@ -43,6 +43,11 @@ class Access:
             beyond_loopback=settings.host is not None and not is_loopback(settings.host),
             seen=set(),
         )
+
+    def adopt(self, other: Access) -> None:
+        """Become equal to `other`: requests that come from now on are judged by what it says (R-54)."""
+        for each in fields(Access):
+            setattr(self, each.name, getattr(other, each.name))
 
 
 def is_loopback(address: str) -> bool:
