@@ -120,6 +120,12 @@ fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs
 soak: $(NATIVE) $(DEV) ## Soak the gateway with faults and aborts: make soak MINUTES=60 RATE=100 ENGINE=reference
 	$(PY) -m tools.soak --minutes $(MINUTES) --rate $(RATE) --engine $(ENGINE) $(filter-out start,$(ARGS))
 
+reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or ARGS="--only cancel,drain"
+	@test "$$(ls -t $(STAMPS)/native-* 2>/dev/null | head -1)" = $(STAMPS)/native-release || \
+		rm -f $(STAMPS)/native-release
+	$(MAKE) build-native PROFILE=release
+	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
+
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py
 
