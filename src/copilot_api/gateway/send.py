@@ -192,7 +192,7 @@ class Sender:
         refusal = UpstreamRefused(
             fault.status,
             message,
-            compat_message=fault.raw,
+            compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
             headers=passed_headers(upstream.headers),
