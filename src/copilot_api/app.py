@@ -23,6 +23,7 @@ from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
 from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
+from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings
@@ -51,6 +52,8 @@ class OpenGateway:
     components: tuple[ComponentState, ...]
     server: ServerName
     cancel_streams: Callable[[], None]
+    keys: KeyRing
+    """The client keys; `reload` reads those of the store again."""
 
 
 @asynccontextmanager
@@ -61,12 +64,16 @@ async def open_gateway(
     approver: Approver | None = None,
     request_log: RequestLog | None = None,
     on_token: TokenSeen | None = None,
+    keys: KeyRing | None = None,
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
+    Without `keys` those of the options and the key file are all there are.
+
     Raises :class:`StartupError` with one plain line.
     """
-    access = Access.of(settings, client_keys(settings))
+    keys = keys or KeyRing(client_keys(settings))
+    access = Access.of(settings, keys)
     engine = flags.build_engine(settings)
     async with AsyncExitStack() as stack:
         client = engine.make_client(
@@ -101,17 +108,20 @@ async def open_gateway(
             limiter = engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
         admission = Admission(limiter, approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching)
+        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching, lambda: keys.several)
         stack.callback(pipeline.close)
+        keys.when_ended = pipeline.end_keys
+        keys.watch()
+        stack.callback(keys.close)
 
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
 
         routes = (
-            *generation.routes(pipeline, access),
-            *gemini.routes(pipeline, access),
-            *ollama.routes(pipeline, catalog, access),
-            *model_routes.routes(catalog, pipeline.planner),
+            *generation.routes(pipeline),
+            *gemini.routes(pipeline),
+            *ollama.routes(pipeline, catalog),
+            *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
             *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
@@ -121,6 +131,7 @@ async def open_gateway(
             components=engine.states(),
             server=engine.server,
             cancel_streams=pipeline.cancel_streams,
+            keys=keys,
         )
 
 
@@ -146,16 +157,17 @@ def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
     return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
 
 
-def client_keys(settings: Settings) -> tuple[Secret, ...]:
+def client_keys(settings: Settings) -> tuple[GivenKey, ...]:
     """Return the keys of the settings and of the key file. Raises :class:`StartupError`."""
-    keys = list(settings.api_key)
+    keys = [GivenKey("option", key) for key in settings.api_key]
     if settings.api_key_file is not None:
         try:
             lines = Path(settings.api_key_file).expanduser().read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise StartupError(f"the key file {settings.api_key_file} cannot be read: {error}") from None
-        keys += [Secret(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
-        if not keys:
+        listed = [Secret(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+        keys += [GivenKey("file", key) for key in listed]
+        if not listed:
             raise StartupError(f"the key file {settings.api_key_file} holds no key")
     return tuple(keys)
 

@@ -14,6 +14,7 @@ _SHAPES = re.compile(
     r"|\btid=[^\s\"']+"
     r"|(?i:(?<=bearer )|(?<=authorization: token ))[^\s\"',]{6,}"
     r"|\bsk-[A-Za-z0-9_-]{8,}"
+    r"|\bcak_[A-Za-z0-9_-]{8,}"
 )
 
 # Terminal control characters; a model name must not be able to clear a screen or forge a log line (R-19).

@@ -75,6 +75,18 @@ COMMANDS = (
         lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
     ),
     Command(
+        "keys",
+        "Make, list and revoke client keys: keys add NAME, keys list, keys revoke NAME",
+        "copilot_api.cli.keys",
+        lambda: (
+            Flag("model", many=True),
+            Flag("rate"),
+            Flag("concurrency"),
+            Flag("expires"),
+            Flag("json", boolean=True),
+        ),
+    ),
+    Command(
         "debug",
         "Print paths, versions and engine state",
         "copilot_api.cli.debug",
@@ -150,9 +162,11 @@ def _execute(command: Command, words: list[str]) -> int:
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
         from copilot_api.github.credentials import CredentialProblem
+        from copilot_api.keys.store import KeyFileProblem
 
         expected = isinstance(
-            error, (ConfigurationError, EngineError, StartupError, CredentialProblem, OSError)
+            error,
+            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
         )
         if verbose and not expected:
             raise

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-# What `hmac.compare_digest` is; that module brings OpenSSL's hashes with it, 3.6 MB.
-from _operator import _compare_digest as compare_digest
 from urllib.parse import urlsplit
 
 from copilot_api.gateway.errors import BadRequest, NotAllowed
 from copilot_api.http.asgi import Request
+from copilot_api.http.identity import Door, identify
+from copilot_api.keys.ring import KeyRing
 from copilot_api.records import record
-from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
 VIEWER_ORIGIN = "https://ericc-ch.github.io"
@@ -17,15 +16,13 @@ VIEWER_ORIGIN = "https://ericc-ch.github.io"
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MOST_SEEN = 64
-_OPEN_PATHS = ("/",)
-"""Answered without a key: they say that the server is up and nothing else (R-20)."""
 
 
 @record
 class Access:
     """What the guard knows of a process: made once, in `app`."""
 
-    keys: tuple[Secret, ...]
+    door: Door
     public_hosts: tuple[str, ...]
     origins: tuple[str, ...]
     beyond_loopback: bool
@@ -34,10 +31,10 @@ class Access:
     """Host headers that passed, each with the port it came in by; at most `MOST_SEEN`."""
 
     @classmethod
-    def of(cls, settings: Settings, keys: tuple[Secret, ...]) -> Access:
-        """Read the settings; `keys` holds those of the key file too."""
+    def of(cls, settings: Settings, keys: KeyRing) -> Access:
+        """Read the settings; `keys` knows all keys."""
         return cls(
-            keys=keys,
+            door=Door.of(keys, settings.trusted_proxy),
             public_hosts=tuple(name.lower() for name in settings.public_host),
             origins=settings.cors_origin,
             beyond_loopback=settings.host is not None and not is_loopback(settings.host),
@@ -58,14 +55,13 @@ def is_loopback(address: str) -> bool:
 
 
 def check(request: Request, access: Access) -> None:
-    """Refuse what may not come in, before any body is read.
+    """Refuse what may not come in, before any body is read; note who asks: `Request.caller`.
 
     Raises :class:`BadRequest` or :class:`NotAllowed`.
     """
     _check_host(request, access)
     _check_origin(request, access)
-    if request.path not in _OPEN_PATHS:
-        _check_key(request, access)
+    request.caller = identify(request, access.door)
 
 
 def check_json(request: Request) -> None:
@@ -115,12 +111,16 @@ def from_loopback(request: Request) -> bool:
 
 
 def may_read_token(request: Request, access: Access) -> bool:
-    """Decide ``GET /token`` (architecture.md 8): loopback only, no page, not beyond loopback."""
+    """Decide ``GET /token`` (architecture.md 8): loopback only, no page, not beyond loopback.
+
+    With the token one asks Copilot itself: a key that is good for less than everything gives none.
+    """
     return (
         from_loopback(request)
         and not access.beyond_loopback
         and request.header("origin") is None
         and request.header("sec-fetch-site") in (None, "none", "same-origin")
+        and not request.caller.restricted
     )
 
 
@@ -182,36 +182,6 @@ def _check_origin(request: Request, access: Access) -> None:
             )
     elif request.first.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
         raise NotAllowed(403, "requests made by other web pages are refused", code="bad_origin")
-
-
-def _check_key(request: Request, access: Access) -> None:
-    if not access.keys:
-        return
-    given = _given_key(request)
-    if given is not None:
-        encoded = given.encode("utf-8", "replace")
-        # All keys are compared, so that the time says nothing about which one is near.
-        matches = [compare_digest(encoded, key.reveal().encode()) for key in access.keys]
-        if any(matches):
-            return
-    raise NotAllowed(
-        401,
-        "a valid key is needed: send it as Authorization: Bearer KEY or x-api-key: KEY",
-        code="invalid_api_key",
-        headers=(("www-authenticate", "Bearer"),),
-    )
-
-
-def shown_key(request: Request, access: Access) -> str:
-    """Return the key that :func:`check` accepted; empty where no key is configured."""
-    return (_given_key(request) or "") if access.keys else ""
-
-
-def _given_key(request: Request) -> str | None:
-    scheme, _, value = (request.header("authorization") or "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
-    return request.header("x-api-key") or request.header("x-goog-api-key") or request.query("key") or None
 
 
 def origin_is_valid(origin: str) -> bool:
