@@ -5,6 +5,9 @@ VENV ?= .venv
 ARGS ?= start
 ONLY ?=
 SECONDS ?= 60
+MINUTES ?= 10
+RATE ?= 60
+ENGINE ?= native
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -38,7 +41,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-python test-asgi test-clients test-aider lint lint-python lint-rust fmt build \
-	build-native bench bench-gateway fuzz lock docs clean
+	build-native bench bench-gateway fuzz soak reliability lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -113,6 +116,9 @@ bench-gateway: ## Measure it beside nginx, 0.7.0 and LiteLLM: make bench-gateway
 
 fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
 	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
+
+soak: $(NATIVE) $(DEV) ## Soak the gateway with faults and aborts: make soak MINUTES=60 RATE=100 ENGINE=reference
+	$(PY) -m tools.soak --minutes $(MINUTES) --rate $(RATE) --engine $(ENGINE) $(filter-out start,$(ARGS))
 
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py

@@ -10,7 +10,7 @@ from pathlib import Path
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.components import ComponentState, Engine
-from copilot_api.engine.interfaces import EngineError, TokenGrant, TokenManager, TokenUnavailable
+from copilot_api.engine.interfaces import EngineError, Limiter, TokenGrant, TokenManager, TokenUnavailable
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -54,6 +54,8 @@ class OpenGateway:
     cancel_streams: Callable[[], None]
     keys: KeyRing
     """The client keys; `reload` reads those of the store again."""
+    adopt: Callable[[Settings], None]
+    """Use other settings from the next request on; of those in `settings.RELOADABLE` only (R-54)."""
 
 
 @asynccontextmanager
@@ -103,10 +105,7 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        limiter = None
-        if settings.rate_limit:
-            limiter = engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
-        admission = Admission(limiter, approver if settings.manual else None)
+        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
         pipeline = Pipeline(settings, engine, catalog, sender, admission, caching, lambda: keys.several)
         stack.callback(pipeline.close)
@@ -125,13 +124,30 @@ async def open_gateway(
             *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
+        app = Application(routes, access, settings, request_log)
+        current = settings
+
+        def adopt(changed: Settings) -> None:
+            nonlocal current
+            given = client_keys(changed)  # the last thing that can fail
+            keys.adopt(given)
+            keys.reload()
+            access.adopt(Access.of(changed, keys))
+            if _pace(changed) != _pace(current):
+                admission.adopt(_limiter(engine, changed))
+            sender.adopt(changed)
+            pipeline.adopt(changed)
+            app.adopt(changed)
+            current = changed
+
         yield OpenGateway(
-            app=Application(routes, access, settings, request_log),
+            app=app,
             models=catalog.models,
             components=engine.states(),
             server=engine.server,
             cancel_streams=pipeline.cancel_streams,
             keys=keys,
+            adopt=adopt,
         )
 
 
@@ -147,6 +163,16 @@ async def load_models(settings: Settings, github_token: Secret) -> ModelCatalog:
         await tokens.aclose()
         await client.aclose()
     return catalog
+
+
+def _pace(settings: Settings) -> tuple[float | None, bool, int]:
+    return settings.rate_limit, settings.wait, settings.rate_burst
+
+
+def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
+    if not settings.rate_limit:
+        return None
+    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
 
 
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:

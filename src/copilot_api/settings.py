@@ -96,6 +96,11 @@ class Settings:
     stream_idle_timeout: float = option(
         120.0, "Seconds of silence that end a stream, 0 is never", metavar="SECONDS"
     )
+    stream_content_timeout: float = option(
+        300.0,
+        "Seconds without a piece of the answer that end a stream, comments alone do not count, 0 is never",
+        metavar="SECONDS",
+    )
     keepalive_interval: float = option(
         15.0, "Seconds of silence after which a client gets a keep-alive, 0 is never", metavar="SECONDS"
     )
@@ -172,3 +177,27 @@ class Settings:
 def option_fields() -> tuple[Field, ...]:
     """Return the declared options in the order of the help page."""
     return fields(Settings)
+
+
+RELOADABLE = frozenset(
+    {
+        "alias",
+        "api_key",
+        "api_key_file",
+        "cache_breakpoints",
+        "connect_timeout",
+        "cors_origin",
+        "error_style",
+        "first_byte_timeout",
+        "keepalive_interval",
+        "public_host",
+        "rate_burst",
+        "rate_limit",
+        "reasoning",
+        "stream_idle_timeout",
+        "strict",
+        "verbose",
+        "wait",
+    }
+)
+"""Settings that a running gateway can change; the others are built into what is open already."""

@@ -63,11 +63,21 @@ COMMANDS = (
     Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
     Command(
         "auth",
-        "Sign in to GitHub without starting the server",
+        "Sign in to GitHub without starting the server, or sign out: auth logout",
         "copilot_api.cli.auth",
         lambda: (_VERBOSE, _SHOW_TOKEN),
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
+    Command(
+        "usage",
+        "Show what was spent through this gateway",
+        "copilot_api.cli.usage",
+        lambda: (
+            *(Flag(name) for name in ("by", "since", "model", "client", "key", "session")),
+            Flag("json", boolean=True),
+            Flag("csv", boolean=True),
+        ),
+    ),
     Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",

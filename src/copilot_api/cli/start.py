@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -12,9 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_api.cli.console import Console
+from copilot_api.cli.console import Console, install_logging
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.keys.ring import KeyRing
@@ -45,20 +47,28 @@ _WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
 class _Session:
     settings: Settings
     console: Console
-    directory: Path
-    """The data directory; a temporary one with the simulator, so that no real token is touched."""
+    file: TokenFile
+    """In the data directory; in a temporary one with the simulator, so that no real token is touched."""
     keys: KeyRing
+    reloader: Reloader
 
 
 def run(invocation: Invocation) -> int:
     """Run the server until it is told to stop."""
     home = data_directory(invocation.home)
-    configuration = load(invocation.parsed.values, os.environ, home)
     opened = activated()
-    if opened:
-        configuration = replace(configuration, settings=_where(configuration.settings, opened))
+
+    def read() -> Configuration:
+        found = load(invocation.parsed.values, os.environ, home)
+        return replace(found, settings=_where(found.settings, opened)) if opened else found
+
+    configuration = read()
     settings, console = configuration.settings, invocation.console
+    if settings.verbose:
+        console.show_everything(True)
+        install_logging(console)
     keys = _check(configuration, home)
+    reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
     for warning in (*configuration.warnings, *_warnings(settings, keys)):
         console.warn(warning)
     try:
@@ -73,7 +83,8 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            return run_loop(_run(_Session(settings, console, directory, keys), sockets))
+            session = _Session(settings, console, TokenFile(directory), keys, reloader)
+            return run_loop(_run(session, sockets))
     finally:
         for listener in sockets:
             listener.close()
@@ -142,6 +153,7 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
     if session.settings.account_type != "individual":
         console.info(f"Using {session.settings.account_type} plan GitHub account")
     async with AsyncExitStack() as stack:
+        stack.enter_context(at_hang_up(asyncio.get_running_loop(), session.reloader.reload))
         settings = session.settings
         if settings.simulate:
             settings = await stack.enter_async_context(_simulator(settings))
@@ -168,6 +180,7 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
                 keys=session.keys,
             )
         )
+        session.reloader.attach(settings, gateway.adopt)
         _tell_collector_what_stays()
         return await _serve(session, settings, gateway, sockets)
 
@@ -269,8 +282,8 @@ async def _github_token(session: _Session) -> Secret:
     from copilot_api.engine.flags import build_engine
 
     settings, console = session.settings, session.console
-    file = TokenFile(session.directory)
-    _make_directory(session)
+    file = session.file
+    file.prepare()
     if settings.github_token:
         console.info("Using provided GitHub token")
         return settings.github_token
@@ -298,19 +311,12 @@ def _from_environment(console: Console) -> Secret | None:
     return Secret(given)
 
 
-def _make_directory(session: _Session) -> None:
-    try:
-        session.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        session.console.warn(f"{session.directory} cannot be made ({error.strerror}): nothing will be stored")
-
-
 def _warn_once(session: _Session) -> None:
-    marker = session.directory / "acceptable-use-shown"
+    marker = session.file.path.with_name("acceptable-use-shown")
     try:
         if marker.exists():
             return
         marker.touch(mode=0o600)
-    except OSError:
-        pass
+    except OSError as error:
+        session.file.complain(error)
     session.console.warn(ACCEPTABLE_USE)

@@ -95,6 +95,12 @@ class Pipeline:
         """Stop counting."""
         self._counting.close()
 
+    def adopt(self, settings: Settings) -> None:
+        """Use other settings from the next request on; what runs is not touched (R-54)."""
+        self._settings = settings
+        self.planner.adopt(settings)
+        self.allowed.forget()
+
     def cancel_streams(self) -> None:
         """End running streams with an in-band error: the drain time is over (R-50)."""
         for relay in self._relays:

@@ -83,6 +83,10 @@ class Sender:
         self._account: _Account | None = None
         self._forbidden_at = -math.inf
         """When a token was last renewed because of a 403."""
+        self.adopt(settings)
+
+    def adopt(self, settings: Settings) -> None:
+        """Use the times of these settings from the next call on (R-54)."""
         self._patience = settings.keepalive_interval
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,

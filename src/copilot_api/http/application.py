@@ -61,6 +61,10 @@ class Application:
         self._settings = settings
         self._log = request_log
 
+    def adopt(self, settings: Settings) -> None:
+        """Use other settings from the next request on (R-54)."""
+        self._settings = settings
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope of ASGI."""
         if scope["type"] == "http":

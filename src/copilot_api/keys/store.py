@@ -16,6 +16,8 @@ logger = logging.getLogger("copilot_api.keys")
 
 FILE = "keys.json"
 LOCK = "keys.lock"
+_TEMPORARY = ".keys.json."
+"""How the names of files begin that are being written."""
 
 Identity = tuple[int, int, int]
 """Time of the last change in nanoseconds, size, inode: a file that is renamed over has others each time."""
@@ -66,15 +68,40 @@ class KeyStore:
 
         Raises :class:`KeyFileProblem` and what `edit` raises.
         """
-        from copilot_api.files import locked, write_whole
+        from copilot_api.github.credentials import make_private
+        from copilot_api.github.file_lock import locked
 
         try:
-            with locked(self._lock):
+            make_private(self.path.parent)
+            with locked(self._lock) as held:
+                if not held:
+                    # Of two who write without it one would undo what the other did, a revocation perhaps.
+                    raise KeyFileProblem(f"another program is changing {self.path}: try again")
                 keys, _ = self.read()
-                write_whole(self.path, dump(edit(keys)))
+                self._write(dump(edit(keys)))
         except OSError as error:
             why = error.strerror or error
             raise KeyFileProblem(f"the keys in {self.path} cannot be changed: {why}") from None
+
+    def _write(self, text: str) -> None:
+        import tempfile
+
+        for left in self.path.parent.glob(f"{_TEMPORARY}*"):
+            # Of one who was killed: nobody else writes while the lock is held.
+            left.unlink(missing_ok=True)
+        # mkstemp makes the file 0600 whatever the umask; rename replaces in one step.
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=self.path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
     def _check_owner(self, facts: os.stat_result) -> None:
         if sys.platform == "win32":

@@ -5,6 +5,7 @@ Where a key is needed, who shows none learns from ``/health`` that the gateway i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -74,7 +75,7 @@ def routes(
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(_request: Request, _body: object) -> Response:
-        lines = [*_lines(reports(), load.in_flight, load.waiting)]
+        lines = [*_lines(reports(), load.in_flight, load.waiting), *_task_lines(len(asyncio.all_tasks()))]
         if cache is not None:
             lines += _cache_lines(cache())
         text = "".join(f"{line}\n" for line in lines)
@@ -103,6 +104,12 @@ def _cache_lines(found: CacheStatistics) -> Iterator[str]:
         yield f"# HELP copilot_api_cache_{name} {text}"
         yield f"# TYPE copilot_api_cache_{name} gauge"
         yield f"copilot_api_cache_{name} {getattr(found, name)}"
+
+
+def _task_lines(tasks: int) -> Iterator[str]:
+    yield "# HELP copilot_api_tasks Tasks of the event loop now."
+    yield "# TYPE copilot_api_tasks gauge"
+    yield f"copilot_api_tasks {tasks}"
 
 
 def _lines(reports: tuple[ComponentReport, ...], in_flight: int, waiting: int = 0) -> Iterator[str]:
