@@ -517,6 +517,11 @@ class Server:
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections."""
 
+    def judge_by(
+        self, guard: tuple[list[str], list[str], tuple[str, str] | None, bool, bool] | None, /
+    ) -> None:
+        """Judge requests by another guard from now on."""
+
     def drained(self) -> tuple[int, Future[None]]:
         """Wait until no connection is left."""
 

@@ -86,6 +86,18 @@ COMMANDS = (
         lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
     ),
     Command(
+        "keys",
+        "Make, list and revoke client keys: keys add NAME, keys list, keys revoke NAME",
+        "copilot_api.cli.keys",
+        lambda: (
+            Flag("model", many=True),
+            Flag("rate"),
+            Flag("concurrency"),
+            Flag("expires"),
+            Flag("json", boolean=True),
+        ),
+    ),
+    Command(
         "debug",
         "Print paths, versions and engine state",
         "copilot_api.cli.debug",
@@ -163,9 +175,11 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
         from copilot_api.github.credentials import CredentialProblem
+        from copilot_api.keys.store import KeyFileProblem
 
         expected = isinstance(
-            error, (ConfigurationError, EngineError, StartupError, CredentialProblem, OSError)
+            error,
+            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
         )
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))

@@ -19,6 +19,7 @@ from copilot_api.http.guard import (
     may_read_token,
     origin_is_valid,
 )
+from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -35,8 +36,8 @@ class Everybody:
         return self.ours
 
 
-LOCAL = Access.of(Settings(), (), Everybody(True))
-OPEN = Access.of(Settings(host="0.0.0.0"), (), Everybody(True))
+LOCAL = Access.of(Settings(), KeyRing(), Everybody(True))
+OPEN = Access.of(Settings(host="0.0.0.0"), KeyRing(), Everybody(True))
 
 
 def request(
@@ -103,7 +104,7 @@ def test_r02_missing_or_double_host(host: list[str]) -> None:
 
 
 def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
-    access = Access.of(Settings(), ())
+    access = Access.of(Settings(), KeyRing())
     check(request(host="localhost:4141"), access)
     check(request(host="localhost:4141"), access)
     assert access.seen == {(b"localhost:4141", 4141)}
@@ -118,7 +119,7 @@ def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
 
 
 def test_r02_hosts_that_clients_make_up_take_no_memory() -> None:
-    access = Access.of(Settings(host="0.0.0.0"), ())
+    access = Access.of(Settings(host="0.0.0.0"), KeyRing())
     for number in range(2 * MOST_SEEN):
         check(request(host=f"10.0.0.1:{number}"), access)
     assert len(access.seen) == MOST_SEEN
@@ -134,7 +135,7 @@ def test_r02_absolute_target_is_refused() -> None:
 
 def test_beyond_loopback_addresses_and_configured_names_pass_but_no_other_name() -> None:
     check(request(host="192.168.1.2:8080"), OPEN)
-    named = Access.of(Settings(host="0.0.0.0", public_host=("Gateway.example",)), ())
+    named = Access.of(Settings(host="0.0.0.0", public_host=("Gateway.example",)), KeyRing())
     check(request(host="gateway.example"), named)
     check(request(host="gateway.example:8443"), named)
     with pytest.raises(NotAllowed):
@@ -162,7 +163,7 @@ def test_r04_d_s2_other_pages_are_refused(headers: dict[str, str]) -> None:
 
 def test_own_page_listed_page_and_usage_viewer_pass() -> None:
     check(request(origin="http://localhost:4141"), LOCAL)
-    listed = Access.of(Settings(cors_origin=("https://ui.example",)), ())
+    listed = Access.of(Settings(cors_origin=("https://ui.example",)), KeyRing())
     page = request(origin="https://ui.example", sec_fetch_site="cross-site")
     check(page, listed)
     assert allowed_origin(page, listed) == "https://ui.example"
@@ -171,7 +172,9 @@ def test_own_page_listed_page_and_usage_viewer_pass() -> None:
     assert allowed_origin(viewer, LOCAL) == "https://ericc-ch.github.io"
 
 
-KEYED = Access.of(Settings(), (Secret("k-one"), Secret("k-two")))
+KEYED = Access.of(
+    Settings(), KeyRing([GivenKey("option", Secret("k-one")), GivenKey("option", Secret("k-two"))])
+)
 
 
 @pytest.mark.parametrize(

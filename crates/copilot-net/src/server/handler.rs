@@ -106,8 +106,8 @@ impl Handler {
 
     /// Asks the guard, if there is one.
     fn admit(&self, head: &Parts) -> Result<(), Refusal> {
-        let Some(guard) = &self.link.shared.options.guard else { return Ok(()) };
-        let judged = self.judge(guard, head);
+        let Some(guard) = self.link.shared.guard() else { return Ok(()) };
+        let judged = self.judge(&guard, head);
         if let Err(refusal) = judged {
             let service = &self.link.shared.service;
             let _ = catch_unwind(AssertUnwindSafe(|| {
