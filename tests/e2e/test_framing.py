@@ -1,7 +1,7 @@
 """R-12 at the real program: what is not framed exactly is refused, and nothing behind it is a request.
 
 Each payload is followed by a request of its own, which must not reach upstream. Under our own server that
-holds for all, with and without TLS, and the answer is one 400. uvicorn reads some of them in a way of its own:
+holds for all, with and without TLS, and the answer is one 400. uvicorn reads some in a way of its own:
 `UVICORN` says which, so that nobody is surprised.
 """
 
