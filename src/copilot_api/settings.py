@@ -67,7 +67,7 @@ class Settings:
         (), "Key that every client must send; may be given more than once", metavar="KEY"
     )
     api_key_file: str | None = option(None, "File with one client key a line", metavar="FILE")
-    no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
+    no_auth: bool = option(False, "Let whoever reaches the gateway use it without a key (unsafe)")
     public_host: tuple[str, ...] = option(
         (), "Further name clients may use in the Host header", metavar="NAME"
     )

@@ -66,7 +66,7 @@ def resident(gateway: GatewayProcess, which: str = "VmRSS") -> int:
 
 
 def forgotten_peak(gateway: GatewayProcess) -> int:
-    """Have the kernel count the most memory from now on, and return what is held now (proc(5), clear_refs)."""
+    """Have the kernel count the peak from now on, and return what is held now (proc(5), clear_refs)."""
     Path(f"/proc/{gateway.process.pid}/clear_refs").write_text("5", encoding="ascii")
     return resident(gateway)
 
