@@ -105,6 +105,7 @@ def check(request: Request, access: Access) -> None:
     """
     judged = request.scope.get("extensions", {}).get(GUARD_EXTENSION)
     if judged is None:
+        _check_framing(request)
         _check_host(request, access)
         _check_origin(request, access)
         _check_owner(request, access)
@@ -171,6 +172,16 @@ def may_read_token(request: Request, access: Access) -> bool:
         and not request.caller.restricted
         and not any(name in request.first for name in _FORWARDED)
     )
+
+
+def _check_framing(request: Request) -> None:
+    """Refuse what uvicorn reads by its Transfer-Encoding, going on behind it (R-12)."""
+    if b"transfer-encoding" in request.first and (
+        b"content-length" in request.first or request.scope.get("http_version") == "1.0"
+    ):
+        raise Refused(
+            400, "the body may be framed by Content-Length or by Transfer-Encoding alone", code="bad_request"
+        )
 
 
 def _check_host(request: Request, access: Access) -> None:
