@@ -4,6 +4,7 @@
 //! closes the upstream connection: end, error, disconnect and shutdown take this one path. Its specification is
 //! `engine/reference/relay.py`.
 
+mod ahead;
 mod control;
 mod pump;
 mod source;
@@ -29,8 +30,9 @@ use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::{
+    ahead::Taken,
     control::Control,
-    pump::{Pump, Taken},
+    pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
 };
@@ -176,9 +178,7 @@ impl Relay {
                 }
                 Poll::Pending if !out.is_empty() => return Poll::Ready(out),
                 Poll::Pending => {
-                    // Asked again after the waker is in place: a stop in between is seen.
-                    self.control.wake_by(cx.waker());
-                    if self.control.stopped().is_none() {
+                    if !self.control.watch(cx.waker()) {
                         return self.poll_silence(cx, out);
                     }
                 }
