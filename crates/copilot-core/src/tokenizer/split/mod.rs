@@ -3,13 +3,53 @@
 //! character, no automaton, no back-tracking over more than one run.
 //!
 //! Each scanner takes the text's bytes (UTF-8) and a character's position before the end, and returns where
-//! the piece that starts there ends, always beyond its start.
+//! the piece that starts there ends, always beyond its start. Most pieces are found faster in a `window`.
 
 use super::classes::{BREAK, Classes, NUMBER, WHITE, class_at, run};
 
-pub(crate) mod cl100k;
-pub(crate) mod o200k;
-pub(crate) mod r50k;
+use window::{Rest, Window};
+
+mod cl100k;
+mod o200k;
+mod r50k;
+mod window;
+
+pub(crate) use cl100k::Cl100k;
+pub(crate) use o200k::O200k;
+pub(crate) use r50k::R50k;
+
+/// The pattern of an encoding.
+pub(crate) trait Pattern {
+    /// Where the piece that starts at `at` ends.
+    fn piece_end(text: &[u8], at: usize) -> usize;
+
+    /// The same, if what is known of the text from `at` on suffices.
+    fn piece_end_in(rest: &Rest, text: &[u8], at: usize) -> Option<usize>;
+}
+
+/// Where the pieces of a text end.
+pub(crate) struct Pieces<'t> {
+    text: &'t [u8],
+    window: Window,
+}
+
+impl<'t> Pieces<'t> {
+    pub(crate) fn of(text: &'t [u8]) -> Self {
+        Self { text, window: Window::default() }
+    }
+
+    /// Where the piece that starts at `at` ends, which is where the one before it did.
+    #[inline]
+    pub(crate) fn end<P: Pattern>(&mut self, at: usize) -> usize {
+        // Text that is not ASCII is not worth a window.
+        let rest = match self.text.get(at..) {
+            Some([..0x80, ..0x80, ..]) => self.window.rest(self.text, at),
+            _ => None,
+        };
+        rest.and_then(|rest| P::piece_end_in(&rest, self.text, at))
+            .unwrap_or_else(|| P::piece_end(self.text, at))
+    }
+}
 
 /// `\s*[\r\n]+|\s+(?!\S)|\s` from a white space: up to the last line break of the run; without one, all of a
 /// run at the end of the text, else all but its last character, which goes with what follows.
