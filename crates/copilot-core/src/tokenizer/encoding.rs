@@ -84,3 +84,92 @@ fn count_piece(text: &[u8], start: usize, end: usize, vocabulary: &Vocabulary) -
         None => merged_length(text.get(start..end).unwrap_or_default(), vocabulary),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tokenizer::seen::can_be_cut;
+
+    fn texts() -> impl Strategy<Value = String> {
+        let units = prop::sample::select(vec![
+            "a",
+            "Z",
+            "q ",
+            "7",
+            "7 ",
+            " ",
+            "\t",
+            "\n",
+            "\r\n",
+            "a\n",
+            "/\n",
+            "/",
+            "'s ",
+            "'LL\n",
+            "'",
+            "-\n",
+            "=\"",
+            "\u{1c}",
+            "é ",
+            "É\n",
+            "\u{301} ",
+            "字\n",
+            "字。\n",
+            "\u{a0}",
+            "\u{3000}",
+            "😀 ",
+            "٣ ",
+            "½\n",
+            "the quick brown",
+            "getURL ",
+        ]);
+        prop::collection::vec(units, 0..60).prop_map(|units| units.concat())
+    }
+
+    /// Counts without what was counted of the whole or of the parts before.
+    fn plain<P: Pattern>(text: &[u8], vocabulary: &Vocabulary) -> usize {
+        let mut pieces = Pieces::of(text);
+        let (mut start, mut total) = (0, 0);
+        while start < text.len() {
+            let end = pieces.end::<P>(start);
+            total += count_piece(text, start, end, vocabulary);
+            start = end;
+        }
+        total
+    }
+
+    fn cuts_change_nothing<P: Pattern>(
+        text: &str,
+        vocabulary: &Vocabulary,
+        encoding: Encoding,
+    ) -> Result<(), TestCaseError> {
+        let bytes = text.as_bytes();
+        let whole = plain::<P>(bytes, vocabulary);
+        for (at, _) in text.char_indices().filter(|&(_, character)| matches!(character, ' ' | '\n')) {
+            if can_be_cut(bytes, at) {
+                let (before, after) = bytes.split_at(at);
+                let parts = plain::<P>(before, vocabulary) + plain::<P>(after, vocabulary);
+                prop_assert_eq!(parts, whole, "at {}", at);
+            }
+        }
+        // Of several segments, and the second time as it was kept.
+        let long = text.repeat(20);
+        let whole = plain::<P>(long.as_bytes(), vocabulary);
+        prop_assert_eq!((encoding.count(&long), encoding.count(&long)), (whole, whole));
+        let longer = format!("{long} and more");
+        prop_assert_eq!(encoding.count(&longer), plain::<P>(longer.as_bytes(), vocabulary));
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn texts_count_the_same_in_parts_and_again(text in texts()) {
+            cuts_change_nothing::<O200k>(&text, &vocabulary::O200K_BASE, Encoding::O200kBase)?;
+            cuts_change_nothing::<Cl100k>(&text, &vocabulary::CL100K_BASE, Encoding::Cl100kBase)?;
+            cuts_change_nothing::<R50k>(&text, &vocabulary::P50K_BASE, Encoding::P50kBase)?;
+            cuts_change_nothing::<R50k>(&text, &vocabulary::R50K_BASE, Encoding::R50kBase)?;
+        }
+    }
+}

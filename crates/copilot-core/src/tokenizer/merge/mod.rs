@@ -81,3 +81,34 @@ fn stay_apart(pair: &[u8], middle: usize, vocabulary: &Vocabulary) -> bool {
 fn head(text: &[u8], length: usize) -> &[u8] {
     text.get(..length).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{heap, merged_length};
+    use crate::tokenizer::vocabulary::{CL100K_BASE, O200K_BASE, P50K_BASE, R50K_BASE};
+
+    proptest! {
+        #[test]
+        fn windows_are_merged_as_the_whole(
+            units in prop::sample::select(vec!["a", "ab", "aA", "=-", "abcdefghijklmnopqrstuvwxyz", "\u{301}é字", " \n"]),
+            choices in prop::collection::vec(0_usize..100, 1..1500),
+            changing in 1_usize..100,
+        ) {
+            // Runs of one unit between changes: what is far away matters most there.
+            let characters: Vec<_> = units.chars().collect();
+            let chosen = choices.iter().enumerate().map(|(at, choice)| characters[(at / changing + choice / 90 * choice) % characters.len()]);
+            let piece = chosen.collect::<String>().into_bytes();
+            for vocabulary in [&O200K_BASE, &CL100K_BASE, &P50K_BASE, &R50K_BASE] {
+                let whole = heap::starts(&piece, vocabulary).len();
+                prop_assert_eq!(merged_length(&piece, vocabulary), whole);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_merged_as_the_whole(piece in prop::collection::vec(any::<u8>(), 1..1000)) {
+            prop_assert_eq!(merged_length(&piece, &O200K_BASE), heap::starts(&piece, &O200K_BASE).len());
+        }
+    }
+}

@@ -53,3 +53,59 @@ impl<const SETS: usize> Counts<SETS> {
         count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::Counts;
+
+    /// A hash and a count of its own for each number; a few sets, so that each has many entries.
+    fn hash(number: u64) -> ([u64; 2], usize) {
+        let first = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ([first, first.rotate_left(21) ^ number << 40], (number as usize % 1000) + 1)
+    }
+
+    #[test]
+    fn a_count_is_kept_until_others_take_its_place() {
+        let counts = Counts::<8>::new();
+        let (key, count) = hash(7);
+        assert_eq!(counts.get_or_count(key, || count), count);
+        assert_eq!(counts.get_or_count(key, || unreachable!("it is kept")), count);
+        for number in 100..10_000 {
+            let (key, count) = hash(number);
+            assert_eq!(counts.get_or_count(key, || count), count);
+        }
+        let mut counted_again = false;
+        counts.get_or_count(key, || {
+            counted_again = true;
+            count
+        });
+        assert!(counted_again);
+    }
+
+    #[test]
+    fn a_count_too_large_for_an_entry_is_counted_each_time() {
+        let counts = Counts::<8>::new();
+        for large in [1 << 24, usize::MAX] {
+            assert_eq!(counts.get_or_count([1, 2], || large), large);
+        }
+        assert_eq!(counts.get_or_count([1, 2], || 5), 5);
+    }
+
+    #[test]
+    fn threads_that_write_at_once_find_no_wrong_count() {
+        let counts = Counts::<4>::new();
+        thread::scope(|scope| {
+            for start in 0..4_u64 {
+                let counts = &counts;
+                scope.spawn(move || {
+                    for step in 0..100_000 {
+                        let (key, count) = hash((start * 31 + step * step) % 64);
+                        assert_eq!(counts.get_or_count(key, || count), count);
+                    }
+                });
+            }
+        });
+    }
+}

@@ -12,6 +12,8 @@ mod counts;
 mod segments;
 mod words;
 
+#[cfg(test)]
+pub(super) use segments::can_be_cut;
 pub(super) use segments::{Segments, segment_end};
 pub(super) use words::Words;
 

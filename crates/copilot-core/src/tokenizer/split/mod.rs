@@ -102,3 +102,71 @@ fn run_after_space(text: &[u8], at: usize, set: Classes) -> Option<usize> {
     let end = run(text, start, set);
     (end > start).then_some(end)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Cl100k, O200k, Pattern, Pieces, R50k};
+
+    /// Long runs, so that they cross windows; what the patterns treat specially; and other characters.
+    fn texts() -> impl Strategy<Value = String> {
+        let units = prop::sample::select(vec![
+            "a",
+            "Z",
+            "q",
+            "7",
+            " ",
+            "\t",
+            "\n",
+            "\r",
+            "/",
+            "'",
+            "'s",
+            "'LL",
+            "'re",
+            "'\u{17f}",
+            "-",
+            "=",
+            "\u{b}",
+            "\u{1c}",
+            "\0",
+            "\u{7f}",
+            "é",
+            "É",
+            "\u{301}",
+            "字",
+            "\u{a0}",
+            "\u{3000}",
+            "😀",
+            "٣",
+            "ǅ",
+            "the quick",
+            "HTTPServer",
+        ]);
+        let runs = (units, prop_oneof![9 => Just(1), 2 => 2..9_usize, 1 => 50..90_usize]);
+        prop::collection::vec(runs.prop_map(|(unit, times)| unit.repeat(times)), 0..60)
+            .prop_map(|runs| runs.concat())
+    }
+
+    fn same_pieces<P: Pattern>(text: &str) -> Result<(), TestCaseError> {
+        let text = text.as_bytes();
+        let mut pieces = Pieces::of(text);
+        let mut at = 0;
+        while at < text.len() {
+            let end = P::piece_end(text, at);
+            prop_assert_eq!(pieces.end::<P>(at), end, "from {}", at);
+            at = end;
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_shows_the_pieces_of_the_pattern(text in texts()) {
+            same_pieces::<O200k>(&text)?;
+            same_pieces::<Cl100k>(&text)?;
+            same_pieces::<R50k>(&text)?;
+        }
+    }
+}
