@@ -23,6 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use copilot_core::{
+    hook::{self, Stage},
     plans::{StreamPlan, Unsupported},
     streams::{Refusal, StreamEnd, StreamTranslator},
 };
@@ -262,7 +263,12 @@ impl Relay {
     /// Runs the translator. A panic in it ends this stream with an in-band error, and nothing else.
     fn translate(&mut self, out: &mut Vec<u8>, work: impl FnOnce(&mut StreamTranslator, &mut Vec<u8>)) {
         let before = out.len();
-        if catch_unwind(AssertUnwindSafe(|| work(&mut self.translator, out))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(Stage::Relay);
+            work(&mut self.translator, out);
+        }))
+        .is_err()
+        {
             self.panicked = true;
             out.truncate(before);
             if let Ok(fresh) = StreamTranslator::new(&self.plan) {
