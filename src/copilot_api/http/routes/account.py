@@ -27,7 +27,7 @@ def routes(
             body = await usage()
         except (EngineError, GatewayError) as error:
             logger.warning("Failed to fetch Copilot usage: %s", error)
-            return json_response(500, {"error": "Failed to fetch Copilot usage"})
+            return json_response(500, {"error": "Failed to fetch Copilot usage"}, PAGE_HEADERS)
         return PlainResponse(200, body, (("content-type", "application/json"), *PAGE_HEADERS))
 
     async def read_token(request: Request, _body: object) -> Response:
@@ -37,7 +37,7 @@ def routes(
             grant = await tokens.get()
         except EngineError as error:
             logger.warning("Failed to fetch token: %s", error)
-            return json_response(500, {"error": "Failed to fetch token", "token": None})
+            return json_response(500, {"error": "Failed to fetch token", "token": None}, PAGE_HEADERS)
         return json_response(200, {"token": grant.token.reveal()}, PAGE_HEADERS)
 
     return (
