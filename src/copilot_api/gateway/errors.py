@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from copilot_api.gateway.failures import FailureClass
 from copilot_api.records import record
 
 ErrorKind = Literal[
@@ -71,6 +72,9 @@ class GatewayError(Exception):
     `message` is plain text. `compat_message` is the text of ``error.message`` as 0.7.0 wrote it
     (compat.md 3.3: often JSON text); None means the same as `message`.
     """
+
+    failure: FailureClass | None = None
+    """The class under which it is counted; None when nothing failed but the request was wrong (R-59)."""
 
     def __init__(
         self,
@@ -154,6 +158,8 @@ class ApprovalRefused(GatewayError):
 class Overloaded(GatewayError):
     """More requests are in flight than `max_concurrency` allows (R-60)."""
 
+    failure: FailureClass | None = "overloaded"
+
     def __init__(self, limit: int) -> None:
         super().__init__(
             503,
@@ -166,10 +172,13 @@ class Overloaded(GatewayError):
 class CredentialTrouble(GatewayError):
     """No Copilot token can be had: sign in again (401), or wait (503)."""
 
+    failure: FailureClass | None = "token_unavailable"
+
 
 class UpstreamRefused(GatewayError):
     """Copilot answered outside 2xx, before a model ran. What may be done about it:"""
 
+    failure: FailureClass | None = "upstream_status"
     renames_cap = False
     """Send ``max_completion_tokens`` (D-H15)."""
     wrong_leg = False
@@ -183,4 +192,16 @@ class UpstreamRefused(GatewayError):
 
 
 class UpstreamFailed(GatewayError):
-    """Copilot did not answer, or not with an answer."""
+    """Copilot did not answer, or not with an answer; `failure` says in which way."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        failure: FailureClass = "connection_lost",
+        *,
+        code: str | None = None,
+        compat_message: str | None = None,
+    ) -> None:
+        super().__init__(status, message, compat_message=compat_message, code=code)
+        self.failure = failure

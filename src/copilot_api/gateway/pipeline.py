@@ -326,11 +326,10 @@ def _log_summary(relay: Relay, plan: Plan) -> None:
     summary = relay.summary
     if summary is None:
         return
-    level = logging.WARNING if summary.outcome in ("upstream_failed", "deadline") else logging.DEBUG
-    if not logger.isEnabledFor(level):
+    # Failures have an event of their own (`failures`).
+    if not logger.isEnabledFor(logging.DEBUG):
         return
-    logger.log(
-        level,
+    logger.debug(
         "stream %s: model %s, %d events, %d bytes, %.0f ms%s",
         summary.outcome,
         plan.resolution.name,
