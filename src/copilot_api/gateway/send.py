@@ -118,7 +118,7 @@ class Sender:
         renewed = moved = False
         trace = current()
         # Upstream knows a request by the id that its client gets, repeated calls by others.
-        own_id = request_id() if trace is None else trace.id
+        known_as = None if trace is None else trace.id
         while True:
             try:
                 grant = await self._tokens.get()
@@ -137,10 +137,10 @@ class Sender:
                     self._timeouts,
                     ahead,
                     self._patience,
-                    (("x-request-id", own_id), *own),
+                    (("x-request-id", known_as or request_id()), *own),
                 )
             )
-            own_id = request_id()
+            known_as = None
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream)
