@@ -28,7 +28,7 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("api_key", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key")
@@ -231,6 +231,7 @@ def _seconds(text: str, origin: str) -> float:
 
 def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     from copilot_api.http.guard import origin_is_valid
+    from copilot_api.http.identity import networks
 
     if not 0 <= settings.port <= 65535:
         raise ConfigurationError(f"{origins['port']}: {settings.port} is not a port; choose 0 to 65535")
@@ -253,6 +254,12 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             raise ConfigurationError(
                 f"{origins['cors_origin']}: {origin!r} is not an origin such as https://name"
             )
+    try:
+        networks(settings.trusted_proxy)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{origins['trusted_proxy']}: {error}; write an address, a network such as 10.0.0.0/8, or unix"
+        ) from None
     try:
         switches(settings)
     except UnknownComponent as error:

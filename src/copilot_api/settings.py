@@ -67,6 +67,12 @@ class Settings:
         (), "Key that every client must send; may be given more than once", metavar="KEY"
     )
     api_key_file: str | None = option(None, "File with one client key a line", metavar="FILE")
+    trusted_proxy: tuple[str, ...] = option(
+        (),
+        "Address or network of a front whose X-Forwarded-For is believed (or unix), to count wrong keys by "
+        "client; may be given more than once",
+        metavar="ADDRESS",
+    )
     no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
     public_host: tuple[str, ...] = option(
         (), "Further name clients may use in the Host header", metavar="NAME"

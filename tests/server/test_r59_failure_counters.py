@@ -181,7 +181,7 @@ def test_r59_token_refused_and_repeated(watched: Watched) -> None:
     }
     assert grown(before, after, "upstream_calls") == {"copilot_api_upstream_calls_total": 2}
     known = answer.header("x-request-id")
-    watched.event(rf"failure class=token_refused origin=upstream request_id={known} .*token expired")
+    watched.event(rf"failure class=token_refused origin=upstream request_id={known} ")
     watched.event(rf"retry reason=token request_id={known} ")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Literal
@@ -67,7 +68,21 @@ RETRY_REASONS: tuple[RetryReason, ...] = ("connect", "token", "seat", "host")
 
 LONGEST_CAUSE = 300
 
+_OWN_CAUSE = re.compile(
+    r"upstream ended the stream (?:before the answer was complete|without an answer)"
+    r"|the connection to upstream broke before the answer was complete|the answer broke off"
+    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
+    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
+    r"|the gateway is shutting down; try again|the request was cancelled"
+)
+
 _UNUSABLE = "upstream sent a frame that is"
+_WORDS: dict[FailureClass, str] = {
+    "upstream_error": "upstream reported an error in the stream; the client has its text",
+    "connection_lost": "the connection to upstream broke before the answer was complete",
+    "client_gone": "the client left",
+}
+"""What is said where the text is not our own."""
 _NOTHING = "upstream ended the stream without an answer"
 
 
@@ -89,6 +104,12 @@ begin = _CURRENT.set
 """Make a trace that of the current request."""
 current = _CURRENT.get
 """Return the trace of the current request; None outside of one."""
+
+
+def own_words(text: str) -> str:
+    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt (R-08)."""
+    cause = text.partition(":")[0]
+    return cause if _OWN_CAUSE.fullmatch(cause) else ""
 
 
 def of_error(error: UpstreamError) -> FailureClass:
@@ -131,7 +152,8 @@ class Failures:
     def note(self, kind: FailureClass, cause: str, status: int = 0, trace: Trace | None = None) -> None:
         """Count a failure and log its event; `status` is what the client got, 0 when that was nothing.
 
-        A client that leaves is nobody's fault: it is logged for those who ask for details (R-32, R-55).
+        `cause` is in our own words (R-08). A client that leaves is nobody's fault: it is logged for those who
+        ask for details (R-32, R-55).
         """
         self.counts[kind] += 1
         level = logging.WARNING
@@ -152,7 +174,8 @@ class Failures:
         kind = of_stream(summary, message)
         if kind is not None and summary is not None:
             seen = f"{summary.facts.events} events, {summary.bytes_out} bytes, {summary.duration_ms:.0f} ms"
-            self.note(kind, f"{message or summary.outcome} after {seen}", 200, trace)
+            cause = own_words(message) or _WORDS.get(kind, summary.outcome)
+            self.note(kind, f"{cause} after {seen}", 200, trace)
 
     def lines(self) -> Iterator[str]:
         """Give the counters for Prometheus; each class is there from the start."""

@@ -25,6 +25,7 @@ from copilot_api.engine.interfaces import (
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.failures import Failures, current, of_error
 from copilot_api.gateway.refusals import explain
+from copilot_api.redaction import without
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.upstream")
@@ -143,23 +144,23 @@ class Sender:
             known_as = None
             if 200 <= upstream.status < 300:
                 return upstream
-            fault = await self._fault(upstream)
+            fault = await self._fault(upstream, grant)
             if fault.token_expired and not renewed:
                 logger.info("Copilot token refused, getting a new one")
-                self._failures.note("token_refused", fault.message)
-                self._failures.retry("token", fault.message)
+                self._failures.note("token_refused", "Copilot answered 401 to its token")
+                self._failures.retry("token", "a new token may do")
                 self._tokens.reject(grant)
                 renewed = True
                 continue
             if fault.seat_changed and not renewed and self._may_renew_for_403():
                 logger.info("Copilot forbids it; trying once with a new token, the seat may have changed")
-                self._failures.retry("seat", fault.message)
+                self._failures.retry("seat", "Copilot answered 403; the seat may have changed")
                 self._tokens.reject(grant)
                 renewed = True
                 continue
             if fault.status == 421 and not moved and account.move():
                 logger.info("This host does not serve the account, which has another: %s", account.url)
-                self._failures.retry("host", fault.message)
+                self._failures.retry("host", "Copilot answered 421; the account has another host")
                 moved = True
                 continue
             raise self._refusal(fault, upstream)
@@ -188,12 +189,13 @@ class Sender:
                 ) from error
         raise AssertionError("unreachable")
 
-    async def _fault(self, upstream: Upstream) -> UpstreamFault:
+    async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:
         try:
             body = await upstream.read(FAULT_LIMIT)
         except UpstreamError as error:
             body = str(error).encode()
-        return read_fault(upstream.status, body)
+        # By its value here; what has the shape of a token is masked where errors are rendered.
+        return read_fault(upstream.status, without(body, grant.token))
 
     def _refusal(self, fault: UpstreamFault, upstream: Upstream) -> UpstreamRefused | UpstreamFailed:
         if 300 <= fault.status < 400 or fault.status < 200:
@@ -210,7 +212,7 @@ class Sender:
         refusal = UpstreamRefused(
             fault.status,
             message,
-            compat_message=fault.raw,
+            compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
             headers=passed_headers(upstream.headers),

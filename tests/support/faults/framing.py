@@ -169,7 +169,7 @@ def _cut(name: str, *how: Step, ids: str = "R-13 R-26") -> Fault:
         answer = leg.answer()
         return (head(headers=(JSON,)), data(answer[: len(answer) // 2]), *how)
 
-    return Fault(name, ids, Case(stream, "error", finished=False), Case(plain, "status", 502), legs=EVERY_LEG)
+    return Fault(name, ids, Case(stream, "error"), Case(plain, "status", 502), legs=EVERY_LEG)
 
 
 def _with_length(name: str, *how: Step) -> Fault:

@@ -1,4 +1,7 @@
-"""``/health``: whether the gateway works and what runs in it; ``/metrics``: the same for Prometheus."""
+"""``/health``: whether the gateway works and what runs in it; ``/metrics``: the same for Prometheus.
+
+Where a key is needed, who shows none learns from ``/health`` that the gateway is up, and nothing else (R-20).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any, Protocol
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
-from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
+from copilot_api.http.asgi import PAGE_HEADERS, PlainResponse, Request, Response, json_response
+from copilot_api.http.identity import UNKNOWN
 from copilot_api.http.routing import Route, simple
 from copilot_api.records import fields
 from copilot_api.version import VERSION
@@ -51,7 +55,9 @@ def routes(
     `failures` gives lines for ``/metrics``.
     """
 
-    async def health(_request: Request, _body: object) -> Response:
+    async def health(request: Request, _body: object) -> Response:
+        if request.caller is UNKNOWN:
+            return json_response(200, {"status": "ok"}, PAGE_HEADERS)
         components = {
             report.state.name: {
                 "implementation": report.state.implementation,
@@ -70,7 +76,7 @@ def routes(
         }
         if cache is not None:
             facts["cache"] = _by_name(cache())
-        return json_response(200, facts, (("cache-control", "no-store"),))
+        return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(_request: Request, _body: object) -> Response:
         lines = [*_lines(reports(), load.in_flight, load.waiting), *_task_lines(len(asyncio.all_tasks()))]
@@ -78,7 +84,7 @@ def routes(
         if cache is not None:
             lines += _cache_lines(cache())
         text = "".join(f"{line}\n" for line in lines)
-        return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE),))
+        return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE), *PAGE_HEADERS))
 
     return (
         Route("GET", ("/health",), simple(health)),
