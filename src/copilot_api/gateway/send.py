@@ -83,7 +83,12 @@ class Sender:
         self._account: _Account | None = None
         self._forbidden_at = -math.inf
         """When a token was last renewed because of a 403."""
-        self._patience = settings.keepalive_interval
+        silences = (
+            settings.keepalive_interval,
+            settings.stream_idle_timeout,
+            settings.stream_content_timeout,
+        )
+        self._patience = min((limit for limit in silences if limit), default=0.0)
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,
             first_byte=settings.first_byte_timeout,
