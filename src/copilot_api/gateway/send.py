@@ -23,7 +23,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.refusals import explain
+from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.upstream")
@@ -185,17 +185,19 @@ class Sender:
             return UpstreamFailed(
                 502, f"Copilot answered with a redirect ({fault.status})", code="upstream_redirect"
             )
-        message = fault.message
-        if fault.token_expired:
-            message += " (a new Copilot token was refused too: sign in again with `copilot-api auth`)"
+        headers = passed_headers(upstream.headers)
+        if fault.status == 402:
+            # Some dialects have 429 for it, which SDKs would try again.
+            headers += (("x-should-retry", "false"),)
         refusal = UpstreamRefused(
             fault.status,
-            message,
+            fault.message,
             compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
-            headers=passed_headers(upstream.headers),
+            headers=headers,
         )
+        refusal.hint = hint_for(fault)
         if fault.status in (402, 429):
             refusal.resets_at = resets_at(upstream.headers, time.time())
         return explain(refusal, fault)
