@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +165,7 @@ COSTLY = {
     "turns": b'{"model":1,"messages":[' + b'{"role":"user","content":"x"},' * (SIZE // 31) + b"1]}",
     "names": b'{"model":1,"' + b"a" * SIZE + b'":1}',
 }
+MANY = ("lists", "members", "other members", "turns")
 LIGHT = b'{"model":1,"a":"' + b"x" * SIZE + b'"}'
 """What is hardly more work than to take it in."""
 
@@ -184,9 +184,10 @@ def fresh(combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 def test_r17_the_worst_bodies_cost_little(fresh: Side) -> None:
     """Ratios: to the processor time of a light body of that size, and to the size. They are printed.
 
-    The reference engine makes a tree of Python objects, which takes what it takes.
+    The reference engine makes a tree of Python objects: an empty list of three bytes is one of sixty.
     """
-    worst = {"native": (100.0, 16.0), "reference": (1000.0, inf)}[fresh.engine]
+    slowest = {"native": 100, "reference": 300}[fresh.engine]
+    largest = {"native": 16, "reference": 120}[fresh.engine]
 
     def cost(body: bytes) -> float:
         before = cpu_seconds(fresh.gateway.process.pid)
@@ -203,8 +204,8 @@ def test_r17_the_worst_bodies_cost_little(fresh: Side) -> None:
         time = cost(body) / light
         memory = (resident(fresh.gateway.process.pid, "VmHWM") - rest) / len(body)
         told.append(f"{name}: {time:.1f} times the transfer, {memory:.1f} times the size")
-        assert time <= worst[0], told[-1]
-        assert memory <= worst[1], told[-1]
+        assert time <= slowest, told[-1]
+        assert memory <= (largest if name in MANY else 16), told[-1]
     print(f"\n{fresh.engine}, transfer {light:.3f} s:", *told, sep="\n  ")
     not_sent(fresh)
 
