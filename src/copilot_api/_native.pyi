@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_check_only
 
 from copilot_api.engine.client_interfaces import Outcome
-from copilot_api.engine.interfaces import RequestBody
+from copilot_api.engine.interfaces import RequestBody, StreamEnd
 
 __all__ = [
     "Admission",
@@ -60,6 +60,9 @@ class _BuildInfo(TypedDict):
     profile: str
     pyo3: str
     abi: str
+
+def panic_once(stage: str, /) -> None:
+    """Make a stage of the engine panic when it is entered next: a hook for tests. Raises ValueError."""
 
 def build_info() -> _BuildInfo:
     """Return how this module was built.
@@ -308,6 +311,12 @@ class TokenClock:
     def backoff(self, jitter: float, /) -> float:
         """Return the seconds until the next attempt."""
 
+    def tried(self, monotonic: float, /) -> None:
+        """Note that an exchange ended, well or not."""
+
+    def pause(self, monotonic: float, /) -> float:
+        """Return the seconds that the next exchange must wait."""
+
     def forget(self) -> None:
         """Note that upstream refused the token."""
 
@@ -422,6 +431,7 @@ class Relay:
     ) -> (
         tuple[
             Outcome,
+            StreamEnd | None,
             tuple[
                 int,
                 str | None,
@@ -516,6 +526,11 @@ class Server:
     ) -> Server: ...
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections."""
+
+    def judge_by(
+        self, guard: tuple[list[str], list[str], tuple[str, str] | None, bool, bool] | None, /
+    ) -> None:
+        """Judge requests by another guard from now on."""
 
     def drained(self) -> tuple[int, Future[None]]:
         """Wait until no connection is left."""

@@ -47,11 +47,12 @@ class Output:
             self._closed = True
             self._changed.notify_all()
 
-    def wait_for(self, pattern: str, timeout: float = 20.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 20.0, *, after: int = 0) -> re.Match[str]:
+        """Return the first match in the lines that follow the first `after`."""
         found: list[re.Match[str]] = []
 
         def seen() -> bool:
-            for line in self.lines:
+            for line in self.lines[after:]:
                 match = re.search(pattern, line)
                 if match:
                     found.append(match)

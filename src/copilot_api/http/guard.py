@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-# What `hmac.compare_digest` is; that module brings OpenSSL's hashes with it, 3.6 MB.
-from _operator import _compare_digest as compare_digest
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from copilot_api.engine.server_interfaces import GUARD_EXTENSION, AccessGuard
 from copilot_api.gateway.errors import BadRequest, NotAllowed
 from copilot_api.http.asgi import Request
-from copilot_api.records import record
-from copilot_api.redaction import Secret
+from copilot_api.http.identity import Door, identify
+from copilot_api.keys.ring import KeyRing
+from copilot_api.records import fields, record
 from copilot_api.settings import Settings
 
 VIEWER_ORIGIN = "https://ericc-ch.github.io"
@@ -19,9 +18,9 @@ VIEWER_ORIGIN = "https://ericc-ch.github.io"
 VIEWER_PATH = "/usage"
 
 _LOOPBACK_NAMES = (b"localhost", b"127.0.0.1", b"[::1]")
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+"""Sent by a front proxy: whoever asks is somewhere else."""
 MOST_SEEN = 64
-_OPEN_PATHS = ("/",)
-"""Answered without a key: they say that the server is up and nothing else (R-20)."""
 
 
 class Refused(NotAllowed):
@@ -37,9 +36,9 @@ class Owners(Protocol):
 
 @record
 class Access:
-    """What the guard knows of a process: made once, in `app`."""
+    """What the guard knows of a process: made once, in `app`, and changed by :meth:`adopt` alone."""
 
-    keys: tuple[Secret, ...]
+    door: Door
     public_hosts: tuple[str, ...]
     origins: tuple[str, ...]
     beyond_loopback: bool
@@ -52,10 +51,10 @@ class Access:
     """Host headers that passed, each with the port it came in by; at most `MOST_SEEN`."""
 
     @classmethod
-    def of(cls, settings: Settings, keys: tuple[Secret, ...], owners: Owners | None = None) -> Access:
-        """Read the settings; `keys` holds those of the key file too."""
+    def of(cls, settings: Settings, keys: KeyRing, owners: Owners | None = None) -> Access:
+        """Read the settings; `keys` knows all keys."""
         return cls(
-            keys=keys,
+            door=Door.of(keys, settings.trusted_proxy),
             public_hosts=tuple(name.lower() for name in settings.public_host),
             origins=settings.cors_origin,
             beyond_loopback=settings.host is not None and not is_loopback(settings.host),
@@ -64,10 +63,17 @@ class Access:
             seen=set(),
         )
 
+    def adopt(self, other: Access) -> None:
+        """Become equal to `other`: requests that come from now on are judged by what it says (R-54)."""
+        for each in fields(Access):
+            if each.name == "door":
+                continue  # it knows who was wrong lately, and its keys change by themselves
+            setattr(self, each.name, getattr(other, each.name))
+
     @property
     def is_personal(self) -> bool:
         """Whether only the user who runs the gateway may use it: nothing else says who may (R-05)."""
-        return not (self.keys or self.no_auth or self.beyond_loopback)
+        return not (self.door.keys.on or self.no_auth or self.beyond_loopback)
 
     def native(self) -> AccessGuard:
         """Return what our own server needs to judge in our stead."""
@@ -93,7 +99,7 @@ def is_loopback(address: str) -> bool:
 
 
 def check(request: Request, access: Access) -> None:
-    """Refuse what may not come in, before any body is read.
+    """Refuse what may not come in, before any body is read; note who asks: `Request.caller`.
 
     Raises :class:`NotAllowed`, and :class:`Refused` for what our own server judges before.
     """
@@ -103,8 +109,7 @@ def check(request: Request, access: Access) -> None:
         _check_host(request, access)
         _check_origin(request, access)
         _check_owner(request, access)
-    if request.path not in _OPEN_PATHS:
-        _check_key(request, access)
+    request.caller = identify(request, access.door)
 
 
 def check_json(request: Request) -> None:
@@ -154,13 +159,18 @@ def from_loopback(request: Request) -> bool:
 
 
 def may_read_token(request: Request, access: Access) -> bool:
-    """Decide ``GET /token`` (architecture.md 8): loopback only, this user or a key, no page."""
+    """Decide ``GET /token`` (architecture.md 8): loopback only, this user or a key, no page.
+
+    With the token one asks Copilot itself: a key that is good for less than everything gives none.
+    """
     return (
         from_loopback(request)
         and not access.beyond_loopback
-        and (bool(access.keys) or _is_ours(request, access))
+        and (access.door.keys.on or _is_ours(request, access))
         and request.header("origin") is None
         and request.header("sec-fetch-site") in (None, "none", "same-origin")
+        and not request.caller.restricted
+        and not any(name in request.first for name in _FORWARDED)
     )
 
 
@@ -256,36 +266,6 @@ def _is_ours(request: Request, access: Access) -> bool:
     if access.owners is None or server is None or not is_loopback(client[0]):
         return False
     return access.owners.is_ours((client[0], client[1]), (server[0], server[1]))
-
-
-def _check_key(request: Request, access: Access) -> None:
-    if not access.keys:
-        return
-    given = _given_key(request)
-    if given is not None:
-        encoded = given.encode("utf-8", "replace")
-        # All keys are compared, so that the time says nothing about which one is near.
-        matches = [compare_digest(encoded, key.reveal().encode()) for key in access.keys]
-        if any(matches):
-            return
-    raise NotAllowed(
-        401,
-        "a valid key is needed: send it as Authorization: Bearer KEY or x-api-key: KEY",
-        code="invalid_api_key",
-        headers=(("www-authenticate", "Bearer"),),
-    )
-
-
-def shown_key(request: Request, access: Access) -> str:
-    """Return the key that :func:`check` accepted; empty where no key is configured."""
-    return (_given_key(request) or "") if access.keys else ""
-
-
-def _given_key(request: Request) -> str | None:
-    scheme, _, value = (request.header("authorization") or "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
-    return request.header("x-api-key") or request.header("x-goog-api-key") or request.query("key") or None
 
 
 def origin_is_valid(origin: str) -> bool:

@@ -19,6 +19,7 @@ from copilot_api.http.guard import (
     may_read_token,
     origin_is_valid,
 )
+from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -35,8 +36,8 @@ class Everybody:
         return self.ours
 
 
-LOCAL = Access.of(Settings(), (), Everybody(True))
-OPEN = Access.of(Settings(host="0.0.0.0"), (), Everybody(True))
+LOCAL = Access.of(Settings(), KeyRing(), Everybody(True))
+OPEN = Access.of(Settings(host="0.0.0.0"), KeyRing(), Everybody(True))
 
 
 def request(
@@ -103,7 +104,7 @@ def test_r02_missing_or_double_host(host: list[str]) -> None:
 
 
 def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
-    access = Access.of(Settings(), ())
+    access = Access.of(Settings(), KeyRing())
     check(request(host="localhost:4141"), access)
     check(request(host="localhost:4141"), access)
     assert access.seen == {(b"localhost:4141", 4141)}
@@ -118,7 +119,7 @@ def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
 
 
 def test_r02_hosts_that_clients_make_up_take_no_memory() -> None:
-    access = Access.of(Settings(host="0.0.0.0"), ())
+    access = Access.of(Settings(host="0.0.0.0"), KeyRing())
     for number in range(2 * MOST_SEEN):
         check(request(host=f"10.0.0.1:{number}"), access)
     assert len(access.seen) == MOST_SEEN
@@ -134,7 +135,7 @@ def test_r02_absolute_target_is_refused() -> None:
 
 def test_beyond_loopback_addresses_and_configured_names_pass_but_no_other_name() -> None:
     check(request(host="192.168.1.2:8080"), OPEN)
-    named = Access.of(Settings(host="0.0.0.0", public_host=("Gateway.example",)), ())
+    named = Access.of(Settings(host="0.0.0.0", public_host=("Gateway.example",)), KeyRing())
     check(request(host="gateway.example"), named)
     check(request(host="gateway.example:8443"), named)
     with pytest.raises(NotAllowed):
@@ -162,7 +163,7 @@ def test_r04_d_s2_other_pages_are_refused(headers: dict[str, str]) -> None:
 
 def test_own_page_listed_page_and_usage_viewer_pass() -> None:
     check(request(origin="http://localhost:4141"), LOCAL)
-    listed = Access.of(Settings(cors_origin=("https://ui.example",)), ())
+    listed = Access.of(Settings(cors_origin=("https://ui.example",)), KeyRing())
     page = request(origin="https://ui.example", sec_fetch_site="cross-site")
     check(page, listed)
     assert allowed_origin(page, listed) == "https://ui.example"
@@ -171,7 +172,9 @@ def test_own_page_listed_page_and_usage_viewer_pass() -> None:
     assert allowed_origin(viewer, LOCAL) == "https://ericc-ch.github.io"
 
 
-KEYED = Access.of(Settings(), (Secret("k-one"), Secret("k-two")))
+KEYED = Access.of(
+    Settings(), KeyRing([GivenKey("option", Secret("k-one")), GivenKey("option", Secret("k-two"))])
+)
 
 
 @pytest.mark.parametrize(
@@ -243,11 +246,11 @@ def test_r04_body_types(headers: dict[str, str], passes: bool) -> None:
         (request(path="/token", origin="http://localhost:4141"), LOCAL, False),
         (request(path="/token", sec_fetch_site="cross-site"), LOCAL, False),
         (request(path="/token"), OPEN, False),
-        (request(path="/token"), Access.of(Settings(), (), Everybody(False)), False),
-        (request(path="/token"), Access.of(Settings(), ()), False),
-        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(False)), False),
-        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(True)), True),
-        (request(path="/token"), Access.of(Settings(), (Secret("k"),)), True),
+        (request(path="/token"), Access.of(Settings(), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(), KeyRing()), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(True)), True),
+        (request(path="/token"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),))), True),
     ],
 )
 def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given: bool) -> None:
@@ -274,16 +277,16 @@ def test_configured_origins_are_exact(origin: str, valid: bool) -> None:
 def test_r05_a_connection_of_another_user_is_refused_while_there_is_no_key() -> None:
     owners = Everybody(False)
     with pytest.raises(Refused) as caught:
-        check(request(), Access.of(Settings(), (), owners))
+        check(request(), Access.of(Settings(), KeyRing(), owners))
     assert (caught.value.status, caught.value.code) == (403, "foreign_user")
     assert owners.asked == [(("127.0.0.1", 5000), ("127.0.0.1", 4141))]
     # Somebody else says who may: a key, the user aloud, the mode of a Unix socket.
-    check(request(x_api_key="k"), Access.of(Settings(), (Secret("k"),), owners))
-    check(request(), Access.of(Settings(no_auth=True), (), owners))
-    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), (), owners))
+    check(request(x_api_key="k"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
+    check(request(), Access.of(Settings(no_auth=True), KeyRing(), owners))
+    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), KeyRing(), owners))
     unix = request()
     unix.scope["client"] = None
-    check(unix, Access.of(Settings(), (), owners))
+    check(unix, Access.of(Settings(), KeyRing(), owners))
     assert len(owners.asked) == 1
 
 
@@ -298,7 +301,7 @@ def test_what_our_own_server_has_judged_is_not_judged_again() -> None:
     owners = Everybody(False)
     asked = request(host="evil.example", origin="null")
     asked.scope["extensions"] = {GUARD_EXTENSION: {"same_user": True}}
-    check(asked, Access.of(Settings(), (), owners))
+    check(asked, Access.of(Settings(), KeyRing(), owners))
     with pytest.raises(NotAllowed):
-        check(asked, Access.of(Settings(), (Secret("k"),), owners))
+        check(asked, Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
     assert not owners.asked

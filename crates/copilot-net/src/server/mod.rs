@@ -34,7 +34,11 @@ mod stages;
 mod virtual_time;
 mod wire;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
@@ -138,10 +142,18 @@ struct Shared {
     tls: Option<TlsAcceptor>,
     http1: Builder,
     places: Arc<Semaphore>,
+    /// Who may come in, as of now.
+    guard: RwLock<Option<Arc<Guard>>>,
     /// If the guard wants to know whose connections are.
     owners: Option<Owners>,
     /// A connection ended: its descriptor may be what accepting waits for.
     freed: Notify,
+}
+
+impl Shared {
+    fn guard(&self) -> Option<Arc<Guard>> {
+        self.guard.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A server that runs. Dropped, it aborts.
@@ -177,6 +189,7 @@ impl Server {
         let places = options.max_connections.saturating_add(accept::SURPLUS).saturating_add(doors.len());
         let shared = Arc::new(Shared {
             tls: options.tls.as_ref().map(acceptor),
+            guard: RwLock::new(options.guard.clone()),
             options,
             service,
             counters: Counters::default(),
@@ -199,6 +212,12 @@ impl Server {
         self.enter(Stage::Draining);
     }
 
+    /// Judges requests by `guard` from now on. One that wants to know whose connections are refuses all if the
+    /// first one did not want to.
+    pub fn judge_by(&self, guard: Option<Arc<Guard>>) {
+        *self.shared.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
+    }
+
     /// Waits until the listeners are closed and the last connection ended.
     pub async fn drained(&self) {
         self.stage.closed().await;
@@ -216,8 +235,7 @@ impl Server {
     }
 
     fn enter(&self, stage: Stage) {
-        self.shared.stages.enter(stage);
-        self.stage.send_replace(self.shared.stages.now());
+        self.shared.stages.enter(stage, &self.stage);
     }
 }
 

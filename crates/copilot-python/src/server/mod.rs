@@ -175,9 +175,7 @@ impl Server {
             write_stall: seconds(write_stall),
             tls,
             h2c: true,
-            guard: guard.map(|(public_hosts, origins, viewer, beyond_loopback, same_user)| {
-                Arc::new(Guard { public_hosts, origins, viewer, beyond_loopback, same_user })
-            }),
+            guard: guard.map(made),
         };
         let server = Py::new(
             py,
@@ -208,6 +206,14 @@ impl Server {
     fn stop_accepting(&self) {
         if let Some(inner) = &*self.inner() {
             inner.stop_accepting();
+        }
+    }
+
+    /// Judges requests by another guard from now on.
+    #[pyo3(signature = (guard, /))]
+    fn judge_by(&self, guard: Option<GuardTuple>) {
+        if let Some(inner) = &*self.inner() {
+            inner.judge_by(guard.map(made));
         }
     }
 
@@ -253,6 +259,10 @@ impl Server {
             s.owners_asked,
         )
     }
+}
+
+fn made((public_hosts, origins, viewer, beyond_loopback, same_user): GuardTuple) -> Arc<Guard> {
+    Arc::new(Guard { public_hosts, origins, viewer, beyond_loopback, same_user })
 }
 
 impl Server {

@@ -54,6 +54,7 @@ class NativeServer:
         guard = options.guard
         if guard is not None:
             extensions[GUARD_EXTENSION] = {"same_user": guard.same_user}
+        self._extensions = extensions
         self._sockets = sockets
         self._runtime = attach()
         try:
@@ -93,6 +94,12 @@ class NativeServer:
         # The server listens on duplicates: a port is closed when all of them are.
         for listener in self._sockets:
             listener.close()
+
+    def judge_by(self, guard: AccessGuard) -> None:
+        """Judge requests by another guard from now on."""
+        # In place: the dictionary is in the scope of every request.
+        self._extensions[GUARD_EXTENSION] = {"same_user": guard.same_user}
+        self._native.judge_by(_plain(guard))
 
     async def drained(self) -> None:
         """Wait until no connection is left."""
