@@ -61,6 +61,9 @@ class _BuildInfo(TypedDict):
     pyo3: str
     abi: str
 
+def panic_once(stage: str, /) -> None:
+    """Make a stage of the engine panic when it is entered next: a hook for tests. Raises ValueError."""
+
 def build_info() -> _BuildInfo:
     """Return how this module was built.
 
@@ -307,6 +310,12 @@ class TokenClock:
 
     def backoff(self, jitter: float, /) -> float:
         """Return the seconds until the next attempt."""
+
+    def tried(self, monotonic: float, /) -> None:
+        """Note that an exchange ended, well or not."""
+
+    def pause(self, monotonic: float, /) -> float:
+        """Return the seconds that the next exchange must wait."""
 
     def forget(self) -> None:
         """Note that upstream refused the token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +11,14 @@ from pathlib import Path
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.components import ComponentState, Engine
-from copilot_api.engine.interfaces import EngineError, Limiter, TokenGrant, TokenManager, TokenUnavailable
+from copilot_api.engine.interfaces import (
+    ConnectFailed,
+    EngineError,
+    Limiter,
+    TokenGrant,
+    TokenManager,
+    TokenUnavailable,
+)
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -32,9 +40,6 @@ from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.app")
-
-SIGN_IN_ATTEMPTS = 6
-"""Times that a slow token exchange is waited for at start, each some seconds (R-47)."""
 
 MOST_CONNECTIONS = 512
 """Connections to GitHub and Copilot at the most, unless more requests may be in flight."""
@@ -224,15 +229,20 @@ def client_keys(settings: Settings) -> tuple[GivenKey, ...]:
 
 
 async def _sign_in(tokens: TokenManager, catalog: ModelCatalog) -> None:
-    for attempt in range(SIGN_IN_ATTEMPTS):
+    """Wait for a token as long as it takes, unless it is refused or GitHub cannot be reached (R-47)."""
+    while True:
         try:
             await tokens.get()
             break
         except TokenUnavailable as error:
-            # Without a cause GitHub is only slow; the exchange goes on and the next attempt joins it.
-            if error.__cause__ is not None or attempt == SIGN_IN_ATTEMPTS - 1:
+            if error.permanent or isinstance(error.__cause__, ConnectFailed):
                 raise StartupError(f"Failed to get Copilot token: {error}") from error
-            logger.info("Waiting for GitHub to answer the token request")
+            if error.__cause__ is None:
+                # GitHub is only slow; the exchange goes on and the next attempt joins it.
+                logger.info("Waiting for GitHub to answer the token request")
+                continue
+            logger.warning("%s; trying again in %.0f s", error, error.retry_after)
+            await asyncio.sleep(error.retry_after)
     logger.debug("GitHub Copilot Token fetched successfully!")
     try:
         await catalog.load()

@@ -16,7 +16,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst")
-_SIZES = ("body_limit", "cache")
+_SIZES = ("body_limit", "cache", "memory_limit")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -230,6 +230,7 @@ def _seconds(text: str, origin: str) -> float:
 
 
 def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
+    from copilot_api.gateway.memory import is_supported
     from copilot_api.http.guard import origin_is_valid
     from copilot_api.http.identity import networks
 
@@ -243,6 +244,10 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     for name in ("body_limit", "max_concurrency", "max_connections", "max_queue", "rate_burst"):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.memory_limit and not is_supported():
+        raise ConfigurationError(
+            f"{origins['memory_limit']}: this system does not say how much memory a process holds"
+        )
     if 0 < settings.cache < _SMALLEST_CACHE:
         raise ConfigurationError(f"{origins['cache']}: {settings.cache} bytes keep nothing; write 64M, or 0")
     for pair in settings.alias:

@@ -73,7 +73,7 @@ class Settings:
         "client; may be given more than once",
         metavar="ADDRESS",
     )
-    no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
+    no_auth: bool = option(False, "Let whoever reaches the gateway use it without a key (unsafe)")
     public_host: tuple[str, ...] = option(
         (), "Further name clients may use in the Host header", metavar="NAME"
     )
@@ -113,6 +113,9 @@ class Settings:
         metavar="SECONDS",
     )
     max_queue: int = option(512, "With --queue-timeout: requests that may wait; more get 503", metavar="N")
+    memory_limit: int = option(
+        0, "Memory of the process, as 512M, above which new requests get 503; 0 is off", metavar="BYTES"
+    )
     rate_burst: int = option(
         1, "With --rate-limit: requests that may come at once after a pause (token bucket)", metavar="N"
     )

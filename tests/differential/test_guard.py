@@ -22,6 +22,7 @@ from copilot_api.http.application import Application
 from copilot_api.http.asgi import Request, text
 from copilot_api.http.guard import Access
 from copilot_api.http.routing import Respond, Route
+from copilot_api.keys.ring import KeyRing
 from copilot_api.settings import Settings
 from tests.support.raw_http import PATIENCE
 from tests.support.servers import need_native
@@ -142,7 +143,7 @@ class Hosted:
     """The app under our own server, in a thread of its own; `guarded` says who judges."""
 
     def __init__(self, configuration: Settings, *, guarded: bool) -> None:
-        access = Access.of(configuration, ())
+        access = Access.of(configuration, KeyRing())
         routes = (
             Route("GET", ("/", "/usage", "/models"), serve),
             Route("POST", ("/v1/messages",), serve, "messages"),

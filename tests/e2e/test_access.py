@@ -180,6 +180,15 @@ def test_r02_missing_and_double_hosts_and_foreign_targets_get_nothing(
     assert answer.count(b"HTTP/1.") == 1
 
 
+def test_r02_a_refusal_is_told_to_the_operator(gateway: GatewayProcess) -> None:
+    raw(gateway.url, b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\n\r\n", timeout=20)
+    # Our own server tells of one in a second, and how many there were: this or another test's.
+    line = r"4\d\d .* \([1-9]\d* requests refused so far\)"
+    if "uvicorn" in gateway.command:
+        line = "GET /v1/models: 421 the name in the Host header"
+    gateway.output.wait_for(line)
+
+
 @pytest.mark.parametrize(
     "host",
     ["localhost", "LOCALHOST", "LocalHost:{port}", "127.0.0.1", "127.0.0.1:{port}", "[::1]", "[::1]:{port}"],

@@ -36,8 +36,7 @@ from tests.support.upstream_steps import whole
 pytestmark = pytest.mark.upstream_faults
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
+    dialect.name: dialect for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
 }
 TOOLS = (Tool(TOOL, {"type": "object", "properties": {}}),)
 LIMITS = {
@@ -114,7 +113,9 @@ def test_fault(pairs: Pairs, engine: str, server: str, fault: Fault) -> None:
     run(pairs, engine, server, fault, list(asked_of(fault)))
 
 
-CROSSED = [fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}]
+CROSSED = [
+    fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}
+]
 
 
 @pytest.mark.parametrize("fault", CROSSED, ids=lambda fault: fault.name)
@@ -217,6 +218,7 @@ def check(asked: Asked, response: RawResponse) -> None:
         message = dialect.error(response.status, response.body)
         assert message
         assert case.says in message, message
+        assert case.hint in response.body.decode()
         return
     assert response.status == 200, response
     if not asked.stream:

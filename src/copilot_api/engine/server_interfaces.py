@@ -73,7 +73,7 @@ class Server(Protocol):
         """Close the listeners and idle connections; requests in flight go on."""
 
     def judge_by(self, guard: AccessGuard) -> None:
-        """Judge requests by another guard from now on; one that has to know owners only if the first had to."""
+        """Judge requests by another guard; one that has to know owners only if the first had to."""
 
     async def drained(self) -> None:
         """Wait until no connection is left."""

@@ -10,7 +10,8 @@ GatewayError
 ├── RateLimitHit          the gateway's own rate limit, or the key's (429)
 ├── TooManyAtOnce         the key's own requests in flight (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
-├── Overloaded            more requests in flight than allowed, or more memory (503)
+├── Overloaded            more requests in flight than allowed (503)
+├── OutOfMemory           more memory in use than allowed (503)
 ├── ShuttingDown          the answer had not begun when the drain time was over (503)
 ├── CredentialTrouble     no valid Copilot token (401, 503)
 ├── UpstreamRefused       Copilot answered outside 2xx: its status, text and some headers pass on
@@ -100,6 +101,8 @@ class GatewayError(Exception):
         self.code = code
         self.param = param
         self.headers = headers
+        self.hint = ""
+        """What the user can do about it, for errors that do not say so themselves."""
         self.overflow: Overflow | None = None
         """Set when the prompt is too long: each dialect has words for it that make its clients compact."""
         self.unknown_model = ""
@@ -236,6 +239,18 @@ class ShuttingDown(GatewayError):
             "The gateway is shutting down; ask again when it has started",
             code="shutting_down",
             headers=(("retry-after", "5"),),
+        )
+
+
+class OutOfMemory(GatewayError):
+    """The process holds more memory than ``--memory-limit`` allows (R-60)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            503,
+            f"The gateway holds more than its {limit} bytes of memory; try again in a few seconds",
+            code="overloaded",
+            headers=(("retry-after", "3"),),
         )
 
 

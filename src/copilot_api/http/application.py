@@ -11,8 +11,9 @@ from typing import Protocol
 
 from copilot_api.engine.client_interfaces import Relay
 from copilot_api.engine.interfaces import Dialect, RequestBody
-from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
+from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
 from copilot_api.gateway.failures import Failures, Trace, begin
+from copilot_api.gateway.memory import MemoryLimit
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
     BodyTooLarge,
@@ -65,6 +66,7 @@ class Application:
         self._access = access
         self._settings = settings
         self._log = request_log
+        self._memory = MemoryLimit(settings.memory_limit) if settings.memory_limit else None
 
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next request on (R-54)."""
@@ -117,6 +119,8 @@ class Application:
 
     async def _body(self, request: Request) -> RequestBody:
         guard.check_json(request)
+        if self._memory is not None:
+            self._memory.check()
         try:
             return await request.body(self._settings.body_limit)
         except BodyTooLarge as error:
@@ -152,7 +156,7 @@ class Application:
             reply.is_for_nobody()
         else:
             response = render(error, self._dialect(request), self._settings.error_style)
-        if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
+        if error.status in (408, 413, 415) or isinstance(error, (NotAllowed, OutOfMemory)):
             # The body was not read: the connection cannot be used again (R-12).
             response = PlainResponse(
                 response.status,

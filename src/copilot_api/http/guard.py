@@ -105,6 +105,7 @@ def check(request: Request, access: Access) -> None:
     """
     judged = request.scope.get("extensions", {}).get(GUARD_EXTENSION)
     if judged is None:
+        _check_framing(request)
         _check_host(request, access)
         _check_origin(request, access)
         _check_owner(request, access)
@@ -116,6 +117,14 @@ def check_json(request: Request) -> None:
 
     Raises :class:`BadRequest` with status 415.
     """
+    packed = (request.header("content-encoding") or "identity").lower()
+    if packed != "identity":
+        # What is decoded costs more than what was sent; no client packs unless it is told to.
+        raise BadRequest(
+            415,
+            f"the body must not be compressed: send it without Content-Encoding: {packed[:40]}",
+            code="content_encoding",
+        )
     declared = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if declared == "application/json":
         return
@@ -171,6 +180,16 @@ def may_read_token(request: Request, access: Access) -> bool:
         and not request.caller.restricted
         and not any(name in request.first for name in _FORWARDED)
     )
+
+
+def _check_framing(request: Request) -> None:
+    """Refuse what uvicorn reads by its Transfer-Encoding, going on behind it (R-12)."""
+    if b"transfer-encoding" in request.first and (
+        b"content-length" in request.first or request.scope.get("http_version") == "1.0"
+    ):
+        raise Refused(
+            400, "the body may be framed by Content-Length or by Transfer-Encoding alone", code="bad_request"
+        )
 
 
 def _check_host(request: Request, access: Access) -> None:

@@ -42,7 +42,7 @@ class _Held:
 class KeyRing:
     """Knows the holder of a key. `clock` gives Unix seconds.
 
-    Once a key was needed, one is needed until the process ends: revoking the last key, or losing the file,
+    Once the store had a key, one is needed until the process ends: revoking the last key, or losing the file,
     shuts the gateway and does not open it.
     """
 
@@ -64,6 +64,7 @@ class KeyRing:
         self._clock = clock
         self._identity: Identity | None = None
         self._stored: tuple[StoredKey, ...] = ()
+        self._had_stored = False
         self._held: tuple[_Held, ...] = ()
         self._former: frozenset[bytes] = frozenset()
         self._timer: asyncio.TimerHandle | None = None
@@ -120,8 +121,10 @@ class KeyRing:
         except KeyFileProblem as problem:
             logger.error("%s; the keys that were read before stay as they were", problem)
             return
+        before = {held.caller.id: held.caller for held in self._held}
         self._settle()
-        logger.info("Client keys were read again: %d are good", self.count)
+        if told := self._changes(before):
+            logger.info("Client keys changed: %s; %d are good", told, self.count)
 
     def poll(self) -> None:
         """Read the store again if it has changed."""
@@ -145,19 +148,29 @@ class KeyRing:
         finally:
             self.watch()
 
+    def _changes(self, before: dict[str, Caller]) -> str:
+        after = {held.caller.id: held.caller for held in self._held}
+        kinds = (
+            ("new", [after[each] for each in after if each not in before]),
+            ("ended", [before[each] for each in before if each not in after]),
+            ("other limits", [after[each] for each in after if before.get(each, after[each]) != after[each]]),
+        )
+        return ", ".join(f"{kind} {', '.join(each.name for each in some)}" for kind, some in kinds if some)
+
     def _settle(self) -> None:
         before = {held.caller.id: held.caller for held in self._held}
         held = [_held(given) for given in self._given]
-        held += [_Held(key.digest, key.caller, key.expires) for key in self._stored if key.revoked is None]
+        stored = [_Held(key.digest, key.caller, key.expires) for key in self._stored if key.revoked is None]
         # An unchanged caller stays the same object: the gateway keeps its counts by it.
         self._held = tuple(
             _Held(each.digest, before[each.caller.id], each.expires)
             if before.get(each.caller.id) == each.caller
             else each
-            for each in held
+            for each in (*held, *stored)
         )
         self._former |= {key.digest for key in self._stored if key.revoked is not None}
-        self.on = self.on or bool(self._held)
+        self._had_stored = self._had_stored or bool(stored)
+        self.on = self._had_stored or bool(held)
         ended = before.keys() - {each.caller.id for each in self._held}
         if ended and self.when_ended is not None:
             self.when_ended(frozenset(ended))

@@ -66,7 +66,7 @@ class KeyStore:
     def change(self, edit: Callable[[tuple[StoredKey, ...]], tuple[StoredKey, ...]]) -> None:
         """Replace the keys by what `edit` makes of them; nobody else changes them meanwhile.
 
-        Raises :class:`KeyFileProblem` and what `edit` raises.
+        Raises :class:`KeyFileProblem`, :class:`BadKeyText`, and what `edit` raises.
         """
         from copilot_api.github.credentials import make_private
         from copilot_api.github.file_lock import locked
@@ -78,7 +78,9 @@ class KeyStore:
                     # Of two who write without it one would undo what the other did, a revocation perhaps.
                     raise KeyFileProblem(f"another program is changing {self.path}: try again")
                 keys, _ = self.read()
-                self._write(dump(edit(keys)))
+                text = dump(edit(keys))
+                parse(text)  # what cannot be read again must not replace what can
+                self._write(text)
         except OSError as error:
             why = error.strerror or error
             raise KeyFileProblem(f"the keys in {self.path} cannot be changed: {why}") from None

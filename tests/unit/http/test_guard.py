@@ -246,11 +246,11 @@ def test_r04_body_types(headers: dict[str, str], passes: bool) -> None:
         (request(path="/token", origin="http://localhost:4141"), LOCAL, False),
         (request(path="/token", sec_fetch_site="cross-site"), LOCAL, False),
         (request(path="/token"), OPEN, False),
-        (request(path="/token"), Access.of(Settings(), (), Everybody(False)), False),
-        (request(path="/token"), Access.of(Settings(), ()), False),
-        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(False)), False),
-        (request(path="/token"), Access.of(Settings(no_auth=True), (), Everybody(True)), True),
-        (request(path="/token"), Access.of(Settings(), (Secret("k"),)), True),
+        (request(path="/token"), Access.of(Settings(), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(), KeyRing()), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(True)), True),
+        (request(path="/token"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),))), True),
     ],
 )
 def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given: bool) -> None:
@@ -277,16 +277,16 @@ def test_configured_origins_are_exact(origin: str, valid: bool) -> None:
 def test_r05_a_connection_of_another_user_is_refused_while_there_is_no_key() -> None:
     owners = Everybody(False)
     with pytest.raises(Refused) as caught:
-        check(request(), Access.of(Settings(), (), owners))
+        check(request(), Access.of(Settings(), KeyRing(), owners))
     assert (caught.value.status, caught.value.code) == (403, "foreign_user")
     assert owners.asked == [(("127.0.0.1", 5000), ("127.0.0.1", 4141))]
     # Somebody else says who may: a key, the user aloud, the mode of a Unix socket.
-    check(request(x_api_key="k"), Access.of(Settings(), (Secret("k"),), owners))
-    check(request(), Access.of(Settings(no_auth=True), (), owners))
-    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), (), owners))
+    check(request(x_api_key="k"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
+    check(request(), Access.of(Settings(no_auth=True), KeyRing(), owners))
+    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), KeyRing(), owners))
     unix = request()
     unix.scope["client"] = None
-    check(unix, Access.of(Settings(), (), owners))
+    check(unix, Access.of(Settings(), KeyRing(), owners))
     assert len(owners.asked) == 1
 
 
@@ -301,7 +301,7 @@ def test_what_our_own_server_has_judged_is_not_judged_again() -> None:
     owners = Everybody(False)
     asked = request(host="evil.example", origin="null")
     asked.scope["extensions"] = {GUARD_EXTENSION: {"same_user": True}}
-    check(asked, Access.of(Settings(), (), owners))
+    check(asked, Access.of(Settings(), KeyRing(), owners))
     with pytest.raises(NotAllowed):
-        check(asked, Access.of(Settings(), (Secret("k"),), owners))
+        check(asked, Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
     assert not owners.asked

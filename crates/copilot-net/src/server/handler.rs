@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::hook;
 use http::{
     HeaderValue, Method,
     header::{CONNECTION, CONTENT_LENGTH, HOST},
@@ -176,7 +177,10 @@ impl State {
         let request = Request { head, body, connection: Arc::clone(&link.info) };
         let service = &link.shared.service;
         // After a panic the responder is gone, which answers 500; without a ticket nothing is told about it.
-        let named = catch_unwind(AssertUnwindSafe(|| service.request(request, Responder::new(answer))));
+        let named = catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(hook::Stage::Server);
+            service.request(request, Responder::new(answer))
+        }));
         if let Ok(ticket) = named {
             origin.exchange.handed_over(ticket);
         }

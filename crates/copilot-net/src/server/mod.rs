@@ -235,8 +235,7 @@ impl Server {
     }
 
     fn enter(&self, stage: Stage) {
-        self.shared.stages.enter(stage);
-        self.stage.send_replace(self.shared.stages.now());
+        self.shared.stages.enter(stage, &self.stage);
     }
 }
 

@@ -66,7 +66,7 @@ impl Owners {
     }
 }
 
-/// The messages of `sock_diag`, as linux/netlink.h and linux/inet_diag.h have them.
+/// The messages of `sock_diag`, as `linux/netlink.h` and `linux/inet_diag.h` have them.
 #[cfg(target_os = "linux")]
 mod message {
     use std::net::{IpAddr, SocketAddr};

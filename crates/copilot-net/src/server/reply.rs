@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::hook::{self, Stage};
 use http::{
     HeaderMap, HeaderValue, StatusCode, Version,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
@@ -190,7 +191,10 @@ impl Body for Reply {
             Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Source::Channel(body) => ready!(body.poll_chunk(cx)).map(|chunk| chunk.map(Frame::data)),
             Source::Stream(body) => {
-                let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
+                let polled = catch_unwind(AssertUnwindSafe(|| {
+                    hook::enter(Stage::Body);
+                    body.as_mut().poll_frame(cx)
+                }));
                 match polled {
                     Ok(polled) => ready!(polled),
                     Err(_) => Some(Err(io::Error::other("the body panicked"))),

@@ -69,11 +69,12 @@ async fn r04_a_request_is_refused_before_its_body_is_there() {
 async fn r12_nothing_behind_a_refused_request_is_served() {
     let host = Host::echoing(guarded(Guard::default()));
     let hidden = get("/hidden");
+    let chunk = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
     for (fields, status, _) in REFUSED {
         for request in [
             asked("GET", "/", fields),
             asked("POST", "/", &format!("{fields}\r\nContent-Length: {}", hidden.len())),
-            asked("POST", "/", &format!("{fields}\r\nTransfer-Encoding: chunked")),
+            asked("POST", "/", &format!("{fields}\r\nTransfer-Encoding: chunked")) + &chunk,
         ] {
             let mut client = host.client().await;
             client.send(format!("{request}{hidden}{hidden}")).await;

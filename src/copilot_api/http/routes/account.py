@@ -28,7 +28,7 @@ def routes(
             body = await usage()
         except (EngineError, GatewayError) as error:
             logger.warning("Failed to fetch Copilot usage: %s", error)
-            return json_response(500, {"error": "Failed to fetch Copilot usage"})
+            return json_response(500, {"error": "Failed to fetch Copilot usage"}, PAGE_HEADERS)
         body = redact_tokens(body.decode("utf-8", "replace")).encode()
         return PlainResponse(200, body, (("content-type", "application/json"), *PAGE_HEADERS))
 
@@ -39,7 +39,7 @@ def routes(
             grant = await tokens.get()
         except EngineError as error:
             logger.warning("Failed to fetch token: %s", error)
-            return json_response(500, {"error": "Failed to fetch token", "token": None})
+            return json_response(500, {"error": "Failed to fetch token", "token": None}, PAGE_HEADERS)
         return json_response(200, {"token": grant.token.reveal()}, PAGE_HEADERS)
 
     return (
