@@ -5,6 +5,9 @@ VENV ?= .venv
 ARGS ?= start
 ONLY ?=
 SECONDS ?= 60
+MINUTES ?= 10
+RATE ?= 60
+ENGINE ?= native
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -37,8 +40,8 @@ VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python lint-rust fmt build \
-	build-native bench bench-gateway fuzz lock docs clean
+.PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python \
+	lint-rust fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +120,15 @@ bench-gateway: ## Measure it beside nginx, 0.7.0 and LiteLLM: make bench-gateway
 
 fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
 	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
+
+soak: $(NATIVE) $(DEV) ## Soak the gateway with faults and aborts: make soak MINUTES=60 RATE=100 ENGINE=reference
+	$(PY) -m tools.soak --minutes $(MINUTES) --rate $(RATE) --engine $(ENGINE) $(filter-out start,$(ARGS))
+
+reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or ARGS="--only cancel,drain"
+	@test "$$(ls -t $(STAMPS)/native-* 2>/dev/null | head -1)" = $(STAMPS)/native-release || \
+		rm -f $(STAMPS)/native-release
+	$(MAKE) build-native PROFILE=release
+	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
 
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py
