@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -175,10 +175,10 @@ def noticed(source: Path, tests: list[str], mutant: Mutant | None) -> bool:
     return (status == 0) if mutant is None else (status != 0)
 
 
-def main(only: str, sample: int, minutes: float) -> dict[str, object]:
+def main(only: str, sample: int, minutes: float) -> dict[str, Any]:
     """Run all modules, or those whose path contains `only`; return the table."""
     chosen = {module: tests for module, tests in MODULES.items() if only in module}
-    table: dict[str, object] = {}
+    table: dict[str, Any] = {}
     killed = total = 0
     share = minutes * 60 / max(len(chosen), 1)
     for module, tests in chosen.items():
