@@ -14,7 +14,8 @@ DEPTH_LIMIT = 128
 """Levels of nesting that are read (reliability.md 2)."""
 
 _SPACE = " \t\n\r"
-_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+# Possessive: what could be tried again would be kept, 120 bytes for each character of a picture (R-17).
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
