@@ -3,8 +3,8 @@
 Usage: ``mutants.py [--minutes N] [--sample N] [MODULE]``. Rust mutants are those of cargo-mutants (``cargo
 install cargo-mutants --version 27.1.0 --locked``), a shard of each file of `RUST`; Python's are those of
 `mutate_python`. `MODULE` is a part of a path; `--sample` is how many mutants of each module are tried,
-`--minutes` how long at most. The table is kept in ``target/mutants.json``. Exits non-zero when fewer than four
-of five were noticed.
+`--minutes` how long at most. The table is kept in ``target/mutants.json``. Exits non-zero when fewer than
+four of five were noticed.
 """
 
 from __future__ import annotations
