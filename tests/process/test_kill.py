@@ -107,7 +107,7 @@ def everywhere():
         assert stored() == before + 1
         if not killed:
             break
-    assert reached > 5, reached
+    assert reached > 3, reached
     print(reached)
 
 
