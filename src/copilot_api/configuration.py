@@ -16,18 +16,19 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst")
-_SIZES = ("body_limit", "cache")
+_SIZES = ("body_limit", "cache", "memory_limit")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
     "first_byte_timeout",
     "stream_idle_timeout",
+    "stream_content_timeout",
     "keepalive_interval",
     "drain_timeout",
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("api_key", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key")
@@ -229,7 +230,9 @@ def _seconds(text: str, origin: str) -> float:
 
 
 def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
+    from copilot_api.gateway.memory import is_supported
     from copilot_api.http.guard import origin_is_valid
+    from copilot_api.http.identity import networks
 
     if not 0 <= settings.port <= 65535:
         raise ConfigurationError(f"{origins['port']}: {settings.port} is not a port; choose 0 to 65535")
@@ -241,6 +244,10 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     for name in ("body_limit", "max_concurrency", "max_connections", "max_queue", "rate_burst"):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.memory_limit and not is_supported():
+        raise ConfigurationError(
+            f"{origins['memory_limit']}: this system does not say how much memory a process holds"
+        )
     if 0 < settings.cache < _SMALLEST_CACHE:
         raise ConfigurationError(f"{origins['cache']}: {settings.cache} bytes keep nothing; write 64M, or 0")
     for pair in settings.alias:
@@ -252,6 +259,12 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             raise ConfigurationError(
                 f"{origins['cors_origin']}: {origin!r} is not an origin such as https://name"
             )
+    try:
+        networks(settings.trusted_proxy)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{origins['trusted_proxy']}: {error}; write an address, a network such as 10.0.0.0/8, or unix"
+        ) from None
     try:
         switches(settings)
     except UnknownComponent as error:

@@ -29,6 +29,7 @@ mod look;
 mod orphans;
 mod parts;
 pub mod plans;
+pub mod redaction;
 pub mod sse;
 pub mod streams;
 pub mod text;

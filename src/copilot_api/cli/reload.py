@@ -27,7 +27,7 @@ class Reloader:
         self,
         running: Configuration,
         read: Callable[[], Configuration],
-        check: Callable[[Configuration], None],
+        check: Callable[[Configuration], object],
         console: Console,
     ) -> None:
         self._read_as = running

@@ -67,7 +67,7 @@ class Plan:
             self.answer.reasoning,
             settings.keepalive_interval,
             settings.stream_idle_timeout,
-            2.5 * settings.stream_idle_timeout,
+            settings.stream_content_timeout,
             model=self.request.target,
             context=context,
             framing=framing,

@@ -1,6 +1,7 @@
 //! What hyper calls for each request: read it, hand it to the service, wait for the answer.
 
 use std::{
+    borrow::Cow,
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -16,11 +17,13 @@ use http::{
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
+use percent_encoding::percent_decode_str;
 use tokio::sync::oneshot;
 
 use super::{
-    Request, Responder,
+    Local, Request, Responder,
     gather::Gather,
+    guard::Guard,
     link::{Body, Exchange, Link},
     options::{FIELDS, TARGET},
     refusal::{Dialect, Refusal},
@@ -69,9 +72,10 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
 
     fn call(&self, request: http::Request<Incoming>) -> Handling {
         let (mut head, body) = request.into_parts();
+        let path = percent_decode_str(head.uri.path());
         let origin = Origin {
             exchange: Exchange::new(&self.link),
-            dialect: Dialect::of(head.uri.path().as_bytes()),
+            dialect: Dialect::of(&Cow::from(path)),
             is_head: head.method == Method::HEAD,
         };
         let state = match (self.check(&mut head, &body), self.link.take_body()) {
@@ -93,11 +97,37 @@ impl Handler {
         if self.link.is_http2() {
             check_stream(head)?;
         }
+        self.admit(head)?;
         let limit = self.link.shared.options.body_limit;
         match body.size_hint().exact() {
             Some(size) if size > limit as u64 => Err(Refusal::BodyTooLarge { limit }),
             _ => Ok(()),
         }
+    }
+
+    /// Asks the guard, if there is one.
+    fn admit(&self, head: &Parts) -> Result<(), Refusal> {
+        let Some(guard) = self.link.shared.guard() else { return Ok(()) };
+        let judged = self.judge(&guard, head);
+        if let Err(refusal) = judged {
+            let service = &self.link.shared.service;
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                service.denied(head, refusal.status(), &refusal.message());
+            }));
+        }
+        judged
+    }
+
+    fn judge(&self, guard: &Guard, head: &Parts) -> Result<(), Refusal> {
+        let port = match &self.link.info.local {
+            Local::Tcp(address) => Some(address.port()),
+            Local::Unix(_) => None,
+        };
+        guard.check(&percent_decode_str(head.uri.path()).decode_utf8_lossy(), &head.headers, port)?;
+        if guard.same_user && !self.link.is_ours() {
+            return Err(Refusal::ForeignUser);
+        }
+        Ok(())
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn refuse(
     dialect: Dialect,
     is_head: bool,
 ) -> http::Response<Reply> {
-    exchange.link().shared.counters.refused.add();
+    exchange.link().shared.counters.refuse(refusal);
     let (head, body) = refusal.answer(dialect);
     if is_head {
         return without_body(head, ResponseBody::Whole(body), exchange, true);
