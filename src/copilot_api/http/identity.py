@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_api.dashboard.files import OPEN_PATHS
 from copilot_api.gateway.errors import NotAllowed, TooManyAttempts
 from copilot_api.http.asgi import Request
 from copilot_api.keys.attempts import Attempts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 UNKNOWN = Caller("", "")
 """Who asks without a key where one is needed, for a page that says little to strangers."""
 
-_OPEN = ("/",)
+_OPEN = frozenset({"/", *OPEN_PATHS})
 """Answered whatever key is shown: they say that the server is up and nothing else (R-20)."""
 _LITTLE = ("/health",)
 """Answered without a key, and then they say as much as those."""
