@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +11,14 @@ from pathlib import Path
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.components import ComponentState, Engine
-from copilot_api.engine.interfaces import EngineError, Limiter, TokenGrant, TokenManager, TokenUnavailable
+from copilot_api.engine.interfaces import (
+    ConnectFailed,
+    EngineError,
+    Limiter,
+    TokenGrant,
+    TokenManager,
+    TokenUnavailable,
+)
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -21,6 +29,8 @@ from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
+from copilot_api.http.guard_feed import GuardFeed
+from copilot_api.http.peers import Owners
 from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
 from copilot_api.keys.ring import GivenKey, KeyRing
@@ -29,9 +39,6 @@ from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.app")
-
-SIGN_IN_ATTEMPTS = 6
-"""Times that a slow token exchange is waited for at start, each some seconds (R-47)."""
 
 MOST_CONNECTIONS = 512
 """Connections to GitHub and Copilot at the most, unless more requests may be in flight."""
@@ -56,6 +63,8 @@ class OpenGateway:
     """The client keys; `reload` reads those of the store again."""
     adopt: Callable[[Settings], None]
     """Use other settings from the next request on; of those in `settings.RELOADABLE` only (R-54)."""
+    guard: GuardFeed
+    """Whom a server lets in that can judge it."""
 
 
 @asynccontextmanager
@@ -75,9 +84,17 @@ async def open_gateway(
     Raises :class:`StartupError` with one plain line.
     """
     keys = keys or KeyRing(client_keys(settings))
-    access = Access.of(settings, keys)
+    owners = _owners()
+    access = Access.of(settings, keys, owners)
+    if access.is_personal and access.owners is None and not settings.unix_socket:
+        logger.warning(
+            "This system does not tell whose a connection is: other users of this machine can use the"
+            " gateway. Give it a key with `copilot-api keys add NAME`"
+        )
     engine = flags.build_engine(settings)
     async with AsyncExitStack() as stack:
+        if owners is not None:
+            stack.callback(owners.close)
         client = engine.make_client(
             ClientOptions(
                 proxy_from_env=settings.proxy_env,
@@ -110,6 +127,8 @@ async def open_gateway(
         pipeline = Pipeline(settings, engine, catalog, sender, admission, caching, lambda: keys.several)
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
+        feed = GuardFeed(access.native())
+        keys.when_changed = lambda: feed.give(access.native())
         keys.watch()
         stack.callback(keys.close)
 
@@ -132,7 +151,8 @@ async def open_gateway(
             given = client_keys(changed)  # the last thing that can fail
             keys.adopt(given)
             keys.reload()
-            access.adopt(Access.of(changed, keys))
+            access.adopt(Access.of(changed, keys, owners))
+            feed.give(access.native())
             if _pace(changed) != _pace(current):
                 admission.adopt(_limiter(engine, changed))
             sender.adopt(changed)
@@ -148,6 +168,7 @@ async def open_gateway(
             cancel_streams=pipeline.cancel_streams,
             keys=keys,
             adopt=adopt,
+            guard=feed,
         )
 
 
@@ -183,6 +204,13 @@ def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
     return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
 
 
+def _owners() -> Owners | None:
+    try:
+        return Owners()
+    except OSError:
+        return None
+
+
 def client_keys(settings: Settings) -> tuple[GivenKey, ...]:
     """Return the keys of the settings and of the key file. Raises :class:`StartupError`."""
     keys = [GivenKey("option", key) for key in settings.api_key]
@@ -199,15 +227,20 @@ def client_keys(settings: Settings) -> tuple[GivenKey, ...]:
 
 
 async def _sign_in(tokens: TokenManager, catalog: ModelCatalog) -> None:
-    for attempt in range(SIGN_IN_ATTEMPTS):
+    """Wait for a token as long as it takes, unless it is refused or GitHub cannot be reached (R-47)."""
+    while True:
         try:
             await tokens.get()
             break
         except TokenUnavailable as error:
-            # Without a cause GitHub is only slow; the exchange goes on and the next attempt joins it.
-            if error.__cause__ is not None or attempt == SIGN_IN_ATTEMPTS - 1:
+            if error.permanent or isinstance(error.__cause__, ConnectFailed):
                 raise StartupError(f"Failed to get Copilot token: {error}") from error
-            logger.info("Waiting for GitHub to answer the token request")
+            if error.__cause__ is None:
+                # GitHub is only slow; the exchange goes on and the next attempt joins it.
+                logger.info("Waiting for GitHub to answer the token request")
+                continue
+            logger.warning("%s; trying again in %.0f s", error, error.retry_after)
+            await asyncio.sleep(error.retry_after)
     logger.debug("GitHub Copilot Token fetched successfully!")
     try:
         await catalog.load()

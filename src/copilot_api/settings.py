@@ -73,7 +73,7 @@ class Settings:
         "client; may be given more than once",
         metavar="ADDRESS",
     )
-    no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
+    no_auth: bool = option(False, "Let whoever reaches the gateway use it without a key (unsafe)")
     public_host: tuple[str, ...] = option(
         (), "Further name clients may use in the Host header", metavar="NAME"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,6 +107,30 @@ def test_r07_logout_erases_and_auth_is_as_it_was(github: SimulatorServer, tmp_pa
     done = run(tmp_path, github.url, "auth", "logot")
     assert done.returncode == 1
     assert "copilot-api auth logout" in done.stderr
+    assert holding_tokens(tmp_path) == []
+
+
+def test_r49_ctrl_c_while_signing_in_ends_it_and_leaves_nothing(
+    github: SimulatorServer, tmp_path: Path
+) -> None:
+    github.faults.add(
+        "/login/oauth/access_token", "status", status=200, body=b'{"error":"authorization_pending"}', times=99
+    )
+    environment = GatewayProcess(tmp_path, github.url, token=None).environment
+    with subprocess.Popen(
+        [sys.executable, "-m", "copilot_api", "auth"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        while "Please enter the code" not in (line := process.stdout.readline()):
+            assert line
+        assert f"in {github.url}/login/device" in line
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "")
     assert holding_tokens(tmp_path) == []
 
 

@@ -36,8 +36,7 @@ from tests.support.upstream_steps import whole
 pytestmark = pytest.mark.upstream_faults
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
+    dialect.name: dialect for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
 }
 TOOLS = (Tool(TOOL, {"type": "object", "properties": {}}),)
 LIMITS = {
@@ -89,7 +88,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
                 gateway = GatewayProcess(
                     tmp_path_factory.mktemp("home"),
                     upstream.url,
-                    *("--engine", engine, "--error-style", "dialect"),
+                    *("--engine", engine),
                     *("--max-concurrency", "200", *server_arguments(server), *LIMITS[limit]),
                 )
                 made[engine, server, limit] = Pair(stack.enter_context(gateway), upstream)
@@ -114,7 +113,9 @@ def test_fault(pairs: Pairs, engine: str, server: str, fault: Fault) -> None:
     run(pairs, engine, server, fault, list(asked_of(fault)))
 
 
-CROSSED = [fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}]
+CROSSED = [
+    fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}
+]
 
 
 @pytest.mark.parametrize("fault", CROSSED, ids=lambda fault: fault.name)
@@ -147,9 +148,11 @@ def run(pairs: Pairs, engine: str, server: str, fault: Fault, wanted: list[Asked
     upstream.forget()
     upstream.close_idle()  # what came before must not be to blame, nor be repeated for
 
+    by_number = {asked.number: asked for asked in wanted}
+
     def choose(attempt: Attempt) -> Script:
         number = mark_of(attempt)
-        return wanted[number].case.script(wanted[number].leg) if number is not None else good(attempt)
+        return by_number[number].case.script(by_number[number].leg) if number is not None else good(attempt)
 
     for leg in LEGS.values():
         upstream.choose(leg.path, choose)
@@ -234,6 +237,8 @@ def check(asked: Asked, response: RawResponse) -> None:
     assert [json.loads(text) for _, text in sorted(heard.arguments.items())] == [
         call.arguments for call in case.calls
     ]
+    if case.odd and dialect.name == asked.leg.name:
+        return
     said = dialect.streamed(response.body)
     assert said.text == case.text
     assert [(call.name, call.arguments) for call in said.calls] == [

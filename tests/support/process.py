@@ -89,6 +89,8 @@ class GatewayProcess:
         self.output = Output()
         self.errors = Output()
         self.port = 0
+        self.listening = _LISTENING.pattern
+        """What the program says when it listens, with the port."""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -106,7 +108,7 @@ class GatewayProcess:
         for thread in self._threads:
             thread.start()
         try:
-            self.port = int(self.output.wait_for(_LISTENING.pattern).group(1))
+            self.port = int(self.output.wait_for(self.listening).group(1))
         except AssertionError as error:
             self.kill()
             raise AssertionError(f"{error}\nstderr:\n{self.errors.text}") from None

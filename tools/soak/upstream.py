@@ -148,7 +148,7 @@ class Peer(asyncio.Protocol):
                         peer.transport.close()
             elif path == "/_soak/revoke":
                 state.tokens.clear()
-            self._whole(200, state.seen())
+            self._whole(200, state.seen() if path == "/_soak/seen" else {})
         elif path == "/copilot_internal/v2/token":
             self._whole(200, self._token())
         elif path == "/user":

@@ -14,6 +14,7 @@ from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.github.quota import Quota, Snapshot, read
+from copilot_api.redaction import one_line
 
 _QUOTAS = (("Premium", "premium_interactions"), ("Chat", "chat"), ("Completions", "completions"))
 
@@ -47,8 +48,8 @@ def run(invocation: Invocation) -> int:
 def report(quota: Quota) -> str:
     """Return the lines of the box; what the account does not have is N/A."""
     lines = [
-        f"Copilot Usage (plan: {quota.plan or 'N/A'})",
-        f"Quota resets: {quota.reset or 'N/A'}",
+        f"Copilot Usage (plan: {one_line(quota.plan) or 'N/A'})",
+        f"Quota resets: {one_line(quota.reset) or 'N/A'}",
         "",
         "Quotas:",
     ]

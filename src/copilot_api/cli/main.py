@@ -11,8 +11,9 @@ from typing import cast
 
 from copilot_api.cli import helptext
 from copilot_api.cli.arguments import Flag, Parsed, parse
-from copilot_api.cli.console import Console, install_logging
+from copilot_api.cli.console import Console, install_last_resorts, install_logging
 from copilot_api.records import record
+from copilot_api.redaction import trace
 from copilot_api.version import VERSION
 
 INTERRUPTED = 130
@@ -109,15 +110,15 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave it with the exit code of the contract."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = main(words)
+        code = main(words, alone=True)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.stdout.flush()
     raise SystemExit(code)
 
 
-def main(words: list[str]) -> int:
-    """Run one command line and return the exit code."""
+def main(words: list[str], *, alone: bool = False) -> int:
+    """Run one command line and return the exit code. `alone`: the process is for nothing else."""
     console = Console(verbose=False)
     chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
     command = None
@@ -134,7 +135,7 @@ def main(words: list[str]) -> int:
         known = f"Unknown command {words[chosen]}" if chosen is not None else "No command specified."
         console.error(known)
         return 1
-    return _execute(command, words[chosen + 1 :])
+    return _execute(command, words[chosen + 1 :], alone=alone)
 
 
 def _import_asyncio() -> None:
@@ -153,12 +154,14 @@ def _import_asyncio() -> None:
         del sys.modules["ssl"]
 
 
-def _execute(command: Command, words: list[str]) -> int:
+def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     _import_asyncio()
     parsed = parse(words, command.flags())
     verbose = parsed.values.get("verbose") is True
     console = Console(verbose=verbose)
     install_logging(console)
+    if alone:
+        install_last_resorts(console)
     for flag in parsed.unknown:
         console.warn(f"unknown flag {flag} is ignored; see copilot-api {command.name} --help")
     home = Path(os.environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or Path.home())
@@ -178,10 +181,10 @@ def _execute(command: Command, words: list[str]) -> int:
             error,
             (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
         )
-        if verbose and not expected:
-            raise
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
+        if not expected:
+            console.debug(trace(error))
         return 1
     finally:
         console.flush()

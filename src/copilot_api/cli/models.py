@@ -20,7 +20,7 @@ from copilot_api.gateway.model_facts import model_facts
 from copilot_api.gateway.resolver import resolve, steps
 from copilot_api.gateway.routing import legs_of
 from copilot_api.github.credentials import TokenFile, data_directory
-from copilot_api.redaction import Secret
+from copilot_api.redaction import Secret, one_line
 from copilot_api.settings import Settings
 
 _HEADINGS = ("MODEL", "VENDOR", "CONTEXT", "PROMPT", "OUTPUT", "COST", "ENDPOINTS", "CAN")
@@ -85,8 +85,8 @@ def _row(model: Model) -> tuple[str, ...]:
         if is_so
     ]
     return (
-        model.id + (" (disabled)" if model.disabled else ""),
-        model.vendor or "",
+        one_line(model.id) + (" (disabled)" if model.disabled else ""),
+        one_line(model.vendor or ""),
         _thousands(model.context_window),
         _thousands(model.max_prompt_tokens),
         _thousands(model.max_output_tokens),
@@ -126,4 +126,4 @@ def _steps_text(told: dict[str, Any]) -> str:
         lines.append(f"=> {told['sent']} is sent as it is; the account does not list it")
     else:
         lines.append(f"=> {told['sent']} (endpoints: {', '.join(told['model']['endpoints']) or 'none'})")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

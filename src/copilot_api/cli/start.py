@@ -22,7 +22,7 @@ from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
-from copilot_api.redaction import Secret
+from copilot_api.redaction import Secret, one_line
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
 from copilot_api.settings import Settings
 
@@ -74,7 +74,7 @@ def run(invocation: Invocation) -> int:
     try:
         sockets = opened or _listen(settings)
     except PortTaken as error:
-        console.error(str(error))
+        console.error(error.strerror or str(error))
         return 1
     try:
         with contextlib.ExitStack() as stack:
@@ -145,7 +145,7 @@ def _warnings(settings: Settings, keys: KeyRing) -> list[str]:
 
 
 async def _run(session: _Session, sockets: list[socket.socket]) -> int:
-    from copilot_api.app import open_gateway
+    from copilot_api.app import client_keys, open_gateway
 
     console = session.console
     if session.settings.verbose:
@@ -158,9 +158,12 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
         if settings.simulate:
             settings = await stack.enter_async_context(_simulator(settings))
         console.info(f"Using VSCode version: {settings.editor_version}")
+        console.hide(*(given.key for given in client_keys(settings)))
         token = await _github_token(replace(session, settings=settings))
+        console.hide(token)
 
         def on_token(grant: TokenGrant, renewed: bool) -> None:
+            console.hide_token(grant.token)
             if settings.show_token:
                 words = "Refreshed Copilot token" if renewed else "Copilot token"
                 console.secret(f"{words}: {grant.token.reveal()}")
@@ -201,7 +204,7 @@ async def _serve(
     from copilot_api.cli import reach
 
     console = session.console
-    listing = "\n".join(f"- {model.id}" for model in gateway.models)
+    listing = "\n".join(f"- {one_line(model.id)}" for model in gateway.models)
     console.info(f"Available models: \n{listing}")
     address = sockets[0].getsockname()
     port = address[1] if isinstance(address, tuple) else settings.port
@@ -240,6 +243,7 @@ async def _serve(
             body_limit=settings.body_limit,
             cancel_on_disconnect=True,
             native_bodies=True,
+            guard=gateway.guard,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )

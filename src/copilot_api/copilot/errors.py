@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from copilot_api.records import record
+from copilot_api.redaction import redact_tokens
 
 PASSED_HEADERS = (
     "retry-after",
@@ -18,6 +19,8 @@ PASSED_HEADERS = (
     "x-github-request-id",
 )
 """Headers of an upstream answer that a client gets (D-H4, R-11); all others stay here."""
+
+_PLAIN_VALUE = re.compile(r"[\x20-\x7e]{0,1024}")
 
 _OVERFLOW_CODES = ("model_max_prompt_tokens_exceeded", "context_length_exceeded")
 _OVERFLOW_TEXT = re.compile(
@@ -88,7 +91,16 @@ class UpstreamFault:
     code: str | None
     param: str | None
     raw: str
-    """The body as text; what 0.7.0 put into ``error.message``."""
+    """The body as text."""
+    web_page: bool = False
+
+    @property
+    def compat_message(self) -> str:
+        """What 0.7.0 put into ``error.message``: the body as it is.
+
+        A web page is told shortly, and an empty body by its status: a client has to see something (R-37).
+        """
+        return self.message if self.web_page or not self.raw.strip() else self.raw
 
     @property
     def token_expired(self) -> bool:
@@ -163,7 +175,7 @@ class UpstreamFault:
 def read_fault(status: int, body: bytes) -> UpstreamFault:
     """Read an error body. Never fails: the content type is not trusted, the text is parsed if it can be."""
     raw = body.decode("utf-8", "replace")
-    message, code, param = raw.strip(), None, None
+    message, code, param, web_page = raw.strip(), None, None, False
     try:
         parsed = json.loads(raw)
     except (ValueError, RecursionError):
@@ -182,17 +194,31 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
                 break
         if isinstance(parsed.get("authorize_url"), str):
             message = f"Copilot asks for consent first: open {parsed['authorize_url']}"
-        code = error["code"] if isinstance(error.get("code"), str) and error["code"] else None
-        param = error["param"] if isinstance(error.get("param"), str) else None
-    elif "<html" in raw[:2000].lower() or "<!doctype" in raw[:200].lower():
+        code = redact_tokens(error["code"]) if isinstance(error.get("code"), str) and error["code"] else None
+        param = redact_tokens(error["param"]) if isinstance(error.get("param"), str) else None
+    elif _is_web_page(raw):
+        web_page = True
         title = _TITLE.search(raw[:10_000])
         text = title.group(1) if title else _TAG.sub(" ", raw[:10_000])
         message = f"Copilot answered {status} with a web page: {_SPACE.sub(' ', text).strip()[:200]}"
     if not message:
         message = f"Copilot answered {status} without a text"
-    return UpstreamFault(status, message[:_LONGEST_TEXT], code, param, raw)
+    return UpstreamFault(status, message[:_LONGEST_TEXT], code, param, raw, web_page)
+
+
+def _is_web_page(text: str) -> bool:
+    return "<html" in text[:2000].lower() or "<!doctype" in text[:200].lower()
 
 
 def passed_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers of an upstream answer that the client may see."""
-    return tuple([(name, headers[name]) for name in PASSED_HEADERS if name in headers])
+    """Return the headers of an upstream answer that the client may see, without what looks like a token.
+
+    A value that is not short and plain ASCII stays here: servers differ in what they make of it.
+    """
+    return tuple(
+        [
+            (name, redact_tokens(value))
+            for name in PASSED_HEADERS
+            if (value := headers.get(name)) is not None and _PLAIN_VALUE.fullmatch(value)
+        ]
+    )

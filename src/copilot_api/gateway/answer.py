@@ -19,6 +19,8 @@ from copilot_api.records import record
 
 ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a full batch take about 30 MB."""
+UNUSABLE_LIMIT = 64 * 1024
+"""Bytes of an answer that is none which the client is told, as 0.7.0 told it."""
 
 JSON = (("content-type", "application/json"),)
 EVENT_STREAM = (
@@ -93,10 +95,9 @@ async def make_answer(
             return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
         return Whole(200, JSON + passed, translation.answer(body, answer_plan).body)
     except UnusableAnswer as error:
-        text = body.decode("utf-8", "replace")
-        raise UpstreamFailed(
-            502, str(error), compat_message=text or str(error), code="upstream_unusable"
-        ) from error
+        fault = read_fault(200, body[:UNUSABLE_LIMIT])
+        text = fault.compat_message if body.strip() else str(error)
+        raise UpstreamFailed(502, str(error), compat_message=text, code="upstream_unusable") from error
 
 
 def _refusal(refused: StreamRefused) -> UpstreamFailed | UpstreamRefused:
@@ -105,6 +106,6 @@ def _refusal(refused: StreamRefused) -> UpstreamFailed | UpstreamRefused:
     fault = read_fault(refused.status, refused.body)
     status = 400 if refused.status == 502 and fault.overflow is not None else refused.status
     refusal = UpstreamRefused(
-        status, fault.message, compat_message=fault.raw, code=fault.code, param=fault.param
+        status, fault.message, compat_message=fault.compat_message, code=fault.code, param=fault.param
     )
     return explain(refusal, fault)

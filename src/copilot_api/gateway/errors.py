@@ -12,6 +12,7 @@ GatewayError
 ├── ApprovalRefused       the person at the terminal said no (403)
 ├── Overloaded            more requests in flight than allowed (503)
 ├── OutOfMemory           more memory in use than allowed (503)
+├── ShuttingDown          the answer had not begun when the drain time was over (503)
 ├── CredentialTrouble     no valid Copilot token (401, 503)
 ├── UpstreamRefused       Copilot answered outside 2xx: its status, text and some headers pass on
 └── UpstreamFailed        no answer, or an unusable one (502, 504)
@@ -19,9 +20,12 @@ GatewayError
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from copilot_api.records import record
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,79}")
 
 ErrorKind = Literal[
     "invalid_request_error",
@@ -99,6 +103,11 @@ class GatewayError(Exception):
         """Set when the model's name means nothing: to the gateway, or to upstream."""
         self.resets_at: int | None = None
         """Unix seconds at which a spent allowance is full again, if upstream told."""
+
+    @property
+    def log_text(self) -> str:
+        """What the log says of it. A text of upstream's is not in it: it may quote a prompt (R-08)."""
+        return self.message
 
     @property
     def kind(self) -> ErrorKind:
@@ -211,6 +220,18 @@ class Overloaded(GatewayError):
         )
 
 
+class ShuttingDown(GatewayError):
+    """The drain time is over and the answer has not begun (R-50)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "The gateway is shutting down; ask again when it has started",
+            code="shutting_down",
+            headers=(("retry-after", "5"),),
+        )
+
+
 class OutOfMemory(GatewayError):
     """The process holds more memory than ``--memory-limit`` allows (R-60)."""
 
@@ -240,6 +261,23 @@ class UpstreamRefused(GatewayError):
     """Send no reasoning back: it is not of this model, or of this connection."""
     names_no_model = False
     """The model's name means nothing to upstream."""
+
+    @property
+    def log_text(self) -> str:
+        """Its code and member, when they are names, and how long the text is that the client got."""
+        named = [
+            f"{what} {value}"
+            for what, value in (("code", self.code), ("member", self.param))
+            if value is not None and _NAME.fullmatch(value)
+        ]
+        facts = ", ".join(
+            [
+                *named,
+                *(["the prompt is too long"] if self.overflow else []),
+                f"{len(self.message)} characters",
+            ]
+        )
+        return f"refused by Copilot; the client has its text ({facts})"
 
 
 class UpstreamFailed(GatewayError):

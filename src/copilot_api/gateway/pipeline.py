@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -25,7 +26,7 @@ from copilot_api.gateway.answer import Streamed, Whole, make_answer
 from copilot_api.gateway.caching import Asker, Caching
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
-from copilot_api.gateway.errors import BadRequest, Lossy, UpstreamRefused
+from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
 from copilot_api.gateway.hints import NO_HINTS, Hints
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
@@ -37,6 +38,14 @@ from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.gateway")
+
+_OWN_CAUSE = re.compile(
+    r"upstream ended the stream (?:before the answer was complete|without an answer)"
+    r"|the connection to upstream broke before the answer was complete|the answer broke off"
+    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
+    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
+    r"|the gateway is shutting down; try again|the request was cancelled"
+)
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
@@ -75,6 +84,9 @@ class Pipeline:
         """Which models a key is good for."""
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
+        self._asking: set[asyncio.Task[object]] = set()
+        """Requests whose answer has not begun."""
+        self._stopping = False
 
     @property
     def in_flight(self) -> int:
@@ -102,9 +114,12 @@ class Pipeline:
         self.allowed.forget()
 
     def cancel_streams(self) -> None:
-        """End running streams with an in-band error: the drain time is over (R-50)."""
+        """The drain time is over (R-50): end streams with an in-band error, and refuse what has no answer."""
+        self._stopping = True
         for relay in self._relays:
             relay.cancel("shutdown")
+        for task in self._asking:
+            task.cancel()
 
     def end_keys(self, ids: frozenset[str]) -> None:
         """End what the holders of some keys have running; the keys are no longer good (R-09)."""
@@ -141,19 +156,34 @@ class Pipeline:
         else:
             facts, plan = known
         request = self._translate(body, plan)
+        task = asyncio.current_task()
         entry = None
-        if caller.id:
-            entry = await self._team.enter(caller)
-        elif not self._gate.try_enter():
-            await self._gate.wait()
+        has_place = False
         try:
-            if entry is None:
-                await self._admission.admit(plan.leg)
-            else:
-                await entry.admit(self._admission, plan.leg)
-            if dialect == "chat":
-                self._counting.log(plan, request.body if plan.leg == "chat" else body)
-            answer = await self._ask(body, request, plan, facts, hints)
+            if task is not None:
+                self._asking.add(task)
+            try:
+                if caller.id:
+                    entry = await self._team.enter(caller)
+                    await entry.admit(self._admission, plan.leg)
+                else:
+                    if not self._gate.try_enter():
+                        await self._gate.wait()
+                    has_place = True
+                    await self._admission.admit(plan.leg)
+                if dialect == "chat":
+                    self._counting.log(plan, request.body if plan.leg == "chat" else body)
+                answer = await self._ask(body, request, plan, facts, hints)
+            except asyncio.CancelledError:
+                if task is None or not self._stopping:
+                    raise
+                task.uncancel()
+                raise ShuttingDown from None
+            finally:
+                if task is not None:
+                    self._asking.discard(task)
+                # A task whose coroutine holds it is a cycle: what it has open would not close at its end.
+                del task
             if isinstance(answer, Streamed):
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
@@ -161,7 +191,7 @@ class Pipeline:
         finally:
             if entry is not None:
                 entry.leave()
-            else:
+            elif has_place:
                 self._gate.leave()
                 if self._team.waiting:
                     self._team.pass_on()
@@ -366,6 +396,12 @@ def _bad_request(error: InvalidRequest) -> BadRequest:
     return BadRequest(error.status, str(error), param=error.path or None, code="invalid_request")
 
 
+def _own_words(text: str) -> str:
+    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt."""
+    cause = text.partition(":")[0]
+    return cause if _OWN_CAUSE.fullmatch(cause) else ""
+
+
 def _log_summary(relay: Relay, plan: Plan) -> None:
     summary = relay.summary
     if summary is None:
@@ -381,5 +417,5 @@ def _log_summary(relay: Relay, plan: Plan) -> None:
         summary.facts.events,
         summary.bytes_out,
         summary.duration_ms,
-        f" ({summary.facts.error})" if summary.facts.error else "",
+        f" ({cause})" if (cause := _own_words(summary.facts.error or "")) else "",
     )

@@ -24,6 +24,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.refusals import explain
+from copilot_api.redaction import without
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.upstream")
@@ -135,7 +136,7 @@ class Sender:
             )
             if 200 <= upstream.status < 300:
                 return upstream
-            fault = await self._fault(upstream)
+            fault = await self._fault(upstream, grant)
             if fault.token_expired and not renewed:
                 logger.info("Copilot token refused, getting a new one")
                 self._tokens.reject(grant)
@@ -171,12 +172,13 @@ class Sender:
                 raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
         raise AssertionError("unreachable")
 
-    async def _fault(self, upstream: Upstream) -> UpstreamFault:
+    async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:
         try:
             body = await upstream.read(FAULT_LIMIT)
         except UpstreamError as error:
             body = str(error).encode()
-        return read_fault(upstream.status, body)
+        # By its value here; what has the shape of a token is masked where errors are rendered.
+        return read_fault(upstream.status, without(body, grant.token))
 
     def _refusal(self, fault: UpstreamFault, upstream: Upstream) -> UpstreamRefused | UpstreamFailed:
         if 300 <= fault.status < 400 or fault.status < 200:
@@ -190,7 +192,7 @@ class Sender:
         refusal = UpstreamRefused(
             fault.status,
             message,
-            compat_message=fault.raw,
+            compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
             headers=passed_headers(upstream.headers),

@@ -129,8 +129,13 @@ class Application:
             raise RuntimeError("an error came after the response had begun") from error
         level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
-        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.message)
-        response = render(error, self._dialect(request), self._settings.error_style)
+        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
+        if isinstance(error, guard.Refused):
+            # As our own server writes it, which knows neither the style nor the kinds of model lists.
+            response = render(error, self._router.dialect_of(request.path), "dialect")
+            reply.is_for_nobody()
+        else:
+            response = render(error, self._dialect(request), self._settings.error_style)
         if error.status in (408, 413, 415) or isinstance(error, (NotAllowed, OutOfMemory)):
             # The body was not read: the connection cannot be used again (R-12).
             response = PlainResponse(
@@ -159,6 +164,10 @@ class Reply:
             log.arrived(request.method, request.target)
         origin = guard.allowed_origin(request, access)
         self._headers = [] if origin is None else [*_cors(origin)]
+
+    def is_for_nobody(self) -> None:
+        """No page may read the response."""
+        self._headers = []
 
     def respond(self, response: Response) -> Awaitable[None]:
         """Send the response."""

@@ -57,6 +57,8 @@ class KeyRing:
         """A key is needed."""
         self.when_ended: Callable[[frozenset[str]], None] | None = None
         """Called with the ids of callers whose keys are no longer good."""
+        self.when_changed: Callable[[], None] | None = None
+        """Called when other keys are good than before, or one is needed that was not."""
         self._given = tuple(given)
         self._store = store
         self._clock = clock
@@ -172,6 +174,8 @@ class KeyRing:
         ended = before.keys() - {each.caller.id for each in self._held}
         if ended and self.when_ended is not None:
             self.when_ended(frozenset(ended))
+        if self.when_changed is not None:
+            self.when_changed()
 
 
 def _held(given: GivenKey) -> _Held:

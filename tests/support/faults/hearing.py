@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.matrix import sse
-
 
 @dataclass(slots=True)
 class Heard:
@@ -43,12 +41,18 @@ def _lines(body: bytes) -> Iterator[Any]:
     return (json.loads(line) for line in body.split(b"\n")[:-1])
 
 
-def _named(body: bytes) -> Iterator[Any]:
-    return iter(sse.frames(body, named=True))
-
-
-def _unnamed(body: bytes) -> Iterator[Any]:
-    return iter(sse.frames(body))
+def _events(body: bytes) -> Iterator[Any]:
+    """By the whole grammar: what upstream wrote oddly is relayed as oddly where the formats are the same."""
+    assert not body or body.endswith((b"\n\n", b"\r\n\r\n")), f"no blank line at the end: {body[-60:]!r}"
+    for block in body.decode().replace("\r\n", "\n").split("\n\n"):
+        lines = [line for line in block.split("\n") if line and not line.startswith(":")]
+        fields = [
+            (name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines)
+        ]
+        assert {name for name, _ in fields} <= {"event", "data", "id", "retry"}, block
+        text = "\n".join(value for name, value in fields if name == "data")
+        if text:
+            yield text if text == "[DONE]" else json.loads(text)
 
 
 def _chat(heard: Heard, frame: Any) -> None:
@@ -136,12 +140,12 @@ def _ollama(heard: Heard, frame: Any) -> None:
 
 
 _FRAMES: dict[str, Callable[[bytes], Iterator[Any]]] = {
-    "chat": _unnamed,
-    "messages": _named,
-    "responses": _named,
-    "gemini": _unnamed,
+    "chat": _events,
+    "messages": _events,
+    "responses": _events,
+    "gemini": _events,
     "ollama": _lines,
-    "completions": _unnamed,
+    "completions": _events,
 }
 _READ: dict[str, Callable[[Heard, Any], None]] = {
     "chat": _chat,

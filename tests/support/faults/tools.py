@@ -80,7 +80,6 @@ TOOLS: tuple[Fault, ...] = (
             lambda leg: (head(), data(b"".join(leg.parts(calls=(_cut(ESCAPED),)).broken[:-20])), fin()),
             "error",
             text=TEXT,
-            finished=False,
         ),
         legs=EVERY_LEG,
         dialects=WITH_TOOLS,

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
+from copilot_api.engine.server_interfaces import GUARD_EXTENSION
+from copilot_api.gateway.errors import GatewayError, NotAllowed
 from copilot_api.http.asgi import Message, Request
 from copilot_api.http.guard import (
     MOST_SEEN,
     Access,
+    Refused,
     allowed_origin,
     check,
     check_json,
@@ -21,8 +23,21 @@ from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
-LOCAL = Access.of(Settings(), KeyRing())
-OPEN = Access.of(Settings(host="0.0.0.0"), KeyRing())
+
+class Everybody:
+    """Finds that all connections are this user's, or none."""
+
+    def __init__(self, ours: bool) -> None:
+        self.ours = ours
+        self.asked: list[tuple[tuple[str, int], tuple[str, int]]] = []
+
+    def is_ours(self, client: tuple[str, int], server: tuple[str, int]) -> bool:
+        self.asked.append((client, server))
+        return self.ours
+
+
+LOCAL = Access.of(Settings(), KeyRing(), Everybody(True))
+OPEN = Access.of(Settings(host="0.0.0.0"), KeyRing(), Everybody(True))
 
 
 def request(
@@ -32,7 +47,7 @@ def request(
     headers.setdefault("host", "localhost:4141")
     for name, value in headers.items():
         values = [value] if isinstance(value, str) else value
-        raw.extend((name.replace("_", "-").encode(), each.encode()) for each in values)
+        raw.extend((name.replace("_", "-").encode(), each.encode("latin-1")) for each in values)
     scope: dict[str, Any] = {
         "type": "http",
         "method": method,
@@ -60,6 +75,10 @@ def test_r02_legal_spellings_pass(host: str) -> None:
     "host",
     [
         "evil.example",
+        "evil.example@127.0.0.1:4141",
+        "localhost:\xb2",
+        "\xa0localhost",
+        "localhost.",
         "evil.example:4141",
         "localhost.evil.example",
         "127.0.0.1.nip.io",
@@ -79,7 +98,7 @@ def test_r02_foreign_hosts_are_refused(host: str) -> None:
 
 @pytest.mark.parametrize("host", [["localhost", "localhost"], ["localhost", "evil.example"], [""], []])
 def test_r02_missing_or_double_host(host: list[str]) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Refused) as caught:
         check(request(host=host), LOCAL)
     assert caught.value.status == 400
 
@@ -89,9 +108,9 @@ def test_r02_a_host_that_passed_is_remembered_as_it_came() -> None:
     check(request(host="localhost:4141"), access)
     check(request(host="localhost:4141"), access)
     assert access.seen == {(b"localhost:4141", 4141)}
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(host=["localhost:4141", "evil.example"]), access)
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(host=["localhost:4141", "localhost:4141"]), access)
     elsewhere = request(host="localhost:4141")
     elsewhere.scope["server"] = ("127.0.0.1", 4142)
@@ -110,7 +129,7 @@ def test_r02_hosts_that_clients_make_up_take_no_memory() -> None:
 
 
 def test_r02_absolute_target_is_refused() -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Refused):
         check(request(path="http://evil.example/v1/models"), LOCAL)
 
 
@@ -227,6 +246,11 @@ def test_r04_body_types(headers: dict[str, str], passes: bool) -> None:
         (request(path="/token", origin="http://localhost:4141"), LOCAL, False),
         (request(path="/token", sec_fetch_site="cross-site"), LOCAL, False),
         (request(path="/token"), OPEN, False),
+        (request(path="/token"), Access.of(Settings(), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(), KeyRing()), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(False)), False),
+        (request(path="/token"), Access.of(Settings(no_auth=True), KeyRing(), Everybody(True)), True),
+        (request(path="/token"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),))), True),
     ],
 )
 def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given: bool) -> None:
@@ -248,3 +272,36 @@ def test_d_s1_token_only_to_this_machine(asking: Request, access: Access, given:
 )
 def test_configured_origins_are_exact(origin: str, valid: bool) -> None:
     assert origin_is_valid(origin) is valid
+
+
+def test_r05_a_connection_of_another_user_is_refused_while_there_is_no_key() -> None:
+    owners = Everybody(False)
+    with pytest.raises(Refused) as caught:
+        check(request(), Access.of(Settings(), KeyRing(), owners))
+    assert (caught.value.status, caught.value.code) == (403, "foreign_user")
+    assert owners.asked == [(("127.0.0.1", 5000), ("127.0.0.1", 4141))]
+    # Somebody else says who may: a key, the user aloud, the mode of a Unix socket.
+    check(request(x_api_key="k"), Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
+    check(request(), Access.of(Settings(no_auth=True), KeyRing(), owners))
+    check(request(), Access.of(Settings(host="0.0.0.0", no_auth=True), KeyRing(), owners))
+    unix = request()
+    unix.scope["client"] = None
+    check(unix, Access.of(Settings(), KeyRing(), owners))
+    assert len(owners.asked) == 1
+
+
+def test_r01_r05_without_a_key_who_comes_from_elsewhere_is_refused() -> None:
+    """Another ASGI server may listen where it likes."""
+    with pytest.raises(Refused) as caught:
+        check(request(client="192.168.1.9"), LOCAL)
+    assert caught.value.code == "foreign_user"
+
+
+def test_what_our_own_server_has_judged_is_not_judged_again() -> None:
+    owners = Everybody(False)
+    asked = request(host="evil.example", origin="null")
+    asked.scope["extensions"] = {GUARD_EXTENSION: {"same_user": True}}
+    check(asked, Access.of(Settings(), KeyRing(), owners))
+    with pytest.raises(NotAllowed):
+        check(asked, Access.of(Settings(), KeyRing((GivenKey("option", Secret("k")),)), owners))
+    assert not owners.asked

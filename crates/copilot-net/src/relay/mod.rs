@@ -4,6 +4,7 @@
 //! closes the upstream connection: end, error, disconnect and shutdown take this one path. Its specification is
 //! `engine/reference/relay.py`.
 
+mod ahead;
 mod control;
 mod pump;
 mod source;
@@ -22,6 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use copilot_core::{
+    hook::{self, Stage},
     plans::{StreamPlan, Unsupported},
     streams::{Refusal, StreamEnd, StreamTranslator},
 };
@@ -29,8 +31,9 @@ use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::{
+    ahead::Taken,
     control::Control,
-    pump::{Pump, Taken},
+    pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
 };
@@ -176,9 +179,7 @@ impl Relay {
                 }
                 Poll::Pending if !out.is_empty() => return Poll::Ready(out),
                 Poll::Pending => {
-                    // Asked again after the waker is in place: a stop in between is seen.
-                    self.control.wake_by(cx.waker());
-                    if self.control.stopped().is_none() {
+                    if !self.control.watch(cx.waker()) {
                         return self.poll_silence(cx, out);
                     }
                 }
@@ -262,7 +263,12 @@ impl Relay {
     /// Runs the translator. A panic in it ends this stream with an in-band error, and nothing else.
     fn translate(&mut self, out: &mut Vec<u8>, work: impl FnOnce(&mut StreamTranslator, &mut Vec<u8>)) {
         let before = out.len();
-        if catch_unwind(AssertUnwindSafe(|| work(&mut self.translator, out))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(Stage::Relay);
+            work(&mut self.translator, out);
+        }))
+        .is_err()
+        {
             self.panicked = true;
             out.truncate(before);
             if let Ok(fresh) = StreamTranslator::new(&self.plan) {

@@ -10,6 +10,7 @@ from copilot_api.gateway.errors import GatewayError, NotAllowed
 from copilot_api.http.asgi import PAGE_HEADERS, PlainResponse, Request, Response, json_response, text
 from copilot_api.http.guard import Access, may_read_token
 from copilot_api.http.routing import Route, simple
+from copilot_api.redaction import redact_tokens
 
 logger = logging.getLogger("copilot_api.account")
 
@@ -28,6 +29,7 @@ def routes(
         except (EngineError, GatewayError) as error:
             logger.warning("Failed to fetch Copilot usage: %s", error)
             return json_response(500, {"error": "Failed to fetch Copilot usage"}, PAGE_HEADERS)
+        body = redact_tokens(body.decode("utf-8", "replace")).encode()
         return PlainResponse(200, body, (("content-type", "application/json"), *PAGE_HEADERS))
 
     async def read_token(request: Request, _body: object) -> Response:
