@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_check_only
 
 from copilot_api.engine.client_interfaces import Outcome
-from copilot_api.engine.interfaces import RequestBody
+from copilot_api.engine.interfaces import RequestBody, StreamEnd
 
 __all__ = [
     "Admission",
@@ -431,6 +431,7 @@ class Relay:
     ) -> (
         tuple[
             Outcome,
+            StreamEnd | None,
             tuple[
                 int,
                 str | None,

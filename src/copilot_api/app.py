@@ -23,6 +23,7 @@ from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
+from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
 from copilot_api.github.account import fetch_usage
@@ -116,7 +117,8 @@ async def open_gateway(
 
         tokens = engine.make_token_manager(fetch_token)
         stack.push_async_callback(tokens.aclose)
-        sender = Sender(client, tokens, settings)
+        failures = Failures()
+        sender = Sender(client, tokens, settings, failures)
 
         catalog = _catalog(engine, sender)
         stack.push_async_callback(catalog.aclose)
@@ -140,10 +142,10 @@ async def open_gateway(
             *gemini.routes(pipeline),
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
+            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
-        app = Application(routes, access, settings, request_log)
+        app = Application(routes, access, settings, request_log, failures)
         current = settings
 
         def adopt(changed: Settings) -> None:

@@ -66,7 +66,7 @@ def upstream() -> Iterator[str]:
 def gateway(options: Options, url: str) -> Iterator[GatewayProcess]:
     """Run the gateway with limits that let faults be short."""
     arguments = ["--engine", options.engine, "--server", options.server, "--max-concurrency", "600"]
-    arguments += ["--stream-idle-timeout", "6", "--keepalive-interval", "1", "--first-byte-timeout", "30"]
+    arguments += ["--stream-idle-timeout", "20", "--keepalive-interval", "1", "--first-byte-timeout", "30"]
     with TemporaryDirectory(prefix="soak-") as home, GatewayProcess(Path(home), url, *arguments) as process:
         yield process
 

@@ -166,6 +166,9 @@ class Traffic:
             return
         if fate in WITHIN:
             self._judge_failed(leg, order, heard, name)
+        elif heard.failed and order.text().startswith(heard.text) and not heard.ended:
+            # Nothing is lost without a word, but there was no reason to fail.
+            tally.wrong("unexpected", f"{name}: {heard.failed!r} after {len(heard.text)} characters")
         elif heard.failed or not heard.ended:
             tally.wrong("damaged", f"{name}: ended {heard.ended}, error {heard.failed!r}")
         elif order.call:

@@ -27,6 +27,8 @@ LATE = 0.05
 """Seconds that a late head comes late."""
 TOKEN_LIFE = 45.0
 """Seconds that a Copilot token lives; it asks to be renewed ten seconds before."""
+YOUNG = 10.0
+"""Seconds in which a token is not revoked."""
 STREAM = (("content-type", "text/event-stream"),)
 JSON = (("content-type", "application/json"),)
 
@@ -147,7 +149,9 @@ class Peer(asyncio.Protocol):
                     if peer.idle:
                         peer.transport.close()
             elif path == "/_soak/revoke":
-                state.tokens.clear()
+                # Not the youngest: a request that was just refused must not be refused again (R-43).
+                young = time.time() + TOKEN_LIFE - YOUNG
+                state.tokens = {token: end for token, end in state.tokens.items() if end > young}
             self._whole(200, state.seen() if path == "/_soak/seen" else {})
         elif path == "/copilot_internal/v2/token":
             self._whole(200, self._token())

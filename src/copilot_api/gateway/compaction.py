@@ -56,7 +56,9 @@ class Compaction:
         answer = answers[0]
         summary, usage = _read(answer.body) if isinstance(answer, Whole) else ("", None)
         if not summary:
-            raise UpstreamFailed(502, "the model wrote no summary", code="upstream_unusable")
+            raise UpstreamFailed(
+                502, "the model wrote no summary", "unusable_answer", code="upstream_unusable"
+            )
         made: dict[str, Any] = {
             "id": f"resp_{os.urandom(16).hex()}",
             "object": "response.compaction",

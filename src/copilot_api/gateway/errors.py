@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from copilot_api.gateway.failures import FailureClass
 from copilot_api.records import record
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,79}")
@@ -79,6 +80,9 @@ class GatewayError(Exception):
     `message` is plain text. `compat_message` is the text of ``error.message`` as 0.7.0 wrote it
     (compat.md 3.3: often JSON text); None means the same as `message`.
     """
+
+    failure: FailureClass | None = None
+    """The class under which it is counted; None when nothing failed but the request was wrong (R-59)."""
 
     def __init__(
         self,
@@ -206,6 +210,8 @@ class Overloaded(GatewayError):
     `kept`: there are places, and they are kept for other keys.
     """
 
+    failure: FailureClass | None = "overloaded"
+
     def __init__(self, limit: int, *, kept: bool = False) -> None:
         why = (
             "This key holds its share of the gateway's {} places; the others are kept for other keys"
@@ -222,6 +228,8 @@ class Overloaded(GatewayError):
 
 class ShuttingDown(GatewayError):
     """The drain time is over and the answer has not begun (R-50)."""
+
+    failure: FailureClass | None = "shutdown"
 
     def __init__(self) -> None:
         super().__init__(
@@ -247,10 +255,13 @@ class OutOfMemory(GatewayError):
 class CredentialTrouble(GatewayError):
     """No Copilot token can be had: sign in again (401), or wait (503)."""
 
+    failure: FailureClass | None = "token_unavailable"
+
 
 class UpstreamRefused(GatewayError):
     """Copilot answered outside 2xx, before a model ran. What may be done about it:"""
 
+    failure: FailureClass | None = "upstream_status"
     renames_cap = False
     """Send ``max_completion_tokens`` (D-H15)."""
     wrong_leg = False
@@ -281,4 +292,16 @@ class UpstreamRefused(GatewayError):
 
 
 class UpstreamFailed(GatewayError):
-    """Copilot did not answer, or not with an answer."""
+    """Copilot did not answer, or not with an answer; `failure` says in which way."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        failure: FailureClass = "connection_lost",
+        *,
+        code: str | None = None,
+        compat_message: str | None = None,
+    ) -> None:
+        super().__init__(status, message, compat_message=compat_message, code=code)
+        self.failure = failure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -27,6 +26,7 @@ from copilot_api.gateway.caching import Asker, Caching
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
 from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
+from copilot_api.gateway.failures import own_words
 from copilot_api.gateway.hints import NO_HINTS, Hints
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
@@ -38,14 +38,6 @@ from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.gateway")
-
-_OWN_CAUSE = re.compile(
-    r"upstream ended the stream (?:before the answer was complete|without an answer)"
-    r"|the connection to upstream broke before the answer was complete|the answer broke off"
-    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
-    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
-    r"|the gateway is shutting down; try again|the request was cancelled"
-)
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
@@ -396,26 +388,19 @@ def _bad_request(error: InvalidRequest) -> BadRequest:
     return BadRequest(error.status, str(error), param=error.path or None, code="invalid_request")
 
 
-def _own_words(text: str) -> str:
-    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt."""
-    cause = text.partition(":")[0]
-    return cause if _OWN_CAUSE.fullmatch(cause) else ""
-
-
 def _log_summary(relay: Relay, plan: Plan) -> None:
     summary = relay.summary
     if summary is None:
         return
-    level = logging.WARNING if summary.outcome in ("upstream_failed", "deadline") else logging.DEBUG
-    if not logger.isEnabledFor(level):
+    # Failures have an event of their own (`failures`).
+    if not logger.isEnabledFor(logging.DEBUG):
         return
-    logger.log(
-        level,
+    logger.debug(
         "stream %s: model %s, %d events, %d bytes, %.0f ms%s",
         summary.outcome,
         plan.resolution.name,
         summary.facts.events,
         summary.bytes_out,
         summary.duration_ms,
-        f" ({cause})" if (cause := _own_words(summary.facts.error or "")) else "",
+        f" ({cause})" if (cause := own_words(summary.facts.error or "")) else "",
     )

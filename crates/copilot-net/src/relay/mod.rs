@@ -209,7 +209,7 @@ impl Relay {
         }
         if self.translator.done() {
             let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed });
+            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed }, None);
         }
     }
 
@@ -250,14 +250,15 @@ impl Relay {
     fn end(&mut self, end: StreamEnd, message: &str, out: &mut Vec<u8>) {
         self.translate(out, |translator, out| translator.finish(end, message, out));
         let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-        self.finish(match end {
+        let outcome = match end {
             StreamEnd::Shutdown => Outcome::Shutdown,
             StreamEnd::Cancelled => Outcome::Cancelled,
             // The answer was whole before the connection failed.
             _ if !failed => Outcome::Completed,
             StreamEnd::Idle => Outcome::Deadline,
             StreamEnd::End | StreamEnd::Cut | StreamEnd::TooLarge => Outcome::UpstreamFailed,
-        });
+        };
+        self.finish(outcome, Some(end));
     }
 
     /// Runs the translator. A panic in it ends this stream with an in-band error, and nothing else.
@@ -285,7 +286,7 @@ impl Relay {
         }
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, outcome: Outcome, end: Option<StreamEnd>) {
         if self.over {
             return;
         }
@@ -295,6 +296,7 @@ impl Relay {
         self.source.close();
         self.control.end(Summary {
             outcome,
+            end,
             facts: self.translator.facts(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -308,7 +310,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.finish(Outcome::ClientGone);
+        self.finish(Outcome::ClientGone, None);
     }
 }
 

@@ -6,7 +6,7 @@ Where a key is needed, who shows none learns from ``/health`` that the gateway i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
@@ -48,8 +48,12 @@ def routes(
     reports: Callable[[], tuple[ComponentReport, ...]],
     load: Load,
     cache: Callable[[], CacheStatistics] | None = None,
+    failures: Callable[[], Iterable[str]] = tuple,
 ) -> tuple[Route, ...]:
-    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept."""
+    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept.
+
+    `failures` gives lines for ``/metrics``.
+    """
 
     async def health(request: Request, _body: object) -> Response:
         if request.caller is UNKNOWN:
@@ -76,6 +80,7 @@ def routes(
 
     async def metrics(_request: Request, _body: object) -> Response:
         lines = [*_lines(reports(), load.in_flight, load.waiting), *_task_lines(len(asyncio.all_tasks()))]
+        lines += failures()
         if cache is not None:
             lines += _cache_lines(cache())
         text = "".join(f"{line}\n" for line in lines)
