@@ -23,7 +23,12 @@ STREAM = {**BODY, "stream": True}
 PLACES = 4
 
 
-@pytest.fixture(scope="module", params=["", "60"], ids=["refusing", "queueing"])
+REFUSING = pytest.mark.parametrize("crowded", [""], ids=["refusing"], indirect=True)
+QUEUEING = pytest.mark.parametrize("crowded", ["60"], ids=["queueing"], indirect=True)
+"""With `--queue-timeout`."""
+
+
+@pytest.fixture(scope="module")
 def crowded(
     request: pytest.FixtureRequest, engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Guarded]:
@@ -57,10 +62,9 @@ def open_stream(crowded: Guarded, stack: ExitStack, name: str) -> Any:
     return response
 
 
+@REFUSING
 def test_r60_beyond_the_limit_503_at_once_while_streams_keep_their_pace(crowded: Guarded) -> None:
     """Every frame of every stream arrives between two refusals, though nothing else is free."""
-    if "--queue-timeout" in crowded.gateway.command:
-        pytest.skip("there requests beyond the limit wait")
     settle(crowded)
     rounds = 5
     steps = [step for at in range(rounds) for step in (frame(f"<{at}>"), wait(f"{at}"))]
@@ -85,9 +89,8 @@ def test_r60_beyond_the_limit_503_at_once_while_streams_keep_their_pace(crowded:
             assert (got[number] + response.read()).endswith(b"data: [DONE]\n\n")
 
 
+@REFUSING
 def test_r60_one_key_cannot_take_all_places(crowded: Guarded) -> None:
-    if "--queue-timeout" in crowded.gateway.command:
-        pytest.skip("there a key over its share waits")
     settle(crowded)
     crowded.upstream.always(CHAT, head(), frame("some"), hold())
     with ExitStack() as stack:
@@ -101,9 +104,8 @@ def test_r60_one_key_cannot_take_all_places(crowded: Guarded) -> None:
         assert (full.status, "limit of 4" in full.text) == (503, True)
 
 
+@QUEUEING
 def test_r60_those_who_wait_are_served_in_turn_by_key(crowded: Guarded) -> None:
-    if "--queue-timeout" not in crowded.gateway.command:
-        pytest.skip("there nobody waits")
     settle(crowded)
     crowded.upstream.always(CHAT, head(), frame("some"), hold())
     with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
