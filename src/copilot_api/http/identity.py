@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from copilot_api.gateway.errors import NotAllowed, TooManyAttempts
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     Network = IPv4Network | IPv6Network
+
+logger = logging.getLogger("copilot_api.keys")
 
 UNKNOWN = Caller("", "")
 """Who asks without a key where one is needed, for a page that says little to strangers."""
@@ -74,8 +77,8 @@ def identify(request: Request, door: Door) -> Caller:
         caller = keys.find(given)
         if caller is not None:
             return caller
-        if not keys.was_good(given):
-            attempts.failed(source)
+        if not keys.was_good(given) and attempts.failed(source):
+            logger.warning("Many wrong keys came from %s: nothing from there is heard for a while", source)
     raise NotAllowed(
         401,
         "a valid key is needed: send it as Authorization: Bearer KEY or x-api-key: KEY",

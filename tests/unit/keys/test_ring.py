@@ -94,6 +94,7 @@ def test_r09_additions_changes_and_revocations_are_taken_over(tmp_path: Path) ->
     store.change(lambda _: ())
     keys.poll()
     assert ended[1] == frozenset({"k-ann", "k-eve"})
+    assert keys.was_good("eve")
 
 
 def test_r09_revoking_the_last_key_shuts_and_does_not_open(tmp_path: Path) -> None:

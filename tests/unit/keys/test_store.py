@@ -106,7 +106,7 @@ def test_r09_the_file_is_private_and_a_loose_one_is_tightened(
 
 
 def test_r09_changes_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
-    store, names = KeyStore(tmp_path), [f"n{number}" for number in range(24)]
+    store, names = KeyStore(tmp_path), [f"n{number}" for number in range(8)]
     threads = [
         threading.Thread(target=lambda name=name: KeyStore(tmp_path).change(lambda keys: (*keys, key(name))))
         for name in names
