@@ -28,7 +28,7 @@ _FIELDS = re.compile(
     r"((?:bearer|token|basic)\s{1,4})?)(?!(?i:bearer|token|basic)\b)[^\s\"'\\,&]{6,}"
 )
 _COOKIES = re.compile(r"(?i:(cookie\s{0,4}:\s{0,4}))[^\r\n\"\\]+")
-_URL_KEY = re.compile(r"(?<=[?&]key=)[^\s\"'\\&]+")
+_URL_KEY = re.compile(r"(?<=[?&]key=)(?!\*\*\*)[^\s\"'\\&]+")
 _URL_USER = re.compile(r"(?<=://)[^\s\"'\\/@:]{0,256}:[^\s\"'\\/@]{1,256}(?=@)")
 # What may not stand before it is what may stand in it: each text is looked at once.
 _LISTS = re.compile(r"(?<![\w=.:/+|@%-])(?:[\w-]{1,64}=[\w.:/+|@%-]{0,512};){3,}[^\s\"'\\]*")

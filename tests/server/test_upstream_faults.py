@@ -218,6 +218,7 @@ def check(asked: Asked, response: RawResponse) -> None:
         message = dialect.error(response.status, response.body)
         assert message
         assert case.says in message, message
+        assert case.hint in response.body.decode()
         return
     assert response.status == 200, response
     if not asked.stream:

@@ -101,6 +101,8 @@ class GatewayError(Exception):
         self.code = code
         self.param = param
         self.headers = headers
+        self.hint = ""
+        """What the user can do about it, for errors that do not say so themselves."""
         self.overflow: Overflow | None = None
         """Set when the prompt is too long: each dialect has words for it that make its clients compact."""
         self.unknown_model = ""

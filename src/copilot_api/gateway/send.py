@@ -24,7 +24,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.failures import Failures, current, of_error
-from copilot_api.gateway.refusals import explain
+from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.redaction import without
 from copilot_api.settings import Settings
 
@@ -92,7 +92,12 @@ class Sender:
 
     def adopt(self, settings: Settings) -> None:
         """Use the times of these settings from the next call on (R-54)."""
-        self._patience = settings.keepalive_interval
+        silences = (
+            settings.keepalive_interval,
+            settings.stream_idle_timeout,
+            settings.stream_content_timeout,
+        )
+        self._patience = min((limit for limit in silences if limit), default=0.0)
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,
             first_byte=settings.first_byte_timeout,
@@ -206,17 +211,19 @@ class Sender:
                 "unusable_answer",
                 code="upstream_redirect",
             )
-        message = fault.message
-        if fault.token_expired:
-            message += " (a new Copilot token was refused too: sign in again with `copilot-api auth`)"
+        headers = passed_headers(upstream.headers)
+        if fault.status == 402:
+            # Some dialects have 429 for it, which SDKs would try again.
+            headers += (("x-should-retry", "false"),)
         refusal = UpstreamRefused(
             fault.status,
-            message,
+            fault.message,
             compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
-            headers=passed_headers(upstream.headers),
+            headers=headers,
         )
+        refusal.hint = hint_for(fault)
         if fault.status in (402, 429):
             refusal.resets_at = resets_at(upstream.headers, time.time())
         return explain(refusal, fault)

@@ -117,6 +117,14 @@ def check_json(request: Request) -> None:
 
     Raises :class:`BadRequest` with status 415.
     """
+    packed = (request.header("content-encoding") or "identity").lower()
+    if packed != "identity":
+        # What is decoded costs more than what was sent; no client packs unless it is told to.
+        raise BadRequest(
+            415,
+            f"the body must not be compressed: send it without Content-Encoding: {packed[:40]}",
+            code="content_encoding",
+        )
     declared = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if declared == "application/json":
         return

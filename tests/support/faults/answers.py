@@ -34,6 +34,7 @@ def _status(status: int) -> Fault:
         status=status,
         says="" if status == 413 else MESSAGE,
         headers=sent,
+        hint={401: "sign in again", 403: "settings/copilot"}.get(status, ""),
         attempts=2 if status == 401 else 1,
         legs=EVERY_LEG,
     )

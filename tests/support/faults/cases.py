@@ -42,6 +42,8 @@ class Case:
     """Stands in the error's text."""
     headers: tuple[tuple[str, str], ...] = ()
     """Reach the client."""
+    hint: str = ""
+    """Stands in the error's body: what the user can do."""
     odd: bool = False
     """It is written in a way that is right and unusual: relayed within one format, it stays so."""
 

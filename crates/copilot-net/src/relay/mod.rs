@@ -74,6 +74,8 @@ pub struct Relay {
     content: Instant,
     /// When the client was sent something.
     told: Instant,
+    /// When bytes were handed out, until the next are asked for.
+    away: Option<Instant>,
     first_byte: Option<Duration>,
     bytes_in: u64,
     bytes_out: u64,
@@ -91,7 +93,7 @@ impl Relay {
     ///
     /// [`Unsupported`] when no translator of ours can do what `plan` says.
     pub fn new(source: Source, plan: StreamPlan, limits: Limits) -> Result<Self, Unsupported> {
-        let now = Instant::now();
+        let now = source.since();
         Ok(Self {
             source,
             translator: StreamTranslator::new(&plan)?,
@@ -105,6 +107,7 @@ impl Relay {
             heard: now,
             content: now,
             told: now,
+            away: None,
             first_byte: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -142,15 +145,26 @@ impl Relay {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(ready) = self.ready.take() {
+                self.away = Some(Instant::now());
                 return Poll::Ready(Some(ready));
             }
             if self.over {
                 return Poll::Ready(None);
             }
+            self.come_back();
             match self.advance(cx) {
                 Poll::Ready(out) => self.ready = (!out.is_empty()).then(|| out.into()),
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// While the client did not read we did not either: that time is no silence of upstream's.
+    fn come_back(&mut self) {
+        if let Some(away) = self.away.take() {
+            let gone = away.elapsed();
+            self.heard += gone;
+            self.content += gone;
         }
     }
 
@@ -210,7 +224,15 @@ impl Relay {
         if self.translator.done() {
             let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
             self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed }, None);
+        } else if !self.limits.content.is_zero() && self.heard - self.content >= self.limits.content {
+            // Comments that come without a pause leave no silence in which the timer is looked at.
+            self.end_without_content(out);
         }
+    }
+
+    fn end_without_content(&mut self, out: &mut Vec<u8>) {
+        let message = format!("upstream sent no content for {} s", self.limits.content.as_secs_f64());
+        self.end(StreamEnd::Idle, &message, out);
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>, mut out: Vec<u8>) -> Poll<Vec<u8>> {
@@ -225,8 +247,7 @@ impl Relay {
                 return Poll::Ready(out);
             }
             if content.is_some_and(|due| due <= now) {
-                let message = format!("upstream sent no content for {} s", limits.content.as_secs_f64());
-                self.end(StreamEnd::Idle, &message, &mut out);
+                self.end_without_content(&mut out);
                 return Poll::Ready(out);
             }
             if keep_alive.is_some_and(|due| due <= now) {

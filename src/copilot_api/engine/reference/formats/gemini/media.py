@@ -11,7 +11,7 @@ from copilot_api.engine.reference.canonical import File, Image, Text
 from copilot_api.engine.reference.formats.gemini.members import object_at, text_at
 from copilot_api.engine.reference.formats.gemini.signatures import padded
 
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
 _WEB = ("https://", "http://", "data:")
 
 
