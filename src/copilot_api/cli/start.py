@@ -228,8 +228,13 @@ async def _serve(
     def ready() -> None:
         if not os.environ.get("TEST"):
             console.plain(_listening(settings, address))
-            by_socket = not isinstance(address, tuple)
-            console.plain(f"  {reach.sentence(settings, session.keys, on_unix_socket=by_socket)}")
+            line = reach.sentence(
+                settings,
+                session.keys,
+                on_unix_socket=not isinstance(address, tuple),
+                same_user=gateway.guard.guard.same_user,
+            )
+            console.plain(f"  {line}")
         if settings.simulate:
             console.info(
                 "The simulator answers; point a client at it, for example:\n"

@@ -263,6 +263,8 @@ class ShuttingDown(GatewayError):
 class OutOfMemory(GatewayError):
     """The process holds more memory than ``--memory-limit`` allows (R-60)."""
 
+    failure: FailureClass | None = "overloaded"
+
     def __init__(self, limit: int) -> None:
         super().__init__(
             503,
