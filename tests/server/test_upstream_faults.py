@@ -36,8 +36,7 @@ from tests.support.upstream_steps import whole
 pytestmark = pytest.mark.upstream_faults
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
+    dialect.name: dialect for dialect in (Chat(), Messages(), Responses(), Gemini(), Ollama(), Completions())
 }
 TOOLS = (Tool(TOOL, {"type": "object", "properties": {}}),)
 LIMITS = {
@@ -114,7 +113,9 @@ def test_fault(pairs: Pairs, engine: str, server: str, fault: Fault) -> None:
     run(pairs, engine, server, fault, list(asked_of(fault)))
 
 
-CROSSED = [fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}]
+CROSSED = [
+    fault for fault in FAULTS if fault.stream is not None and set(fault.ids.split()) & {"R-26", "R-27"}
+]
 
 
 @pytest.mark.parametrize("fault", CROSSED, ids=lambda fault: fault.name)

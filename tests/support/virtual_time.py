@@ -32,6 +32,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    @property
+    def ready(self) -> int:
+        """How many callbacks wait for the next turn."""
+        return len(self._ready)  # type: ignore[attr-defined]
+
+    @property
+    def due(self) -> float | None:
+        """When the next timer is due."""
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        return min(timers, default=None)
+
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end in virtual time; `asyncio.get_running_loop().time()` is the clock."""

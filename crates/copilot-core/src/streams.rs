@@ -9,6 +9,7 @@ use crate::{
     formats::{self, Decoder, Encoder, Repairs},
     parts::{Heard, StreamDecoder as _, StreamEncoder as _, StreamRepairs as _, Verdict},
     plans::{Leg, StreamPlan, Unsupported},
+    redaction::redact,
     sse::{Event, Parser},
     text::{Document, Kind, Node, escape, unescape},
 };
@@ -36,6 +37,19 @@ pub enum StreamEnd {
 }
 
 impl StreamEnd {
+    /// The word that Python knows it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Cut => "cut",
+            Self::Idle => "idle",
+            Self::TooLarge => "too_large",
+            Self::Shutdown => "shutdown",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     const fn message(self) -> &'static str {
         match self {
             Self::End => "upstream ended the stream before the answer was complete",
@@ -370,8 +384,10 @@ impl State {
             self.refusal = Some(Refusal { message: message.to_owned(), body, status: status(code) });
             return;
         }
-        self.error = Some(message.to_owned());
-        self.error_mark(out, message, code);
+        // What upstream echoes goes no further than here; a refusal is rendered, and masked, elsewhere.
+        let (message, code) = (redact(message), redact(code));
+        self.error_mark(out, &message, &code);
+        self.error = Some(message.into_owned());
     }
 
     fn error_mark(&mut self, out: &mut Vec<u8>, message: &str, code: &str) {

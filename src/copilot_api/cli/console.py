@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+import threading
 import time
 import unicodedata
 from collections import deque
@@ -15,14 +17,17 @@ from threading import Lock
 from typing import TextIO
 
 from copilot_api.cli.writer import Writer, write
-from copilot_api.redaction import printable, redact
+from copilot_api.redaction import Secret, one_line, printable, redact, trace
 
 ERROR, WARN, LOG, INFO, DEBUG, TRACE = range(6)
 
 _MARKS = {"info": "\u2139", "success": "✔", "debug": "⚙"}
 _FOLD_AFTER = 5
+TOKENS_HIDDEN = 16
+"""Copilot tokens that are masked by their value; each is good for half an hour."""
 _SHORT = 100
 """Characters of a target whose printed form is remembered."""
+_QUOTES = re.compile(r"[<(\[{'\"]")
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
@@ -42,7 +47,8 @@ class Console:
         self._err = err or sys.stderr
         self._ci = bool(environ.get("CI"))
         self._color = "NO_COLOR" not in environ
-        self.level = TRACE if verbose else _level(environ)
+        self._quiet = _level(environ)
+        self.level = TRACE if verbose else self._quiet
         self._last = ("", "")
         self._repeats = 0
         self._last_time = 0.0
@@ -51,6 +57,20 @@ class Console:
         self._flush_is_due = False
         self._writing = Lock()
         self._writer: Writer | None = None
+        self._hidden: tuple[Secret, ...] = ()
+        self._tokens: deque[Secret] = deque(maxlen=TOKENS_HIDDEN)
+
+    def hide(self, *secrets: Secret) -> None:
+        """Mask these from now on wherever they turn up, whatever they look like."""
+        self._hidden += secrets
+
+    def hide_token(self, token: Secret) -> None:
+        """Mask a token that lives for a while; the last `TOKENS_HIDDEN` are known by their value."""
+        self._tokens.append(token)
+
+    def show_everything(self, verbose: bool) -> None:
+        """Show details too, or no longer; :func:`install_logging` passes it on to the loggers."""
+        self.level = TRACE if verbose else self._quiet
 
     def error(self, message: str) -> None:
         """An error, on stderr."""
@@ -79,13 +99,13 @@ class Console:
     def secret(self, message: str) -> None:
         """A line with a token in it: only what ``--show-token`` asked for comes here, unmasked."""
         if self.level >= INFO:
-            self._print(self._out, self._decorate("info", message))
+            self._print(self._out, self._decorate("info", printable(message)))
 
     def box(self, message: str) -> None:
         """Lines in a rounded box; in a CI environment after `` > ``."""
         if self.level < INFO:
             return
-        lines = [printable(redact(line)) for line in message.split("\n")]
+        lines = [self._clean(line) for line in message.split("\n")]
         if self._ci:
             self._print(self._out, "\n".join(f" > {line}" for line in lines))
             return
@@ -96,7 +116,7 @@ class Console:
 
     def plain(self, text: str) -> None:
         """Print undecorated, whatever the level: output that is to be copied or parsed."""
-        self._print(self._out, text)
+        self._print(self._out, printable(text))
 
     def arrived(self, method: str, target: str) -> None:
         """Print the request line (compat.md 3.2)."""
@@ -124,8 +144,15 @@ class Console:
             if lines:
                 self._write(self._out, lines)
 
+    def _take_lines_in_turn(self) -> str | None:
+        """Return the request lines that wait; None while what was printed before them waits too."""
+        with self._writing:
+            if self._writer is not None and self._writer.waits:
+                return None
+            self._flush_is_due = False
+            return self._take_lines()
+
     def _take_lines(self) -> str:
-        self._flush_is_due = False
         lines = []
         while self._requests:
             lines.append(self._request_line(*self._requests.popleft()))
@@ -144,7 +171,10 @@ class Console:
         if rank > self.level or self._folded(kind, message):
             return
         stream = self._err if kind in ("error", "warn") else self._out
-        self._print(stream, self._decorate(kind, printable(redact(message))))
+        self._print(stream, self._decorate(kind, self._clean(message)))
+
+    def _clean(self, message: str) -> str:
+        return printable(redact(message, (*self._hidden, *self._tokens)))
 
     def _decorate(self, kind: str, message: str) -> str:
         if self._ci:
@@ -161,7 +191,7 @@ class Console:
             self._last, self._repeats, self._last_time = (kind, message), 0, now
             if repeats > _FOLD_AFTER:
                 stream = self._err if last[0] in ("error", "warn") else self._out
-                text = printable(redact(last[1]))
+                text = self._clean(last[1])
                 self._print(
                     stream, self._decorate(last[0], f"{text} (repeated {repeats - _FOLD_AFTER} times)")
                 )
@@ -186,11 +216,16 @@ class Console:
             self.flush()
         elif not self._flush_is_due:
             self._flush_is_due = True
-            self._writer.put_soon(self._out, self._take_lines)
+            self._writer.put_soon(self._out, self._take_lines_in_turn)
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints the package's log records through a console."""
+    """Prints log records through a console.
+
+    A record of the package is one line: what others wrote in it makes none of its own (R-19). Of the
+    records of other packages the first line alone is shown, since asyncio and uvicorn add what they were
+    working on. A trace has places and types, no texts (R-08).
+    """
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -198,9 +233,20 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record; a trace only when everything is shown."""
-        text = record.getMessage()
-        if record.exc_info and self._console.level >= DEBUG:
-            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        try:
+            text = record.getMessage()
+        except Exception:
+            # logging would print the arguments.
+            text = f"a record of {record.name} cannot be written"
+        if not record.name.startswith("copilot_api"):
+            text = text.partition("\n")[0]
+            if record.name == "asyncio":
+                # It shows callbacks with their arguments, and tasks with their results.
+                text = _QUOTES.split(text)[0].rstrip()
+            text = f"{record.name}: {text}"
+        text = one_line(text)
+        if record.exc_info and record.exc_info[1] is not None and self._console.level >= DEBUG:
+            text += "\n" + trace(record.exc_info[1])
         kind = next((kind for level, kind in _LEVELS if record.levelno >= level), "debug")
         getattr(self._console, kind)(text)
 
@@ -211,6 +257,24 @@ def install_logging(console: Console) -> None:
     logger.handlers[:] = [ConsoleHandler(console)]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if console.level >= DEBUG else logging.INFO)
+
+
+def install_last_resorts(console: Console) -> None:
+    """Let what nobody handles come out by the console too: other packages' records, uncaught errors."""
+    root = logging.getLogger()
+    root.handlers[:] = [ConsoleHandler(console)]
+    logging.captureWarnings(True)
+
+    def told(what: str, error: BaseException | None) -> None:
+        if isinstance(error, SystemExit):
+            return
+        console.error(f"{what}: {type(error).__name__}")
+        if error is not None:
+            console.debug(trace(error))
+
+    sys.excepthook = lambda _kind, error, _places: told("uncaught", error)
+    sys.unraisablehook = lambda unraisable: told("could not be raised", unraisable.exc_value)
+    threading.excepthook = lambda thread: told("a thread failed", thread.exc_value)
 
 
 def _level(environ: Mapping[str, str]) -> int:
@@ -229,7 +293,7 @@ def _target(target: str) -> str:
 
 
 def _clean_target(target: str) -> str:
-    return printable(redact(target)).replace("\n", "\\x0a")
+    return one_line(redact(target))
 
 
 _short_target = lru_cache(maxsize=64)(_clean_target)

@@ -11,8 +11,9 @@ from typing import cast
 
 from copilot_api.cli import helptext
 from copilot_api.cli.arguments import Flag, Parsed, parse
-from copilot_api.cli.console import Console, install_logging
+from copilot_api.cli.console import Console, install_last_resorts, install_logging
 from copilot_api.records import record
+from copilot_api.redaction import trace
 from copilot_api.version import VERSION
 
 INTERRUPTED = 130
@@ -63,16 +64,38 @@ COMMANDS = (
     Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
     Command(
         "auth",
-        "Sign in to GitHub without starting the server",
+        "Sign in to GitHub without starting the server, or sign out: auth logout",
         "copilot_api.cli.auth",
         lambda: (_VERBOSE, _SHOW_TOKEN),
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
     Command(
+        "usage",
+        "Show what was spent through this gateway",
+        "copilot_api.cli.usage",
+        lambda: (
+            *(Flag(name) for name in ("by", "since", "model", "client", "key", "session")),
+            Flag("json", boolean=True),
+            Flag("csv", boolean=True),
+        ),
+    ),
+    Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",
         "copilot_api.cli.models",
         lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
+    ),
+    Command(
+        "keys",
+        "Make, list and revoke client keys: keys add NAME, keys list, keys revoke NAME",
+        "copilot_api.cli.keys",
+        lambda: (
+            Flag("model", many=True),
+            Flag("rate"),
+            Flag("concurrency"),
+            Flag("expires"),
+            Flag("json", boolean=True),
+        ),
     ),
     Command(
         "debug",
@@ -87,15 +110,15 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave it with the exit code of the contract."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = main(words)
+        code = main(words, alone=True)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.stdout.flush()
     raise SystemExit(code)
 
 
-def main(words: list[str]) -> int:
-    """Run one command line and return the exit code."""
+def main(words: list[str], *, alone: bool = False) -> int:
+    """Run one command line and return the exit code. `alone`: the process is for nothing else."""
     console = Console(verbose=False)
     chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
     command = None
@@ -112,7 +135,7 @@ def main(words: list[str]) -> int:
         known = f"Unknown command {words[chosen]}" if chosen is not None else "No command specified."
         console.error(known)
         return 1
-    return _execute(command, words[chosen + 1 :])
+    return _execute(command, words[chosen + 1 :], alone=alone)
 
 
 def _import_asyncio() -> None:
@@ -131,12 +154,14 @@ def _import_asyncio() -> None:
         del sys.modules["ssl"]
 
 
-def _execute(command: Command, words: list[str]) -> int:
+def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     _import_asyncio()
     parsed = parse(words, command.flags())
     verbose = parsed.values.get("verbose") is True
     console = Console(verbose=verbose)
     install_logging(console)
+    if alone:
+        install_last_resorts(console)
     for flag in parsed.unknown:
         console.warn(f"unknown flag {flag} is ignored; see copilot-api {command.name} --help")
     home = Path(os.environ.get("USERPROFILE" if sys.platform == "win32" else "HOME") or Path.home())
@@ -150,14 +175,16 @@ def _execute(command: Command, words: list[str]) -> int:
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
         from copilot_api.github.credentials import CredentialProblem
+        from copilot_api.keys.store import KeyFileProblem
 
         expected = isinstance(
-            error, (ConfigurationError, EngineError, StartupError, CredentialProblem, OSError)
+            error,
+            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
         )
-        if verbose and not expected:
-            raise
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
+        if not expected:
+            console.debug(trace(error))
         return 1
     finally:
         console.flush()

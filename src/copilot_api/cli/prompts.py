@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from copilot_api.redaction import one_line
+
 _UP, _DOWN, _ENTER, _ESCAPE, _INTERRUPT = "up", "down", "enter", "escape", "interrupt"
 _VISIBLE = 10
 
@@ -32,7 +34,7 @@ def select(question: str, choices: Sequence[str]) -> str:
                 at = (at + 1) % len(choices)
             _write(f"\x1b[{len(lines) - 1}A\r\x1b[J")
             if key == _ENTER:
-                _write(f"{question} {choices[at]}\r\n")
+                _write(f"{question} {one_line(choices[at])}\r\n")
                 return choices[at]
             if key == _ESCAPE:
                 raise Dismissed
@@ -43,7 +45,7 @@ def select(question: str, choices: Sequence[str]) -> str:
 def _menu(question: str, choices: Sequence[str], at: int) -> list[str]:
     first = min(max(0, at - _VISIBLE // 2), max(0, len(choices) - _VISIBLE))
     shown = range(first, min(first + _VISIBLE, len(choices)))
-    return [question, *(f"{'>' if number == at else ' '} {choices[number]}" for number in shown)]
+    return [question, *(f"{'>' if number == at else ' '} {one_line(choices[number])}" for number in shown)]
 
 
 def _write(text: str) -> None:

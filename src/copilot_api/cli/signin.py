@@ -11,7 +11,7 @@ from copilot_api.github.account import fetch_login
 from copilot_api.github.calls import GitHubRefused
 from copilot_api.github.credentials import TokenFile
 from copilot_api.github.device_flow import MARGIN, poll_for_token, request_code
-from copilot_api.redaction import Secret
+from copilot_api.redaction import Secret, one_line
 from copilot_api.settings import Settings
 
 
@@ -26,7 +26,8 @@ async def device_flow(
     console.info("Not logged in, getting new access token")
     try:
         code = await request_code(client, settings)
-        console.info(f'Please enter the code "{code.user_code}" in {code.verification_uri}')
+        shown = one_line(f'"{code.user_code}" in {code.verification_uri}')
+        console.info(f"Please enter the code {shown}")
         token = await poll_for_token(client, settings, code, margin=margin)
     except EngineError as error:
         raise SignInProblem(f"Failed to get GitHub token: {error}") from error
@@ -39,11 +40,12 @@ async def device_flow(
 
 async def greet(client: Client, settings: Settings, console: Console, token: Secret) -> None:
     """Say who is signed in. Raises :class:`SignInProblem`."""
+    console.hide(token)
     try:
         login = await fetch_login(client, settings, token)
     except EngineError as error:
         raise SignInProblem(f"Failed to get GitHub token: {error}") from error
-    console.info(f"Logged in as {login}")
+    console.info(f"Logged in as {one_line(login)}")
 
 
 async def stored_token(

@@ -25,7 +25,7 @@ class Writer:
     """Writes pieces in the order in which they came; started by the first one."""
 
     def __init__(self) -> None:
-        self._pieces: SimpleQueue[tuple[TextIO, str | Callable[[], str]] | None] = SimpleQueue()
+        self._pieces: SimpleQueue[tuple[TextIO, str | Callable[[], str | None]] | None] = SimpleQueue()
         self._left_out = 0
         self._thread: Thread | None = None
 
@@ -39,11 +39,19 @@ class Writer:
             self._left_out = 0
         self._put(stream, text)
 
-    def put_soon(self, stream: TextIO, take: Callable[[], str]) -> None:
-        """Write what `take` returns after a moment, which must be thread-safe; nothing if it is empty."""
+    @property
+    def waits(self) -> bool:
+        """Tell whether a piece waits to be written."""
+        return not self._pieces.empty()
+
+    def put_soon(self, stream: TextIO, take: Callable[[], str | None]) -> None:
+        """Write what `take` returns after a moment, which must be thread-safe; nothing if it is empty.
+
+        For None it is asked again when the pieces that wait are written.
+        """
         self._put(stream, take)
 
-    def _put(self, stream: TextIO, piece: str | Callable[[], str]) -> None:
+    def _put(self, stream: TextIO, piece: str | Callable[[], str | None]) -> None:
         self._pieces.put((stream, piece))
         if self._thread is None:
             self._thread = Thread(target=self._work, name="console", daemon=True)
@@ -58,11 +66,16 @@ class Writer:
     def _work(self) -> None:
         while (taken := self._pieces.get()) is not None:
             stream, piece = taken
-            if not isinstance(piece, str):
-                time.sleep(TOGETHER)
-                piece = piece()
-            if piece:
-                write(stream, piece)
+            if isinstance(piece, str):
+                text: str | None = piece
+            else:
+                if not self.waits:
+                    time.sleep(TOGETHER)
+                text = piece()
+            if text is None:
+                self._pieces.put(taken)
+            elif text:
+                write(stream, text)
 
 
 def write(stream: TextIO, text: str) -> None:

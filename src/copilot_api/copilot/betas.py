@@ -11,7 +11,9 @@ INTERLEAVED_THINKING = "interleaved-thinking-2025-05-14"
 _ADVANCED_TOOLS = "advanced-tool-use-2025-11-20"
 _LARGE_CONTEXT = "context-1m"
 
-_FAMILY = re.compile(r"(interleaved-thinking|context-management|advanced-tool-use)-\d{4}-\d{2}-\d{2}")
+_FAMILY = re.compile(
+    r"(interleaved-thinking|context-management|advanced-tool-use)-\d{4}-\d{2}-\d{2}", re.ASCII
+)
 _OLDER_NAMES = {
     "tool-search-tool-2025-10-19": _ADVANCED_TOOLS,
     "tool-examples-2025-10-29": _ADVANCED_TOOLS,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from copilot_api.records import record
+from copilot_api.redaction import redact_tokens
 
 PASSED_HEADERS = (
     "retry-after",
@@ -18,6 +19,8 @@ PASSED_HEADERS = (
     "x-github-request-id",
 )
 """Headers of an upstream answer that a client gets (D-H4, R-11); all others stay here."""
+
+_PLAIN_VALUE = re.compile(r"[\x20-\x7e]{0,1024}")
 
 _OVERFLOW_CODES = ("model_max_prompt_tokens_exceeded", "context_length_exceeded")
 _OVERFLOW_TEXT = re.compile(
@@ -191,8 +194,8 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
                 break
         if isinstance(parsed.get("authorize_url"), str):
             message = f"Copilot asks for consent first: open {parsed['authorize_url']}"
-        code = error["code"] if isinstance(error.get("code"), str) and error["code"] else None
-        param = error["param"] if isinstance(error.get("param"), str) else None
+        code = redact_tokens(error["code"]) if isinstance(error.get("code"), str) and error["code"] else None
+        param = redact_tokens(error["param"]) if isinstance(error.get("param"), str) else None
     elif _is_web_page(raw):
         web_page = True
         title = _TITLE.search(raw[:10_000])
@@ -208,5 +211,14 @@ def _is_web_page(text: str) -> bool:
 
 
 def passed_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers of an upstream answer that the client may see."""
-    return tuple([(name, headers[name]) for name in PASSED_HEADERS if name in headers])
+    """Return the headers of an upstream answer that the client may see, without what looks like a token.
+
+    A value that is not short and plain ASCII stays here: servers differ in what they make of it.
+    """
+    return tuple(
+        [
+            (name, redact_tokens(value))
+            for name in PASSED_HEADERS
+            if (value := headers.get(name)) is not None and _PLAIN_VALUE.fullmatch(value)
+        ]
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from copilot_api.settings import Settings
 
 GENERIC = "https://api.githubcopilot.com"
 _SUFFIX = ".githubcopilot.com"
+# Parsers of URLs differ in what a backslash, a line feed or a letter beyond ASCII is: nothing of the kind is
+# left for them to differ in.
+_PLAIN_URL = re.compile(
+    r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::443)?/?", re.IGNORECASE | re.ASCII
+)
 
 
 def plan_url(account_type: str) -> str:
@@ -32,20 +38,11 @@ def base_url(settings: Settings, named: str | None) -> str:
 
 def is_allowed(url: str, settings: Settings) -> bool:
     """Tell whether a URL from a token answer may receive the bearer token."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
+    named = _PLAIN_URL.fullmatch(url)
+    if named is None:
         return False
-    if parts.username or parts.password:
-        return False
-    if parts.scheme == "https" and port in (None, 443) and ("." + host).endswith(_SUFFIX):
+    host = named[1].lower()
+    if host.endswith(_SUFFIX):
         return True
-    api = urlsplit(settings.github_api_url)
-    enterprise = (api.hostname or "").removeprefix("api.")
-    return (
-        parts.scheme == "https"
-        and enterprise.endswith(".ghe.com")
-        and host == f"copilot-api.{enterprise}"
-        and port in (None, 443)
-    )
+    enterprise = (urlsplit(settings.github_api_url).hostname or "").removeprefix("api.")
+    return enterprise.endswith(".ghe.com") and host == f"copilot-api.{enterprise}"

@@ -114,6 +114,11 @@ class Planner:
         """Return the model that a name means, for endpoints that only tell of it."""
         return resolve(asked, self._catalog, "chat", self._settings.aliases)
 
+    def adopt(self, settings: Settings) -> None:
+        """Plan by other settings from the next request on (R-54)."""
+        self._settings = settings
+        self._plans.clear()
+
     def learn(self, note: Callable[[Learned], bool]) -> bool:
         """Remember something of a model; tell whether it is news. Plans are then made anew."""
         if not note(self.learned):

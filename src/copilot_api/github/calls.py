@@ -7,6 +7,7 @@ from typing import Any
 
 from copilot_api.engine.client_interfaces import Client, Timeouts, UpstreamCall
 from copilot_api.engine.interfaces import ConnectFailed, EngineError
+from copilot_api.redaction import Secret, without
 
 TIMEOUTS = Timeouts(connect=10, first_byte=20, idle=20)
 LIMIT = 1024 * 1024
@@ -58,9 +59,17 @@ async def call_bytes(
     except ConnectFailed:
         upstream = await client.request(call)
     body = await upstream.read(LIMIT)
+    # GitHub has no cause to send the credential back; what a stranger sends goes no further (R-06).
+    body = without(body, _credential(headers))
     if not 200 <= upstream.status < 300:
         raise GitHubRefused(what, upstream.status, body)
     return body
+
+
+def _credential(headers: tuple[tuple[str, str], ...]) -> Secret:
+    """Return the token of the Authorization header; empty where there is none."""
+    given = next((value for name, value in headers if name.lower() == "authorization"), "")
+    return Secret(given.rpartition(" ")[2])
 
 
 def message_of(body: bytes) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from copilot_api.engine.interfaces import RequestBody
+from copilot_api.keys.caller import ANYONE, Caller
+from copilot_api.redaction import redact_query
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -21,8 +22,6 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Headers = Iterable[tuple[str, str]]
-
-_KEY = re.compile(rb"(^|&)key=[^&]*")
 
 BODY_SILENCE = 30.0
 """Seconds without a piece of the body until the request is given up (R-15)."""
@@ -54,6 +53,7 @@ class Request:
     __slots__ = (
         "_headers",
         "_receive",
+        "caller",
         "first",
         "has_repeats",
         "method",
@@ -73,11 +73,11 @@ class Request:
         """Decoded, as the server gave it."""
         self.parameter = ""
         """The part of the path that the route's pattern leaves open."""
+        self.caller: Caller = ANYONE
+        """Who asks, as the guard found out."""
         query = scope.get("query_string", b"")
-        if b"key=" in query:
-            query = _KEY.sub(rb"\1key=***", query)
-        self.target = f"{self.path}?{query.decode('latin-1')}" if query else self.path
-        """Path and query as they came, but for a key, for the request log."""
+        self.target = f"{self.path}?{redact_query(query.decode('latin-1'))}" if query else self.path
+        """Path and query as they came, but for keys, for the request log."""
         self.own_server = OWN_SERVER in (scope.get("extensions") or ())
         """Our own server runs the app, see `OWN_SERVER`."""
         self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
@@ -170,6 +170,14 @@ class PlainResponse:
         await send(message)
         content = b"" if scope["method"] == "HEAD" else self.content
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+PAGE_HEADERS = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""Headers of what a person may open in a browser (R-20): nothing on it runs, and nothing of it is kept."""
 
 
 def start(status: int, headers: Headers) -> Message:

@@ -72,7 +72,13 @@ _STATUSES = (
     *(_status(status) for status in STATUSES),
     *(_page(status) for status in (404, 500, 502, 503, 504)),
     _other("status 500 without a body", b"", 500, says="500"),
-    _other("status 502 in plain text", b"upstream connect error", 502, ("content-type", "text/plain"), says="connect"),
+    _other(
+        "status 502 in plain text",
+        b"upstream connect error",
+        502,
+        ("content-type", "text/plain"),
+        says="connect",
+    ),
     _other("status 503 that says it is JSON", b"{cut", 503, JSON),
     _other("status 500 with a list", [1, 2], 500, JSON),
     _redirect(301),
@@ -142,7 +148,11 @@ _KINDS = (
         "a content type with parameters, in capitals",
         "R-36",
         Case(
-            lambda leg: (head(headers=_kind("TEXT/Event-Stream; charset=UTF-8")), data(leg.parts().whole), end()),
+            lambda leg: (
+                head(headers=_kind("TEXT/Event-Stream; charset=UTF-8")),
+                data(leg.parts().whole),
+                end(),
+            ),
             "whole",
         ),
         Case(lambda leg: whole(leg.answer(), 200, _kind("Application/JSON; charset=utf-8")), "whole"),

@@ -11,14 +11,12 @@ from tests.support.upstream_steps import (
     EVENT_STREAM,
     JSON,
     data,
-
     fin,
     head,
     hold,
     pause,
     raw,
     reset,
-    together,
 )
 
 Header = tuple[str, str]
@@ -60,7 +58,9 @@ _INSTEAD = (
     _instead("a length that is none", *_fields("content-length: 0x6")),
     _instead("a negative length", *_fields("content-length: -6")),
     _instead("transfer coding that nobody knows", *_fields("transfer-encoding: chunked, rot13")),
-    _instead("101 without being asked", raw(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"), fin()),
+    _instead(
+        "101 without being asked", raw(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"), fin()
+    ),
     Fault(
         "silence instead of a head",
         "R-30",
@@ -82,9 +82,7 @@ _INSTEAD = (
 # ---------------------------------------------------------------------------------- whole, in an odd way
 
 
-def _odd(
-    name: str, ids: str, script: Callable[[Header, bytes], Script], *, taints: bool = False
-) -> Fault:
+def _odd(name: str, ids: str, script: Callable[[Header, bytes], Script], *, taints: bool = False) -> Fault:
     return Fault(
         name,
         ids,
@@ -102,7 +100,15 @@ def _chunked(kind: Header, body: bytes, *fields: str, extension: bytes = b"", tr
     half = len(body) // 2
     pieces = [body[:half], body[half:]]
     framed = b"".join(b"%x%s\r\n%s\r\n" % (len(each), extension, each) for each in pieces)
-    return _head(kind, "transfer-encoding: chunked", *fields) + framed + b"0" + extension + b"\r\n" + trailers + b"\r\n"
+    return (
+        _head(kind, "transfer-encoding: chunked", *fields)
+        + framed
+        + b"0"
+        + extension
+        + b"\r\n"
+        + trailers
+        + b"\r\n"
+    )
 
 
 def _slow_head(kind: Header, body: bytes) -> Script:
@@ -121,7 +127,10 @@ _ODD = (
         "1xx before the head",
         "R-13",
         lambda kind, body: (
-            raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" + _length(kind, body)),
+            raw(
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"
+                + _length(kind, body)
+            ),
         ),
     ),
     _odd(
@@ -225,4 +234,3 @@ _CUT = (
 )
 
 FRAMING: tuple[Fault, ...] = (*_INSTEAD, *_ODD, *_CUT)
-

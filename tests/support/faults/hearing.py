@@ -46,7 +46,9 @@ def _events(body: bytes) -> Iterator[Any]:
     assert not body or body.endswith((b"\n\n", b"\r\n\r\n")), f"no blank line at the end: {body[-60:]!r}"
     for block in body.decode().replace("\r\n", "\n").split("\n\n"):
         lines = [line for line in block.split("\n") if line and not line.startswith(":")]
-        fields = [(name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines)]
+        fields = [
+            (name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines)
+        ]
         assert {name for name, _ in fields} <= {"event", "data", "id", "retry"}, block
         text = "\n".join(value for name, value in fields if name == "data")
         if text:

@@ -256,11 +256,7 @@ def _responses_whole(text: str) -> dict[str, Any]:
     return _response([_message_item(text)])
 
 
-CHAT = Leg(
-    "chat", "/chat/completions", "gemini-3.1-pro-preview", _chat_parts, _chat_error, _chat_whole
-)
-MESSAGES = Leg(
-    "messages", "/v1/messages", "claude-opus-5", _messages_parts, _messages_error, _messages_whole
-)
+CHAT = Leg("chat", "/chat/completions", "gemini-3.1-pro-preview", _chat_parts, _chat_error, _chat_whole)
+MESSAGES = Leg("messages", "/v1/messages", "claude-opus-5", _messages_parts, _messages_error, _messages_whole)
 RESPONSES = Leg("responses", "/responses", "gpt-5.4", _responses_parts, _responses_error, _responses_whole)
 LEGS = {leg.name: leg for leg in (CHAT, MESSAGES, RESPONSES)}

@@ -148,7 +148,9 @@ _CUTS = (
     _whole("one byte a write, in chunk headers too", "R-23", _raw_pieces(1)),
     _whole("three bytes a write, in chunk headers too", "R-23", _raw_pieces(3)),
     _whole("all in one chunk", "R-23", lambda leg: (head(), data(leg.parts().whole), end()), legs=EVERY_LEG),
-    _whole("every character cut", "R-21", _said(("é漢🚀\U0010ffff" * 20,), size=1), text="é漢🚀\U0010ffff" * 20),
+    _whole(
+        "every character cut", "R-21", _said(("é漢🚀\U0010ffff" * 20,), size=1), text="é漢🚀\U0010ffff" * 20
+    ),
     _whole("text that looks like events", "R-21", _said(ODD_TEXTS), legs=EVERY_LEG, text="".join(ODD_TEXTS)),
     _whole(
         "escaped pairs, cut",
@@ -214,7 +216,9 @@ _ENDS = (
         "reset after the finish reason", "R-25", _ends("deltas", "finish", "reset"), legs=_COMPLETE_AT_FINISH
     ),
     _whole("fin after the end mark", "R-25", _ends("deltas", "finish", "end mark", "fin"), legs=EVERY_LEG),
-    _whole("reset after the end mark", "R-25", _ends("deltas", "finish", "end mark", "reset"), legs=EVERY_LEG),
+    _whole(
+        "reset after the end mark", "R-25", _ends("deltas", "finish", "end mark", "reset"), legs=EVERY_LEG
+    ),
     _whole(
         "frames after the end mark",
         "R-25",
@@ -452,9 +456,7 @@ _GZIP = (
     Fault(
         "gzip, a few bytes a chunk",
         "R-35",
-        Case(
-            lambda leg: (_gzip(), pieces(gzip.compress(leg.parts().whole, mtime=0), 3), end()), "whole"
-        ),
+        Case(lambda leg: (_gzip(), pieces(gzip.compress(leg.parts().whole, mtime=0), 3), end()), "whole"),
         Case(lambda leg: (_packed_head(), pieces(_json_gzip(leg), 3), end()), "whole"),
     ),
     Fault(
@@ -470,9 +472,7 @@ _GZIP = (
             lambda leg: (_gzip(), data(b"".join(_flushed(leg.parts())[:3])), data(b"\xff" * 40), end()),
             "error",
         ),
-        Case(
-            lambda leg: (_packed_head(), data(_json_gzip(leg)[:30] + b"\xff" * 40), end()), "status", 502
-        ),
+        Case(lambda leg: (_packed_head(), data(_json_gzip(leg)[:30] + b"\xff" * 40), end()), "status", 502),
     ),
     Fault(
         "gzip that unfolds to a thousand times its size",

@@ -73,3 +73,22 @@ def test_a_stream_without_a_descriptor_is_printed_to() -> None:
     stream = io.StringIO()
     writer.write(stream, "text")
     assert stream.getvalue() == "text\n"
+
+
+def test_lines_of_requests_and_of_all_else_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LAST_WORDS", 60)
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as lines, open(writing, "w", encoding="utf-8") as out:  # noqa: PTH123
+        console = Console({"CI": "1", "NO_COLOR": "1"}, verbose=True, out=out, err=out)
+        with console.in_background():
+            for number in range(400):
+                console.arrived("GET", f"/{number}")
+                console.debug(f"at {number}")
+                console.answered("GET", f"/{number}", 200, 0.0)
+        out.close()
+        expected = [
+            line
+            for number in range(400)
+            for line in (f"<-- GET /{number}", f"[debug] at {number}", f"--> GET /{number} 200 0ms")
+        ]
+        assert lines.read().splitlines() == expected

@@ -1,6 +1,6 @@
 //! What is sent.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header::AUTHORIZATION};
@@ -70,13 +70,27 @@ impl Headers {
 }
 
 /// What is sent, in one piece or in several that need not be put together.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Payload(Pieces);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Pieces {
     One(Bytes),
     Many(Arc<[Bytes]>),
+}
+
+/// Says how much it is and not what: it may be a prompt.
+impl fmt::Debug for Payload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Payload({} bytes)", self.size())
+    }
+}
+
+/// Names the fields and not their values.
+impl fmt::Debug for Headers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl<B: Into<Bytes>> From<B> for Payload {
@@ -113,7 +127,7 @@ impl Payload {
 }
 
 /// One HTTP request.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// `GET`, `POST`, …
     pub method: Method,

@@ -4,6 +4,7 @@
 //! closes the upstream connection: end, error, disconnect and shutdown take this one path. Its specification is
 //! `engine/reference/relay.py`.
 
+mod ahead;
 mod control;
 mod pump;
 mod source;
@@ -22,6 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use copilot_core::{
+    hook::{self, Stage},
     plans::{StreamPlan, Unsupported},
     streams::{Refusal, StreamEnd, StreamTranslator},
 };
@@ -29,8 +31,9 @@ use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::{
+    ahead::Taken,
     control::Control,
-    pump::{Pump, Taken},
+    pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
 };
@@ -190,9 +193,7 @@ impl Relay {
                 }
                 Poll::Pending if !out.is_empty() => return Poll::Ready(out),
                 Poll::Pending => {
-                    // Asked again after the waker is in place: a stop in between is seen.
-                    self.control.wake_by(cx.waker());
-                    if self.control.stopped().is_none() {
+                    if !self.control.watch(cx.waker()) {
                         return self.poll_silence(cx, out);
                     }
                 }
@@ -222,7 +223,7 @@ impl Relay {
         }
         if self.translator.done() {
             let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed });
+            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed }, None);
         } else if !self.limits.content.is_zero() && self.heard - self.content >= self.limits.content {
             // Comments that come without a pause leave no silence in which the timer is looked at.
             self.end_without_content(out);
@@ -270,20 +271,26 @@ impl Relay {
     fn end(&mut self, end: StreamEnd, message: &str, out: &mut Vec<u8>) {
         self.translate(out, |translator, out| translator.finish(end, message, out));
         let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-        self.finish(match end {
+        let outcome = match end {
             StreamEnd::Shutdown => Outcome::Shutdown,
             StreamEnd::Cancelled => Outcome::Cancelled,
             // The answer was whole before the connection failed.
             _ if !failed => Outcome::Completed,
             StreamEnd::Idle => Outcome::Deadline,
             StreamEnd::End | StreamEnd::Cut | StreamEnd::TooLarge => Outcome::UpstreamFailed,
-        });
+        };
+        self.finish(outcome, Some(end));
     }
 
     /// Runs the translator. A panic in it ends this stream with an in-band error, and nothing else.
     fn translate(&mut self, out: &mut Vec<u8>, work: impl FnOnce(&mut StreamTranslator, &mut Vec<u8>)) {
         let before = out.len();
-        if catch_unwind(AssertUnwindSafe(|| work(&mut self.translator, out))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(Stage::Relay);
+            work(&mut self.translator, out);
+        }))
+        .is_err()
+        {
             self.panicked = true;
             out.truncate(before);
             if let Ok(fresh) = StreamTranslator::new(&self.plan) {
@@ -300,7 +307,7 @@ impl Relay {
         }
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, outcome: Outcome, end: Option<StreamEnd>) {
         if self.over {
             return;
         }
@@ -310,6 +317,7 @@ impl Relay {
         self.source.close();
         self.control.end(Summary {
             outcome,
+            end,
             facts: self.translator.facts(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -323,7 +331,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.finish(Outcome::ClientGone);
+        self.finish(Outcome::ClientGone, None);
     }
 }
 

@@ -202,6 +202,22 @@ async fn what_was_judged_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r59_the_summary_says_how_upstream_ended() {
+    let cases: [(&[Step], Option<StreamEnd>); 5] = [
+        (&[Send(HELLO), Send(FAILED)], None),
+        (&[Send(HELLO), Send(STOP), Send(DONE)], None),
+        (&[Send(HELLO)], Some(StreamEnd::End)),
+        (&[Send(HELLO), Wait(1), Cut], Some(StreamEnd::Cut)),
+        (&[Send(HELLO), Silence], Some(StreamEnd::Idle)),
+    ];
+    for (steps, end) in cases {
+        let (mut relay, _) = relay(steps);
+        read(&mut relay).await;
+        assert_eq!(relay.control().summary().unwrap().end, end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn r29_r31_silence_gets_keep_alives_and_ends_at_the_limit() {
     let (pieces, outcome) = play(&[Send(HELLO), Silence]).await;
     let (last, alive) = pieces.split_last().unwrap();

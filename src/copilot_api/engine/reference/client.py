@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ logger = logging.getLogger("copilot_api.client")
 
 IDLE_POOL_SECONDS = 20.0
 """Idle connections are dropped before upstream's own limit near 60 s (D-H12, R-39)."""
+
+
+_QUOTED = re.compile(r"[:,]?\s*\(?\b(?:bytearray|b(?=['\"]))|:|['\"]")
+"""Where a protocol error begins to quote."""
 
 
 class ReferenceClient:
@@ -154,7 +159,7 @@ class _Progress:
             stream.send_failed()
 
     def classify(self, error: httpx2.TransportError, host: str) -> UpstreamError:
-        reason = str(error) or type(error).__name__
+        reason = _reason(error)
         if not self.writing:
             return ConnectFailed(f"cannot reach {host}: {reason}")
         if self.reused and _is_silent(error):
@@ -233,5 +238,12 @@ class ReferenceUpstream:
                     yield piece
             decoder.finish()
         except (httpx2.TransportError, Undecodable) as error:
-            reason = str(error) or type(error).__name__
-            raise ConnectionLost(f"the answer broke off: {reason}") from None
+            raise ConnectionLost(f"the answer broke off: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's text; of a breach of HTTP without the bytes it quotes."""
+    import httpx2
+
+    text = str(error) or type(error).__name__
+    return _QUOTED.split(text)[0] if isinstance(error, httpx2.ProtocolError) else text

@@ -193,10 +193,10 @@ class ReferenceRelay:
         outcome: Outcome = _OUTCOMES.get(end, "upstream_failed" if failed else "completed")
         if end in ("cut", "idle", "too_large") and not failed:
             outcome = "completed"  # the answer was whole before the connection failed
-        await self._finish(outcome)
+        await self._finish(outcome, end)
         return out
 
-    async def _finish(self, outcome: Outcome) -> None:
+    async def _finish(self, outcome: Outcome, end: StreamEnd | None = None) -> None:
         if self._over:
             return
         self._over = True
@@ -209,6 +209,7 @@ class ReferenceRelay:
             bytes_out=self._bytes_out,
             first_byte_ms=None if first is None else (first - self._began) * 1000,
             duration_ms=(now - self._began) * 1000,
+            end=end,
         )
         if self._pending is not None:
             self._pending.cancel()

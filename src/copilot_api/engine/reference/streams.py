@@ -21,6 +21,7 @@ from copilot_api.engine.reference import carriers, context, jsontext, sse
 from copilot_api.engine.reference.canonical import AnswerEvent, ReasoningCarrier, Start, ToolStart
 from copilot_api.engine.reference.formats import part
 from copilot_api.engine.reference.parts import Fault, StreamDecoder, StreamEncoder, StreamRepairs
+from copilot_api.redaction import redact_tokens
 
 _MESSAGES: dict[StreamEnd, str] = {
     "end": "upstream ended the stream before the answer was complete",
@@ -140,6 +141,8 @@ class _Stream:
             body = jsontext.encode(jsontext.dumps(frame)) if frame else b""
             self.refusal = StreamRefused(message, body, _status(code))
             return b""
+        # What upstream echoes goes no further than here; a refusal is rendered, and masked, elsewhere.
+        message, code = redact_tokens(message), code and redact_tokens(code)
         self._error = message
         return self._error_mark(message, code)
 
