@@ -5,6 +5,11 @@ VENV ?= .venv
 ARGS ?= start
 ONLY ?=
 SECONDS ?= 60
+MINUTES ?= 25
+SAMPLE ?= 20
+MINUTES ?= 10
+RATE ?= 60
+ENGINE ?= native
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -37,8 +42,8 @@ VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-python test-asgi test-clients test-aider lint lint-python lint-rust fmt build \
-	build-native bench bench-gateway fuzz lock docs clean
+.PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python \
+	lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,10 +62,13 @@ dev: $(NATIVE) ## Run against the simulator; rebuild and restart when a source c
 # ----------------------------------------------------------------------------------------------- check
 
 test: $(NATIVE) $(DEV) ## Run all tests that need cargo and pip packages only
-	$(PY) tools/run_tests.py rust python
+	$(PY) tools/run_tests.py rust models python
 
 test-rust: $(BASE) ## Run the tests of the crates only
 	$(PY) tools/run_tests.py rust
+
+test-models: $(BASE) ## Try every schedule of what threads share (loom), and of what waits in asyncio
+	$(PY) tools/run_tests.py models
 
 test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
 	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
@@ -86,8 +94,25 @@ lint-python: $(NATIVE) $(DEV)
 lint-rust: $(BASE)
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fmt --all --check --manifest-path models/Cargo.toml
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
+
+audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as the tools are installed
+	$(PY) -m pytest -q -n 0 -k r18 tests/unit/test_supply_chain.py tests/unit/test_repository.py
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
+	else echo "cargo-deny is not installed (cargo install cargo-deny --locked): crates were not checked"; fi
+	@if $(PY) -m pip_audit --version >/dev/null 2>&1; then $(PY) -m pip_audit --no-deps --disable-pip -r constraints.txt; \
+	else echo "pip-audit is not installed, and it asks a server: advisories of packages were not checked"; fi
+
+sbom: $(BASE) ## Write the bill of materials of a release into dist/
+	$(PY) tools/write_sbom.py
+
+mutants: $(NATIVE) $(DEV) ## Change readers and guards, tests must notice: make mutants ONLY=sse SAMPLE=20 MINUTES=25
+	$(PY) tools/mutants.py --minutes $(MINUTES) --sample $(SAMPLE) $(ONLY)
+
+coverage: $(NATIVE) $(DEV) ## Print the lines that tests reach, by folder (needs cargo-llvm-cov and llvm-tools)
+	$(PY) tools/coverage_table.py
 
 fmt: $(DEV) ## Format all sources
 	$(BIN)/ruff check --fix-only --exit-zero .
@@ -97,7 +122,9 @@ fmt: $(DEV) ## Format all sources
 # ----------------------------------------------------------------------------------------------- build
 
 build: $(BASE) ## Build the release wheel and the source distribution into dist/
+	rm -rf dist
 	$(BIN)/maturin build --release --out dist --interpreter $(PY)
+	$(PY) tools/check_wheel.py dist/*.whl
 	$(BIN)/maturin sdist --out dist
 
 build-native: $(NATIVE) ## Build the native module into the virtual environment
@@ -114,6 +141,15 @@ bench-gateway: ## Measure it beside nginx, 0.7.0 and LiteLLM: make bench-gateway
 fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
 	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
 
+soak: $(NATIVE) $(DEV) ## Soak the gateway with faults and aborts: make soak MINUTES=60 RATE=100 ENGINE=reference
+	$(PY) -m tools.soak --minutes $(MINUTES) --rate $(RATE) --engine $(ENGINE) $(filter-out start,$(ARGS))
+
+reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or ARGS="--only cancel,drain"
+	@test "$$(ls -t $(STAMPS)/native-* 2>/dev/null | head -1)" = $(STAMPS)/native-release || \
+		rm -f $(STAMPS)/native-release
+	$(MAKE) build-native PROFILE=release
+	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
+
 docs: $(NATIVE) ## Write docs/options.md from the declared options
 	$(PY) tools/write_options.py
 
@@ -121,7 +157,7 @@ lock: ## Write all locks of Python and npm packages anew from the newest allowed
 	$(PYTHON) tools/lock.py
 
 clean: ## Remove everything that was built
-	rm -rf target fuzz/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules
+	rm -rf target fuzz/target models/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules
 	rm -rf src/copilot_api/_native*.so src/copilot_api/_native*.pyd
 	rm -rf bench/.cache bench/load/target
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,7 +23,7 @@ from copilot_api.engine.reference.cache import ReferenceResponseCache
 from copilot_api.engine.reference.concurrency import ReferenceConcurrency
 from copilot_api.gateway.admit import Gate
 from copilot_api.gateway.answer import Whole
-from copilot_api.gateway.caching import Caching, Caller
+from copilot_api.gateway.caching import Asker, Caching
 from copilot_api.gateway.plan import make_plan
 from copilot_api.gateway.resolver import Resolution
 from copilot_api.records import replace
@@ -102,7 +102,7 @@ def hitting(engine_name: str, body: bytes) -> Callable[[int], None]:
 
     async def hit(times: int) -> None:
         for _ in range(times):
-            await caching.answer(Caller(), body, plan, upstream)
+            await caching.answer(Asker(), body, plan, upstream)
 
     return lambda times: asyncio.run(hit(times))
 

@@ -28,6 +28,8 @@ PYTEST = (sys.executable, "-m", "pytest", "--color=no")
 SUITES = {
     # The binding crate holds no logic; its tests are the Python ones, through the built module.
     "rust": ("cargo", "test", "--locked", "--no-fail-fast", "--workspace", "--exclude", "copilot-python"),
+    # A workspace of its own: no part of the program, and of what its tests build, needs loom.
+    "models": ("cargo", "test", "--locked", "--manifest-path", "models/Cargo.toml", "--test", "schedules"),
     "python": (*PYTEST, "-n", "2", "-m", "not clients and not aider"),
     "clients": (*PYTEST, "-n", "2", "-m", "clients", "tests/clients"),
     "aider": (*PYTEST, "-m", "aider", "tests/clients"),
@@ -57,7 +59,13 @@ PYTEST_RUNNER = Runner(
     # The title, the line that failed, what it says, and where it is.
     cause=re.compile(r"_{2,} .* _{2,}$|[>E]  |\S+\.py:\d+: "),
 )
-RUNNERS = {"rust": CARGO, "python": PYTEST_RUNNER, "clients": PYTEST_RUNNER, "aider": PYTEST_RUNNER}
+RUNNERS = {
+    "rust": CARGO,
+    "models": CARGO,
+    "python": PYTEST_RUNNER,
+    "clients": PYTEST_RUNNER,
+    "aider": PYTEST_RUNNER,
+}
 
 
 def closing_lines(runner: Runner, output: Iterable[str]) -> list[str]:

@@ -259,6 +259,7 @@ fn tokens(data: &[u8]) {
     if let Ok(text) = str::from_utf8(data) {
         let count = encoding.count(text);
         assert!(count <= text.len());
+        assert_eq!(encoding.count(text), count, "it was counted before");
     }
     let _ = count_chat(data, encoding, "gpt-4.1");
 }

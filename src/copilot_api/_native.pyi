@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_check_only
 
 from copilot_api.engine.client_interfaces import Outcome
-from copilot_api.engine.interfaces import RequestBody
+from copilot_api.engine.interfaces import RequestBody, StreamEnd
 
 __all__ = [
     "Admission",
@@ -60,6 +60,9 @@ class _BuildInfo(TypedDict):
     profile: str
     pyo3: str
     abi: str
+
+def panic_once(stage: str, /) -> None:
+    """Make a stage of the engine panic when it is entered next: a hook for tests. Raises ValueError."""
 
 def build_info() -> _BuildInfo:
     """Return how this module was built.
@@ -308,6 +311,12 @@ class TokenClock:
     def backoff(self, jitter: float, /) -> float:
         """Return the seconds until the next attempt."""
 
+    def tried(self, monotonic: float, /) -> None:
+        """Note that an exchange ended, well or not."""
+
+    def pause(self, monotonic: float, /) -> float:
+        """Return the seconds that the next exchange must wait."""
+
     def forget(self) -> None:
         """Note that upstream refused the token."""
 
@@ -422,6 +431,7 @@ class Relay:
     ) -> (
         tuple[
             Outcome,
+            StreamEnd | None,
             tuple[
                 int,
                 str | None,
@@ -493,17 +503,21 @@ class Exchange:
 class Server:
     """Hosts an ASGI app; one for a :class:`Runtime`. Serves from the moment it is made.
 
-    `start` runs the app on a scope and an exchange and returns the task. The descriptors are owned by the
-    server from now on. `options` are those of :class:`copilot_api.engine.server_interfaces.ServerOptions`
-    without TLS, in order; `tls` is a PEM chain and a PEM key.
+    `start` runs the app on a scope and an exchange and returns the task. `denied` is told of method, path,
+    status and reason of what the guard refuses, of one request a second at the most. The descriptors are
+    owned by the server from now on. `options` are those of
+    :class:`copilot_api.engine.server_interfaces.ServerOptions` without TLS and guard, in order, `guard` those
+    of :class:`copilot_api.engine.server_interfaces.AccessGuard`; `tls` is a PEM chain and a PEM key.
     """
 
     def __new__(
         cls,
         runtime: Runtime,
         start: Callable[[dict[str, Any], Exchange], Task[None]],
+        denied: Callable[[str, str, int, str], None],
         descriptors: list[int],
         options: tuple[int, float, int, int, float, float, float, bool, bool],
+        guard: tuple[list[str], list[str], tuple[str, str] | None, bool, bool] | None,
         tls: tuple[bytes, bytes] | None,
         asgi: dict[str, str],
         extensions: dict[str, dict[str, Any]],
@@ -513,6 +527,11 @@ class Server:
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections."""
 
+    def judge_by(
+        self, guard: tuple[list[str], list[str], tuple[str, str] | None, bool, bool] | None, /
+    ) -> None:
+        """Judge requests by another guard from now on."""
+
     def drained(self) -> tuple[int, Future[None]]:
         """Wait until no connection is left."""
 
@@ -520,7 +539,9 @@ class Server:
         """Cut all connections. Idempotent."""
 
     @property
-    def stats(self) -> tuple[int, int, int, int, int, int, int]:
+    def stats(self) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
         """Return connections now, and since the start: connections, requests, requests that the server
-        answered itself, requests whose client went away, answers that the app broke off, pauses of accepting.
+        answered itself, requests whose client went away, answers that the app broke off, pauses of accepting;
+        of those that the server answered itself the ones that the guard refused for their host, their origin
+        and their user; connections whose owner the system was asked for.
         """

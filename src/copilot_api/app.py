@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,27 +11,35 @@ from pathlib import Path
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.components import ComponentState, Engine
-from copilot_api.engine.interfaces import EngineError, TokenGrant, TokenManager, TokenUnavailable
+from copilot_api.engine.interfaces import (
+    ConnectFailed,
+    EngineError,
+    Limiter,
+    TokenGrant,
+    TokenManager,
+    TokenUnavailable,
+)
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
+from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
+from copilot_api.http.guard_feed import GuardFeed
+from copilot_api.http.peers import Owners
 from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
+from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings
 
 logger = logging.getLogger("copilot_api.app")
-
-SIGN_IN_ATTEMPTS = 6
-"""Times that a slow token exchange is waited for at start, each some seconds (R-47)."""
 
 MOST_CONNECTIONS = 512
 """Connections to GitHub and Copilot at the most, unless more requests may be in flight."""
@@ -51,6 +60,12 @@ class OpenGateway:
     components: tuple[ComponentState, ...]
     server: ServerName
     cancel_streams: Callable[[], None]
+    keys: KeyRing
+    """The client keys; `reload` reads those of the store again."""
+    adopt: Callable[[Settings], None]
+    """Use other settings from the next request on; of those in `settings.RELOADABLE` only (R-54)."""
+    guard: GuardFeed
+    """Whom a server lets in that can judge it."""
 
 
 @asynccontextmanager
@@ -61,14 +76,26 @@ async def open_gateway(
     approver: Approver | None = None,
     request_log: RequestLog | None = None,
     on_token: TokenSeen | None = None,
+    keys: KeyRing | None = None,
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
+    Without `keys` those of the options and the key file are all there are.
+
     Raises :class:`StartupError` with one plain line.
     """
-    access = Access.of(settings, client_keys(settings))
+    keys = keys or KeyRing(client_keys(settings))
+    owners = _owners()
+    access = Access.of(settings, keys, owners)
+    if access.is_personal and access.owners is None and not settings.unix_socket:
+        logger.warning(
+            "This system does not tell whose a connection is: other users of this machine can use the"
+            " gateway. Give it a key with `copilot-api keys add NAME`"
+        )
     engine = flags.build_engine(settings)
     async with AsyncExitStack() as stack:
+        if owners is not None:
+            stack.callback(owners.close)
         client = engine.make_client(
             ClientOptions(
                 proxy_from_env=settings.proxy_env,
@@ -90,37 +117,60 @@ async def open_gateway(
 
         tokens = engine.make_token_manager(fetch_token)
         stack.push_async_callback(tokens.aclose)
-        sender = Sender(client, tokens, settings)
+        failures = Failures()
+        sender = Sender(client, tokens, settings, failures)
 
         catalog = _catalog(engine, sender)
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        limiter = None
-        if settings.rate_limit:
-            limiter = engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
-        admission = Admission(limiter, approver if settings.manual else None)
+        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching)
+        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching, lambda: keys.several)
         stack.callback(pipeline.close)
+        keys.when_ended = pipeline.end_keys
+        feed = GuardFeed(access.native())
+        keys.when_changed = lambda: feed.give(access.native())
+        keys.watch()
+        stack.callback(keys.close)
 
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
 
         routes = (
-            *generation.routes(pipeline, access),
-            *gemini.routes(pipeline, access),
-            *ollama.routes(pipeline, catalog, access),
-            *model_routes.routes(catalog, pipeline.planner),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None),
+            *generation.routes(pipeline),
+            *gemini.routes(pipeline),
+            *ollama.routes(pipeline, catalog),
+            *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
+            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
+        app = Application(routes, access, settings, request_log, failures)
+        current = settings
+
+        def adopt(changed: Settings) -> None:
+            nonlocal current
+            given = client_keys(changed)  # the last thing that can fail
+            keys.adopt(given)
+            keys.reload()
+            access.adopt(Access.of(changed, keys, owners))
+            feed.give(access.native())
+            if _pace(changed) != _pace(current):
+                admission.adopt(_limiter(engine, changed))
+            sender.adopt(changed)
+            pipeline.adopt(changed)
+            app.adopt(changed)
+            current = changed
+
         yield OpenGateway(
-            app=Application(routes, access, settings, request_log),
+            app=app,
             models=catalog.models,
             components=engine.states(),
             server=engine.server,
             cancel_streams=pipeline.cancel_streams,
+            keys=keys,
+            adopt=adopt,
+            guard=feed,
         )
 
 
@@ -138,6 +188,16 @@ async def load_models(settings: Settings, github_token: Secret) -> ModelCatalog:
     return catalog
 
 
+def _pace(settings: Settings) -> tuple[float | None, bool, int]:
+    return settings.rate_limit, settings.wait, settings.rate_burst
+
+
+def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
+    if not settings.rate_limit:
+        return None
+    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
+
+
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
     async def fetch_models() -> bytes:
         upstream = await sender.send("GET", "/models")
@@ -146,30 +206,43 @@ def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
     return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
 
 
-def client_keys(settings: Settings) -> tuple[Secret, ...]:
+def _owners() -> Owners | None:
+    try:
+        return Owners()
+    except OSError:
+        return None
+
+
+def client_keys(settings: Settings) -> tuple[GivenKey, ...]:
     """Return the keys of the settings and of the key file. Raises :class:`StartupError`."""
-    keys = list(settings.api_key)
+    keys = [GivenKey("option", key) for key in settings.api_key]
     if settings.api_key_file is not None:
         try:
             lines = Path(settings.api_key_file).expanduser().read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise StartupError(f"the key file {settings.api_key_file} cannot be read: {error}") from None
-        keys += [Secret(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
-        if not keys:
+        listed = [Secret(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+        keys += [GivenKey("file", key) for key in listed]
+        if not listed:
             raise StartupError(f"the key file {settings.api_key_file} holds no key")
     return tuple(keys)
 
 
 async def _sign_in(tokens: TokenManager, catalog: ModelCatalog) -> None:
-    for attempt in range(SIGN_IN_ATTEMPTS):
+    """Wait for a token as long as it takes, unless it is refused or GitHub cannot be reached (R-47)."""
+    while True:
         try:
             await tokens.get()
             break
         except TokenUnavailable as error:
-            # Without a cause GitHub is only slow; the exchange goes on and the next attempt joins it.
-            if error.__cause__ is not None or attempt == SIGN_IN_ATTEMPTS - 1:
+            if error.permanent or isinstance(error.__cause__, ConnectFailed):
                 raise StartupError(f"Failed to get Copilot token: {error}") from error
-            logger.info("Waiting for GitHub to answer the token request")
+            if error.__cause__ is None:
+                # GitHub is only slow; the exchange goes on and the next attempt joins it.
+                logger.info("Waiting for GitHub to answer the token request")
+                continue
+            logger.warning("%s; trying again in %.0f s", error, error.retry_after)
+            await asyncio.sleep(error.retry_after)
     logger.debug("GitHub Copilot Token fetched successfully!")
     try:
         await catalog.load()

@@ -10,11 +10,13 @@ import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from copilot_api.app import OpenGateway, open_gateway
+from copilot_api.app import OpenGateway, client_keys, open_gateway
 from copilot_api.configuration import ConfigurationError, load
 from copilot_api.gateway.errors import StartupError
 from copilot_api.github.credentials import CredentialProblem, TokenFile, data_directory
 from copilot_api.http.asgi import Receive, Scope, Send
+from copilot_api.keys.ring import KeyRing
+from copilot_api.keys.store import KeyFileProblem, KeyStore
 
 
 class LifespanApp:
@@ -37,7 +39,7 @@ class LifespanApp:
         async with AsyncExitStack() as stack:
             try:
                 self._gateway = await self._open(stack)
-            except (ConfigurationError, StartupError, CredentialProblem) as error:
+            except (ConfigurationError, StartupError, CredentialProblem, KeyFileProblem) as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             await send({"type": "lifespan.startup.complete"})
@@ -48,10 +50,11 @@ class LifespanApp:
     async def _open(self, stack: AsyncExitStack) -> OpenGateway:
         directory = data_directory(Path.home())
         settings = load({}, os.environ, directory).settings
+        keys = KeyRing(client_keys(settings), KeyStore(directory))
         token = settings.github_token or TokenFile(directory).read()
         if token is None:
             raise StartupError("there is no GitHub token; run `copilot-api auth` first")
-        return await stack.enter_async_context(open_gateway(settings, token))
+        return await stack.enter_async_context(open_gateway(settings, token, keys=keys))
 
 
 app = LifespanApp()

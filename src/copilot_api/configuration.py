@@ -16,18 +16,19 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst")
-_SIZES = ("body_limit", "cache")
+_SIZES = ("body_limit", "cache", "memory_limit")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
     "first_byte_timeout",
     "stream_idle_timeout",
+    "stream_content_timeout",
     "keepalive_interval",
     "drain_timeout",
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("api_key", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key")
@@ -54,6 +55,22 @@ class Configuration:
     settings: Settings
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    has_file: bool = False
+    """There is a config file."""
+
+
+@record
+class _File:
+    """The config file: its values by key, and its lines, to say where a value stands."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: tuple[str, ...] = ()
+
+    def line(self, key: str) -> int:
+        """Return the number of the line that sets `key`, or opens the table of that name."""
+        sets = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(key)}["']?\s*[.=\]]""")
+        return next((at for at, line in enumerate(self.lines, 1) if sets.match(line)), 1)
 
 
 def is_boolean(option: Field) -> bool:
@@ -75,7 +92,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    file = _config_file(directory / CONFIG_FILE)
+    read = _config_file(directory / CONFIG_FILE)
+    file = read or _File(directory / CONFIG_FILE, {})
     for option in option_fields():
         found = _find(option, flags, environ, file)
         if found is None:
@@ -85,11 +103,11 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
         values[option.name] = _convert(option, raw, origin)
         origins[option.name] = origin
     settings = Settings(**values)
-    return Configuration(settings, origins, _check(settings, origins))
+    return Configuration(settings, origins, _check(settings, origins), read is not None)
 
 
 def _find(
-    option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
+    option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: _File
 ) -> tuple[Any, str] | None:
     name = option.name
     dashed = name.replace("_", "-")
@@ -100,26 +118,42 @@ def _find(
         if environ.get(variable):
             return environ[variable], f"${variable}"
     for key in (name, dashed):
-        if key in file:
-            return file[key], f"{CONFIG_FILE}: {key}"
+        if key in file.values:
+            return file.values[key], f"{CONFIG_FILE} line {file.line(key)}: {key}"
     return None
 
 
-def _config_file(path: Path) -> dict[str, Any]:
+def _config_file(path: Path) -> _File | None:
     try:
         content = path.read_bytes()
-    except OSError:
-        return {}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        try:
+            path.stat()
+        except OSError:
+            return None  # in a directory that this user may not look into
+        # What it says may be what keeps others out: it is never passed over.
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
     import tomllib
 
     try:
-        values = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+        text = content.decode("utf-8")
+        values = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path} cannot be read: no UTF-8 (at line {line})") from None
+    except tomllib.TOMLDecodeError as error:
+        last = f"at line {text.rstrip().count(chr(10)) + 1}"
+        reason = str(error).replace("at end of document", last)
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from None
+    file = _File(path, values, tuple(text.split("\n")))
     aliases = values.pop(_ALIASES, None)
     if aliases is not None:
         if not isinstance(aliases, dict) or not all(isinstance(model, str) for model in aliases.values()):
-            raise ConfigurationError(f'{path}: [{_ALIASES}] holds lines such as fast = "gpt-5-mini"')
+            raise ConfigurationError(
+                f'{path} line {file.line(_ALIASES)}: [{_ALIASES}] holds lines such as fast = "gpt-5-mini"'
+            )
         more = values.get("alias", [])
         values["alias"] = [
             *(more if isinstance(more, list) else [more]),
@@ -128,8 +162,8 @@ def _config_file(path: Path) -> dict[str, Any]:
     known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise ConfigurationError(f"{path}: there is no option {unknown[0]!r}")
-    return values
+        raise ConfigurationError(f"{path} line {file.line(unknown[0])}: there is no option {unknown[0]!r}")
+    return file
 
 
 def _convert(option: Field, raw: Any, origin: str) -> Any:
@@ -196,7 +230,9 @@ def _seconds(text: str, origin: str) -> float:
 
 
 def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
+    from copilot_api.gateway.memory import is_supported
     from copilot_api.http.guard import origin_is_valid
+    from copilot_api.http.identity import networks
 
     if not 0 <= settings.port <= 65535:
         raise ConfigurationError(f"{origins['port']}: {settings.port} is not a port; choose 0 to 65535")
@@ -208,6 +244,10 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     for name in ("body_limit", "max_concurrency", "max_connections", "max_queue", "rate_burst"):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.memory_limit and not is_supported():
+        raise ConfigurationError(
+            f"{origins['memory_limit']}: this system does not say how much memory a process holds"
+        )
     if 0 < settings.cache < _SMALLEST_CACHE:
         raise ConfigurationError(f"{origins['cache']}: {settings.cache} bytes keep nothing; write 64M, or 0")
     for pair in settings.alias:
@@ -219,6 +259,12 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             raise ConfigurationError(
                 f"{origins['cors_origin']}: {origin!r} is not an origin such as https://name"
             )
+    try:
+        networks(settings.trusted_proxy)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{origins['trusted_proxy']}: {error}; write an address, a network such as 10.0.0.0/8, or unix"
+        ) from None
     try:
         switches(settings)
     except UnknownComponent as error:

@@ -67,7 +67,13 @@ class Settings:
         (), "Key that every client must send; may be given more than once", metavar="KEY"
     )
     api_key_file: str | None = option(None, "File with one client key a line", metavar="FILE")
-    no_auth: bool = option(False, "Listen beyond loopback without any client key (unsafe)")
+    trusted_proxy: tuple[str, ...] = option(
+        (),
+        "Address or network of a front whose X-Forwarded-For is believed (or unix), to count wrong keys by "
+        "client; may be given more than once",
+        metavar="ADDRESS",
+    )
+    no_auth: bool = option(False, "Let whoever reaches the gateway use it without a key (unsafe)")
     public_host: tuple[str, ...] = option(
         (), "Further name clients may use in the Host header", metavar="NAME"
     )
@@ -90,6 +96,11 @@ class Settings:
     stream_idle_timeout: float = option(
         120.0, "Seconds of silence that end a stream, 0 is never", metavar="SECONDS"
     )
+    stream_content_timeout: float = option(
+        300.0,
+        "Seconds without a piece of the answer that end a stream, comments alone do not count, 0 is never",
+        metavar="SECONDS",
+    )
     keepalive_interval: float = option(
         15.0, "Seconds of silence after which a client gets a keep-alive, 0 is never", metavar="SECONDS"
     )
@@ -102,6 +113,9 @@ class Settings:
         metavar="SECONDS",
     )
     max_queue: int = option(512, "With --queue-timeout: requests that may wait; more get 503", metavar="N")
+    memory_limit: int = option(
+        0, "Memory of the process, as 512M, above which new requests get 503; 0 is off", metavar="BYTES"
+    )
     rate_burst: int = option(
         1, "With --rate-limit: requests that may come at once after a pause (token bucket)", metavar="N"
     )
@@ -166,3 +180,27 @@ class Settings:
 def option_fields() -> tuple[Field, ...]:
     """Return the declared options in the order of the help page."""
     return fields(Settings)
+
+
+RELOADABLE = frozenset(
+    {
+        "alias",
+        "api_key",
+        "api_key_file",
+        "cache_breakpoints",
+        "connect_timeout",
+        "cors_origin",
+        "error_style",
+        "first_byte_timeout",
+        "keepalive_interval",
+        "public_host",
+        "rate_burst",
+        "rate_limit",
+        "reasoning",
+        "stream_idle_timeout",
+        "strict",
+        "verbose",
+        "wait",
+    }
+)
+"""Settings that a running gateway can change; the others are built into what is open already."""

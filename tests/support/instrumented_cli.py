@@ -1,9 +1,11 @@
-"""The real program with three test hooks: ``python -m tests.support.instrumented_cli start …`` (Linux).
+"""The real program with four test hooks: ``python -m tests.support.instrumented_cli start …`` (Linux).
 
 - SIGUSR1 stops the thread of the event loop until a byte comes through the FIFO of ``COPILOT_TEST_FIFO``;
   SIGUSR2 does the same and holds the GIL meanwhile, so that no Python runs in any thread.
 - SIGRTMIN writes ``wakes N M``: in how many turns the event loop has found events, whether it slept or not,
   and how often a timer has woken it. The signal itself does not count.
+- A request with the header ``x-test-panic: STAGE`` makes a stage of the native engine panic when it is
+  entered next.
 - A request with the header ``x-test-raise: start`` or ``body`` raises in the app, before or within the
   answer.
 """
@@ -91,7 +93,13 @@ def install_raiser() -> None:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        where = dict(scope.get("headers", ())).get(b"x-test-raise")
+        headers = dict(scope.get("headers", ()))
+        stage = headers.get(b"x-test-panic")
+        if stage is not None:
+            from copilot_api import _native
+
+            _native.panic_once(stage.decode())
+        where = headers.get(b"x-test-raise")
         if where == b"body":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"part", "more_body": True})

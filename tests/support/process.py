@@ -47,11 +47,12 @@ class Output:
             self._closed = True
             self._changed.notify_all()
 
-    def wait_for(self, pattern: str, timeout: float = 20.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 20.0, *, after: int = 0) -> re.Match[str]:
+        """Return the first match in the lines that follow the first `after`."""
         found: list[re.Match[str]] = []
 
         def seen() -> bool:
-            for line in self.lines:
+            for line in self.lines[after:]:
                 match = re.search(pattern, line)
                 if match:
                     found.append(match)
@@ -88,6 +89,8 @@ class GatewayProcess:
         self.output = Output()
         self.errors = Output()
         self.port = 0
+        self.listening = _LISTENING.pattern
+        """What the program says when it listens, with the port."""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -105,7 +108,7 @@ class GatewayProcess:
         for thread in self._threads:
             thread.start()
         try:
-            self.port = int(self.output.wait_for(_LISTENING.pattern).group(1))
+            self.port = int(self.output.wait_for(self.listening).group(1))
         except AssertionError as error:
             self.kill()
             raise AssertionError(f"{error}\nstderr:\n{self.errors.text}") from None

@@ -145,6 +145,15 @@ def hold(name: str = "hold") -> Step:
     return Step(name, run)
 
 
+def pause(seconds: float) -> Step:
+    """Say nothing for so long: for what has to be slow."""
+
+    async def run(attempt: Attempt) -> None:
+        await attempt.until_gone(asyncio.sleep(seconds))
+
+    return Step("pause", run)
+
+
 def hose(unit: bytes, total: int) -> Step:
     """Send `unit` over and over, `total` bytes or more; the mark ``stalled`` when nobody takes it."""
 

@@ -32,6 +32,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def jump(self, moment: float) -> None:
+        """Let time pass at once; what is due runs in the next turn."""
+        self._jumping.now = max(self._jumping.now, moment)
+
+    @property
+    def ready(self) -> int:
+        """How many callbacks wait for the next turn."""
+        return len(self._ready)  # type: ignore[attr-defined]
+
+    @property
+    def due(self) -> float | None:
+        """When the next timer is due."""
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        return min(timers, default=None)
+
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end in virtual time; `asyncio.get_running_loop().time()` is the clock."""

@@ -15,8 +15,8 @@ use std::{
 mod classes;
 mod vocabulary;
 
-/// File stem and logarithm of the number of slots: twice to four times as many as tokens.
-const VOCABULARIES: [(&str, u32); 3] = [("o200k_base", 19), ("cl100k_base", 18), ("p50k_base", 17)];
+/// File stems.
+const VOCABULARIES: [&str; 3] = ["o200k_base", "cl100k_base", "p50k_base"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?);
@@ -24,11 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = crate_folder.join("../../src/copilot_api/engine/reference/vocabulary");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=src/tokenizer/hash.rs");
-    for (name, slot_bits) in VOCABULARIES {
+    for name in VOCABULARIES {
         let tokens = read_watched(&data.join(format!("{name}.ranks.zlib")))?;
-        let tables = vocabulary::tables(&tokens, slot_bits).map_err(|error| format!("{name}: {error}"))?;
+        let tables = vocabulary::tables(&tokens).map_err(|error| format!("{name}: {error}"))?;
+        fs::write(out.join(format!("{name}.pilots")), tables.pilots)?;
         fs::write(out.join(format!("{name}.slots")), tables.slots)?;
-        fs::write(out.join(format!("{name}.entries")), tables.entries)?;
+        fs::write(out.join(format!("{name}.long")), tables.long)?;
     }
     let ranges = read_watched(&data.join("character_classes.txt"))?;
     let tables = classes::tables(&String::from_utf8(ranges)?)?;

@@ -10,6 +10,7 @@
 //! - [`plans`] says how a request and its answer are to be written;
 //! - [`validation`] reads the facts out of a request, or says what is wrong with it;
 //! - [`translation`] rewrites requests between a dialect and a leg; its formats are in [`formats`];
+//! - [`hook`] lets a test panic in any stage;
 //! - [`text`] reads and writes JSON as it is spelled, for everything that is moved.
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod carriers;
 pub mod concurrency;
 pub mod context;
 pub mod formats;
+pub mod hook;
 pub mod json;
 pub mod limiter;
 mod look;

@@ -37,6 +37,19 @@ pub enum StreamEnd {
 }
 
 impl StreamEnd {
+    /// The word that Python knows it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Cut => "cut",
+            Self::Idle => "idle",
+            Self::TooLarge => "too_large",
+            Self::Shutdown => "shutdown",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     const fn message(self) -> &'static str {
         match self {
             Self::End => "upstream ended the stream before the answer was complete",

@@ -11,6 +11,8 @@ const LONGEST_LIFE: f64 = 24.0 * 3600.0;
 const GRACE: f64 = 60.0;
 /// Seconds between two background renewals, whatever `refresh_in` says (D-R2, R-46).
 const FLOOR: f64 = 30.0;
+/// Seconds between the end of an attempt and the next one, whoever asks for it.
+const GAP: f64 = 1.0;
 const FIRST_BACKOFF: f64 = 1.0;
 const LAST_BACKOFF: f64 = 60.0;
 /// A difference between the clocks that is a clock that was set, not a lid that was closed.
@@ -36,6 +38,8 @@ struct Held {
 pub struct TokenClock {
     held: Option<Held>,
     failures: u32,
+    /// When the last attempt ended, by the monotonic clock
+    tried: Option<f64>,
 }
 
 /// Seconds a grant is used for, from its receipt. Bad numbers give the default.
@@ -85,6 +89,17 @@ impl TokenClock {
         (FIRST_BACKOFF * 2.0_f64.powi(exponent)).min(LAST_BACKOFF) * jitter
     }
 
+    /// An attempt ended, well or not.
+    pub const fn tried(&mut self, monotonic: f64) {
+        self.tried = Some(monotonic);
+    }
+
+    /// Seconds that the next attempt must wait.
+    #[must_use]
+    pub fn pause(&self, monotonic: f64) -> f64 {
+        self.tried.map_or(0.0, |tried| (tried + GAP - monotonic).clamp(0.0, GAP))
+    }
+
     /// Upstream refused the token.
     pub const fn forget(&mut self) {
         self.held = None;
@@ -112,6 +127,17 @@ mod tests {
         assert!(clock.is_fresh(at(10.0, -50_000.0)), "or back");
         clock.forget();
         assert!(!clock.is_fresh(at(1.0, 1001.0)));
+    }
+
+    #[test]
+    fn r47_the_next_attempt_waits_a_second_whoever_asks() {
+        let mut clock = TokenClock::default();
+        assert!(clock.pause(7.0).abs() < 1e-9);
+        clock.tried(7.0);
+        assert!((clock.pause(7.25) - 0.75).abs() < 1e-9);
+        assert!(clock.pause(8.0).abs() < 1e-9);
+        assert!(clock.pause(1e9).abs() < 1e-9);
+        assert!((clock.pause(-5.0) - 1.0).abs() < 1e-9, "at most a second, whatever the clock says");
     }
 
     #[test]

@@ -4,12 +4,11 @@
 //! become readable, then takes all of them. A push between `take`'s two halves costs a wake-up for nothing;
 //! none is ever lost.
 
-use std::{
-    io,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::{io, sync::PoisonError};
+
+use crate::{
+    signal::Signal,
+    sync::{AtomicBool, Mutex, Ordering},
 };
 
 /// See the module.
@@ -18,7 +17,7 @@ pub struct Inbox<E> {
     queue: Mutex<Vec<E>>,
     /// A signal is on its way, so that another one is not needed.
     armed: AtomicBool,
-    signal: signal::Signal,
+    pub(crate) signal: Signal,
 }
 
 impl<E> Inbox<E> {
@@ -28,11 +27,7 @@ impl<E> Inbox<E> {
     ///
     /// When the process has no descriptor left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            queue: Mutex::new(Vec::new()),
-            armed: AtomicBool::new(false),
-            signal: signal::Signal::new()?,
-        })
+        Ok(Self { queue: Mutex::new(Vec::new()), armed: AtomicBool::new(false), signal: Signal::new()? })
     }
 
     /// Adds an event; any thread may.
@@ -47,7 +42,8 @@ impl<E> Inbox<E> {
     /// [`fileno`](Self::fileno) is readable.
     pub fn take(&self, events: &mut Vec<E>) {
         self.signal.clear();
-        self.armed.store(false, Ordering::Release);
+        // Not a store: between swaps there is one order, and a push that sees this one's false signals.
+        self.armed.swap(false, Ordering::AcqRel);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if events.is_empty() {
             std::mem::swap(&mut *queue, events);
@@ -60,120 +56,6 @@ impl<E> Inbox<E> {
     #[must_use]
     pub fn fileno(&self) -> i64 {
         self.signal.fileno()
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod signal {
-    use std::{
-        io,
-        os::fd::{AsRawFd as _, OwnedFd},
-    };
-
-    use rustix::event::{EventfdFlags, eventfd};
-
-    #[derive(Debug)]
-    pub(super) struct Signal(OwnedFd);
-
-    impl Signal {
-        pub(super) fn new() -> io::Result<Self> {
-            Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
-        }
-
-        pub(super) fn set(&self) {
-            // It fails only when the counter is full, and then it is set.
-            let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
-        }
-
-        pub(super) fn clear(&self) {
-            let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
-        }
-
-        pub(super) fn fileno(&self) -> i64 {
-            self.0.as_raw_fd().into()
-        }
-    }
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-mod signal {
-    use std::{
-        io::{self, Read as _, Write as _},
-        os::{fd::AsRawFd as _, unix::net::UnixStream},
-    };
-
-    #[derive(Debug)]
-    pub(super) struct Signal {
-        reader: UnixStream,
-        writer: UnixStream,
-    }
-
-    impl Signal {
-        pub(super) fn new() -> io::Result<Self> {
-            let (reader, writer) = UnixStream::pair()?;
-            reader.set_nonblocking(true)?;
-            writer.set_nonblocking(true)?;
-            Ok(Self { reader, writer })
-        }
-
-        pub(super) fn set(&self) {
-            // A full buffer is readable.
-            let _ = (&self.writer).write(&[1]);
-        }
-
-        pub(super) fn clear(&self) {
-            let _ = (&self.reader).read(&mut [0_u8; 64]);
-        }
-
-        pub(super) fn fileno(&self) -> i64 {
-            self.reader.as_raw_fd().into()
-        }
-    }
-}
-
-#[cfg(windows)]
-mod signal {
-    use std::{
-        io::{self, Read as _, Write as _},
-        net::{Ipv4Addr, TcpListener, TcpStream},
-        os::windows::io::AsRawSocket as _,
-    };
-
-    /// Loops on Windows can watch sockets only (`SelectorEventLoop`).
-    #[derive(Debug)]
-    pub(super) struct Signal {
-        reader: TcpStream,
-        writer: TcpStream,
-    }
-
-    impl Signal {
-        pub(super) fn new() -> io::Result<Self> {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-            let writer = TcpStream::connect(listener.local_addr()?)?;
-            let reader = loop {
-                let (reader, peer) = listener.accept()?;
-                // Another program may have connected first.
-                if peer == writer.local_addr()? {
-                    break reader;
-                }
-            };
-            reader.set_nonblocking(true)?;
-            writer.set_nonblocking(true)?;
-            writer.set_nodelay(true)?;
-            Ok(Self { reader, writer })
-        }
-
-        pub(super) fn set(&self) {
-            let _ = (&self.writer).write(&[1]);
-        }
-
-        pub(super) fn clear(&self) {
-            let _ = (&self.reader).read(&mut [0_u8; 64]);
-        }
-
-        pub(super) fn fileno(&self) -> i64 {
-            i64::try_from(self.reader.as_raw_socket()).unwrap_or(-1)
-        }
     }
 }
 

@@ -15,3 +15,5 @@ pub mod inbox;
 pub mod outbox;
 pub mod relay;
 pub mod server;
+mod signal;
+mod sync;

@@ -6,10 +6,12 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::runtime::Handle;
+
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -25,17 +27,20 @@ impl Outbox {
     #[must_use]
     pub fn start(handle: &Handle) -> Arc<Self> {
         let outbox = Arc::<Self>::default();
-        let ours = Arc::clone(&outbox);
-        handle.spawn(async move {
-            loop {
-                ours.ready.notified().await;
-                for job in mem::take(&mut *ours.lock()) {
-                    // One job's panic is its own: what it holds is dropped, which tells who waits.
-                    let _ = catch_unwind(AssertUnwindSafe(job));
-                }
-            }
-        });
+        handle.spawn(Arc::clone(&outbox).run());
         outbox
+    }
+
+    /// Runs jobs, without end.
+    pub(crate) async fn run(self: Arc<Self>) {
+        loop {
+            self.ready.notified().await;
+            let jobs = mem::take(&mut *self.lock());
+            for job in jobs {
+                // One job's panic is its own: what it holds is dropped, which tells who waits.
+                let _ = catch_unwind(AssertUnwindSafe(job));
+            }
+        }
     }
 
     /// Adds a job, which must not block; it runs after the next [`flush`](Self::flush). Tells whether it is the

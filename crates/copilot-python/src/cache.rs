@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use copilot_core::{
     cache::{self, Key, Lookup, Options},
+    hook::{self, Stage},
     plans::Dialect,
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
@@ -58,11 +59,14 @@ impl ResponseCache {
         max_age: Option<f64>,
         now: f64,
     ) -> (&'static str, Option<Py<PyAny>>, f64) {
-        self.with(|cache| match cache.begin(key, ticket, max_age, now) {
-            Lookup::Hit { value, age } => ("hit", Some(value.clone_ref(py)), age),
-            Lookup::Lead => ("lead", None, 0.0),
-            Lookup::Wait => ("wait", None, 0.0),
-            Lookup::Alone => ("alone", None, 0.0),
+        self.with(|cache| {
+            hook::enter(Stage::Cache);
+            match cache.begin(key, ticket, max_age, now) {
+                Lookup::Hit { value, age } => ("hit", Some(value.clone_ref(py)), age),
+                Lookup::Lead => ("lead", None, 0.0),
+                Lookup::Wait => ("wait", None, 0.0),
+                Lookup::Alone => ("alone", None, 0.0),
+            }
         })
     }
 

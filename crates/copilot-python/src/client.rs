@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::hook::{self, Stage};
 use copilot_net::{
     client::{self, Answer, Call, CallError, ClientOptions, Timeouts},
     relay::{Limits, Source},
@@ -121,6 +122,7 @@ impl Client {
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
         let (client, idle) = (self.inner.clone(), call.timeouts.idle);
         runtime.get().run(py, None, |promise| async move {
+            hook::enter(Stage::Client);
             let result = match client.request(call).await {
                 Ok(answer) => Ok(Box::new(arrive(answer, ahead, patience, idle).await)),
                 Err(error) => Err(error),

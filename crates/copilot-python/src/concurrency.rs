@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use copilot_core::concurrency;
+use copilot_core::{
+    concurrency,
+    hook::{self, Stage},
+};
 use pyo3::prelude::*;
 
 /// Counts requests in flight and those that wait.
@@ -34,7 +37,10 @@ impl Concurrency {
     }
 
     fn try_enter(&self) -> bool {
-        self.with(concurrency::Concurrency::try_enter)
+        self.with(|places| {
+            hook::enter(Stage::Concurrency);
+            places.try_enter()
+        })
     }
 
     #[pyo3(signature = (now, /))]

@@ -10,6 +10,7 @@ mod cache;
 mod client;
 mod concurrency;
 mod errors;
+mod hook;
 mod limiter;
 mod lock;
 mod relay;
@@ -54,6 +55,8 @@ mod _native {
     use super::client::{Client, Headers, Upstream};
     #[pymodule_export]
     use super::concurrency::Concurrency;
+    #[pymodule_export]
+    use super::hook::panic_once;
     #[pymodule_export]
     use super::limiter::{Admission, Limiter};
     #[pymodule_export]

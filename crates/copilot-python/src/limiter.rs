@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use copilot_core::limiter::{self, Decision};
+use copilot_core::{
+    hook::{self, Stage},
+    limiter::{self, Decision},
+};
 use pyo3::prelude::*;
 
 /// One admitted request.
@@ -29,7 +32,11 @@ impl Limiter {
 
     #[pyo3(signature = (now, /))]
     fn admit(&self, now: f64) -> (Option<Admission>, Option<u64>, u64) {
-        match self.with(|limiter| limiter.admit(now)) {
+        let decision = self.with(|limiter| {
+            hook::enter(Stage::Limiter);
+            limiter.admit(now)
+        });
+        match decision {
             Decision::Admitted(admission) => (Some(Admission(admission)), None, 0),
             Decision::Refused(seconds) => (None, None, seconds),
             Decision::Queued { ticket, seconds } => (None, Some(ticket), seconds),

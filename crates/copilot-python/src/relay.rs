@@ -16,9 +16,10 @@ use crate::{
     streaming::{FactsTuple, facts_tuple, stream_end, unsupported},
 };
 
-/// How a relay ended, as Python gets it: outcome, facts, bytes in and out, milliseconds to the first byte and
-/// in all, seconds in the translator, chunks, whether it panicked.
-type SummaryTuple = (&'static str, FactsTuple, u64, u64, Option<f64>, f64, f64, u64, bool);
+/// How a relay ended, as Python gets it: outcome, how upstream's body ended, facts, bytes in and out,
+/// milliseconds to the first byte and in all, seconds in the translator, chunks, whether it panicked.
+type SummaryTuple =
+    (&'static str, Option<&'static str>, FactsTuple, u64, u64, Option<f64>, f64, f64, u64, bool);
 
 /// What Python waits for: a ticket to cancel it by, and the future.
 type Waiting<'py> = (Ticket, Bound<'py, PyAny>);
@@ -132,6 +133,7 @@ impl Relay {
         let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
         Some((
             summary.outcome.name(),
+            summary.end.map(StreamEnd::name),
             facts_tuple(summary.facts.clone()),
             summary.bytes_in,
             summary.bytes_out,

@@ -20,7 +20,7 @@ use crate::{
     client::{Arrived, Upstream},
     errors,
     relay::Relay,
-    server::{Arriving, Server},
+    server::{Arriving, Denied, Server},
 };
 
 /// How long threads of tokio may take to stop.
@@ -90,6 +90,8 @@ pub(crate) enum Event {
     Gone { id: u64 },
     /// The connection of a request takes more
     Room { id: u64 },
+    /// The server refused a request
+    Denied(Box<Denied>),
 }
 
 /// Sends one event for a ticket, whatever becomes of the task that holds it.
@@ -322,7 +324,7 @@ impl Runtime {
 
     fn deliver(&self, py: Python<'_>, event: Event) {
         let ticket = match &event {
-            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } => {
+            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } | Event::Denied(_) => {
                 if let Some(server) = self.server(py) {
                     serve(&server, event);
                 }
@@ -352,7 +354,7 @@ impl Runtime {
             }
             Event::Ready { .. } => Ok(py.None().into_bound(py)),
             Event::Lost { .. } => Err(PyRuntimeError::new_err("a task of the native engine panicked")),
-            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } => return,
+            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } | Event::Denied(_) => return,
         };
         let future = slot.future.bind(py);
         // A future that was cancelled meanwhile refuses its result, which nobody misses.
@@ -373,6 +375,11 @@ fn serve(server: &Bound<'_, Server>, event: Event) {
         }
         Event::Gone { id } => server.get().gone(py, id),
         Event::Room { id } => server.get().room(py, id),
+        Event::Denied(denied) => {
+            if let Err(error) = server.get().denied(py, &denied) {
+                error.write_unraisable(py, Some(server.as_any()));
+            }
+        }
         _ => {}
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use copilot_core::token::{self, Moment};
+use copilot_core::{
+    hook::{self, Stage},
+    token::{self, Moment},
+};
 use pyo3::prelude::*;
 
 /// The life of one token after another.
@@ -24,7 +27,10 @@ impl TokenClock {
 
     #[pyo3(signature = (monotonic, wall, /))]
     fn is_fresh(&self, monotonic: f64, wall: f64) -> bool {
-        self.with(|clock| clock.is_fresh(Moment { monotonic, wall }))
+        self.with(|clock| {
+            hook::enter(Stage::Token);
+            clock.is_fresh(Moment { monotonic, wall })
+        })
     }
 
     fn holds(&self) -> bool {
@@ -43,6 +49,16 @@ impl TokenClock {
     #[pyo3(signature = (jitter, /))]
     fn backoff(&self, jitter: f64) -> f64 {
         self.with(|clock| clock.backoff(jitter))
+    }
+
+    #[pyo3(signature = (monotonic, /))]
+    fn tried(&self, monotonic: f64) {
+        self.with(|clock| clock.tried(monotonic));
+    }
+
+    #[pyo3(signature = (monotonic, /))]
+    fn pause(&self, monotonic: f64) -> f64 {
+        self.with(|clock| clock.pause(monotonic))
     }
 
     fn forget(&self) {

@@ -1,6 +1,9 @@
 //! The component "tokenizer".
 
-use copilot_core::tokenizer::{self, Encoding, InvalidBody};
+use copilot_core::{
+    hook::{self, Stage},
+    tokenizer::{self, Encoding, InvalidBody},
+};
 use pyo3::{prelude::*, types::PyString};
 
 use crate::{body::Given, errors::InvalidRequest};
@@ -25,6 +28,7 @@ pub(crate) fn count_chat(
 ) -> PyResult<(usize, usize)> {
     let encoding = Encoding::named(&encoding.to_string_lossy());
     let model = model.to_string_lossy();
+    hook::enter(Stage::Tokenizer);
     let count = py
         .detach(|| tokenizer::count_chat(body.as_bytes(), encoding, &model))
         .map_err(|error| refused(&error))?;

@@ -1,6 +1,7 @@
 //! The component "translation".
 
 use copilot_core::{
+    hook::{self, Stage},
     plans::{self, AnswerPlan, Dialect, Leg, ModelTraits},
     translation,
 };
@@ -110,6 +111,7 @@ pub(crate) fn translate_request<'py>(
 ) -> PyResult<Request<'py>> {
     let (py, plan) = (body.py(), &plan.get().0);
     let given: Given = body.extract()?;
+    hook::enter(Stage::Translation);
     let translated =
         unlocked(py, given.len(), || given.read(|document| translation::request_of(document, plan)))
             .map_err(|error| request_error(&error))?;

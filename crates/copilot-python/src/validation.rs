@@ -1,6 +1,7 @@
 //! The component "validation".
 
 use copilot_core::{
+    hook::{self, Stage},
     plans::Dialect,
     validation::{self, Cap},
 };
@@ -18,6 +19,7 @@ type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool
 pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyResult<Facts> {
     let dialect =
         Dialect::named(dialect).ok_or_else(|| PyValueError::new_err(format!("no dialect {dialect:?}")))?;
+    hook::enter(Stage::Validation);
     let facts =
         unlocked(py, body.len(), || body.read(|document| validation::inspect_document(document, dialect)))
             .map_err(|error| request_error(&error))?;

@@ -1,4 +1,4 @@
-"""``copilot-api auth``: sign in and store the token, also when one is stored (compat.md 1.5)."""
+"""``copilot-api auth``: sign in and store the token, also when one is stored (compat.md 1.5); sign out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,30 @@ import os
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow
-from copilot_api.configuration import load
+from copilot_api.configuration import ConfigurationError, load
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
 from copilot_api.github.credentials import TokenFile, data_directory
 
+REVOKE = "https://github.com/settings/apps/authorizations"
+_OTHER_TOKENS = ("COPILOT_API_GITHUB_TOKEN", "GH_TOKEN")
+
 
 def run(invocation: Invocation) -> int:
-    """Run the device flow."""
-    directory = data_directory(invocation.home)
-    settings = load(invocation.parsed.values, os.environ, directory).settings
-    file = TokenFile(directory)
+    """Run the sub-command; none is the sign-in of 0.7.0."""
+    words = invocation.parsed.positionals
+    file = TokenFile(data_directory(invocation.home))
+    if not words:
+        return _sign_in(invocation, file)
+    if words != ["logout"]:
+        raise ConfigurationError(
+            f"there is no `auth {words[0]}`; there are `copilot-api auth` and `copilot-api auth logout`"
+        )
+    return _log_out(invocation, file)
+
+
+def _sign_in(invocation: Invocation, file: TokenFile) -> int:
+    settings = load(invocation.parsed.values, os.environ, file.path.parent).settings
 
     async def sign_in() -> None:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
@@ -30,4 +43,19 @@ def run(invocation: Invocation) -> int:
     if not file.exists():
         return 1
     invocation.console.success(f"GitHub token written to {file.path}")
+    return 0
+
+
+def _log_out(invocation: Invocation, file: TokenFile) -> int:
+    console = invocation.console
+    if file.erase():
+        console.success(f"Signed out: {file.path} is erased")
+        console.info(
+            f"A gateway that runs keeps its token until it is stopped; to withdraw it at GitHub: {REVOKE}"
+        )
+    else:
+        console.info("Nobody is signed in: there is no stored token")
+    for name in _OTHER_TOKENS:
+        if os.environ.get(name):
+            console.warn(f"${name} holds a token too; unset it, or the next start uses it")
     return 0

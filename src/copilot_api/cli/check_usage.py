@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
 
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
@@ -15,6 +13,7 @@ from copilot_api.engine.flags import build_engine
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.quota import Quota, Snapshot, read
 from copilot_api.redaction import one_line
 
 _QUOTAS = (("Premium", "premium_interactions"), ("Chat", "chat"), ("Completions", "completions"))
@@ -39,66 +38,29 @@ def run(invocation: Invocation) -> int:
         finally:
             await client.aclose()
 
-    try:
-        usage = json.loads(run_loop(ask()))
-    except (ValueError, RecursionError):
-        usage = None
-    if not isinstance(usage, dict):
+    quota = read(run_loop(ask()))
+    if quota is None:
         raise EngineError("Failed to fetch Copilot usage: the answer cannot be read")
-    console.box(report(usage))
+    console.box(report(quota))
     return 0
 
 
-def report(usage: dict[str, Any]) -> str:
+def report(quota: Quota) -> str:
     """Return the lines of the box; what the account does not have is N/A."""
-    snapshots = usage.get("quota_snapshots")
-    snapshots = snapshots if isinstance(snapshots, dict) else _free_plan(usage)
-    reset = one_line(str(usage.get("quota_reset_date") or usage.get("limited_user_reset_date") or "N/A"))
     lines = [
-        f"Copilot Usage (plan: {one_line(str(usage.get('copilot_plan') or 'N/A'))})",
-        f"Quota resets: {reset}",
+        f"Copilot Usage (plan: {one_line(quota.plan) or 'N/A'})",
+        f"Quota resets: {one_line(quota.reset) or 'N/A'}",
         "",
         "Quotas:",
     ]
-    lines += [f"  {title}: {_quota(snapshots.get(name))}" for title, name in _QUOTAS]
+    lines += [f"  {title}: {_words(quota.of(key))}" for title, key in _QUOTAS]
     return "\n".join(lines)
 
 
-def _quota(snapshot: Any) -> str:
-    if not isinstance(snapshot, dict):
+def _words(snapshot: Snapshot | None) -> str:
+    if snapshot is None:
         return "N/A"
-    entitlement, remaining = _number(snapshot.get("entitlement")), _number(snapshot.get("remaining"))
-    if entitlement is None or remaining is None:
-        return "N/A"
-    used = entitlement - remaining
+    used, entitlement, left = snapshot.used, snapshot.entitlement, snapshot.percent_remaining
     share = used / entitlement * 100 if entitlement > 0 else 0.0
-    left = _number(snapshot.get("percent_remaining"))
     rest = "N/A" if left is None else f"{left:.1f}%"
     return f"{used:g}/{entitlement:g} used ({share:.1f}% used, {rest} remaining)"
-
-
-def _free_plan(usage: dict[str, Any]) -> dict[str, Any]:
-    """Read the older shape of the free plan (upstream.md 1.4)."""
-    left, total = usage.get("limited_user_quotas"), usage.get("monthly_quotas")
-    if not isinstance(left, dict) or not isinstance(total, dict):
-        return {}
-    snapshots = {}
-    for name in ("chat", "completions"):
-        remaining, entitlement = _number(left.get(name)), _number(total.get(name))
-        if remaining is not None and entitlement:
-            percent = remaining / entitlement * 100
-            snapshots[name] = {
-                "entitlement": entitlement,
-                "remaining": remaining,
-                "percent_remaining": percent,
-            }
-    return snapshots
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None

@@ -47,7 +47,8 @@ class Console:
         self._err = err or sys.stderr
         self._ci = bool(environ.get("CI"))
         self._color = "NO_COLOR" not in environ
-        self.level = TRACE if verbose else _level(environ)
+        self._quiet = _level(environ)
+        self.level = TRACE if verbose else self._quiet
         self._last = ("", "")
         self._repeats = 0
         self._last_time = 0.0
@@ -66,6 +67,10 @@ class Console:
     def hide_token(self, token: Secret) -> None:
         """Mask a token that lives for a while; the last `TOKENS_HIDDEN` are known by their value."""
         self._tokens.append(token)
+
+    def show_everything(self, verbose: bool) -> None:
+        """Show details too, or no longer; :func:`install_logging` passes it on to the loggers."""
+        self.level = TRACE if verbose else self._quiet
 
     def error(self, message: str) -> None:
         """An error, on stderr."""

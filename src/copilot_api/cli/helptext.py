@@ -26,11 +26,31 @@ _EXAMPLES = {
         ("copilot-api start -p 8080 --rate-limit 10 --wait", "another port, ten seconds between requests"),
         ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
     ),
-    "auth": (("copilot-api auth", "sign in to GitHub and store the token"),),
+    "auth": (
+        ("copilot-api auth", "sign in to GitHub and store the token"),
+        ("copilot-api auth logout", "erase the stored token"),
+    ),
     "check-usage": (("copilot-api check-usage", "what is left of this month's quota"),),
+    "usage": (
+        ("copilot-api usage", "this month, day by day"),
+        ("copilot-api usage --by model --since 7d", "the dearest models of a week"),
+        ("copilot-api usage --by key --since today", "who spends how much today"),
+        ("copilot-api usage --client 'Claude Code' --csv", "one program's days, for a spreadsheet"),
+    ),
     "models": (
         ("copilot-api models", "what the account may use, with limits and endpoints"),
         ("copilot-api models resolve sonnet", "which model a name means, step by step"),
+    ),
+    "keys": (
+        ("copilot-api keys add ann", "a key for everything; it is shown once"),
+        ("copilot-api keys add ci --model sonnet --expires 30d", "for Claude Sonnet, and for a month"),
+        (
+            "copilot-api keys add bot --model 'gpt-*' --rate 30/min",
+            "models by pattern, not too often",
+        ),
+        ("copilot-api keys add old-laptop --concurrency 2", "two requests at once"),
+        ("copilot-api keys list", "who has a key, and what for"),
+        ("copilot-api keys revoke ann", "its streams end, its next request gets 401"),
     ),
     "debug": (("copilot-api debug --json", "the same facts for a program"),),
 }
@@ -67,6 +87,15 @@ def of_command(command: Command) -> str:
     return "\n".join(lines)
 
 
+_KEYS = {
+    "model": "MODEL that the new key is good for: a name, a family or a pattern; give several",
+    "rate": "N/min: requests a minute with the new key; after a pause as many at once",
+    "concurrency": "N: requests in flight with the new key",
+    "expires": "TIME until the new key expires: 45m, 12h, 30d, 8w or 1y",
+}
+"""What the options of `keys` mean, some of which mean something else elsewhere."""
+
+
 def _plain_options(command: Command) -> list[str]:
     flags = command.flags()
     if not flags:
@@ -76,7 +105,16 @@ def _plain_options(command: Command) -> list[str]:
         "show-token": "Print the GitHub token",
         "json": "Print JSON",
         "alias": "NAME=MODEL",
+        "csv": "Print comma-separated values",
+        "by": "Group by day, hour, model, client, key, session, outcome or dialect",
+        "since": "today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30",
+        "model": "Only this model",
+        "client": "Only this program",
+        "key": "Only this client key",
+        "session": "Only this conversation",
     }
+    if command.name == "keys":
+        helps |= _KEYS
     rows = [
         f"  {f'-{flag.alias}, ' if flag.alias else ''}--{flag.name:16} {helps[flag.name]}" for flag in flags
     ]

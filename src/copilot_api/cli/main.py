@@ -64,16 +64,38 @@ COMMANDS = (
     Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
     Command(
         "auth",
-        "Sign in to GitHub without starting the server",
+        "Sign in to GitHub without starting the server, or sign out: auth logout",
         "copilot_api.cli.auth",
         lambda: (_VERBOSE, _SHOW_TOKEN),
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
     Command(
+        "usage",
+        "Show what was spent through this gateway",
+        "copilot_api.cli.usage",
+        lambda: (
+            *(Flag(name) for name in ("by", "since", "model", "client", "key", "session")),
+            Flag("json", boolean=True),
+            Flag("csv", boolean=True),
+        ),
+    ),
+    Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",
         "copilot_api.cli.models",
         lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
+    ),
+    Command(
+        "keys",
+        "Make, list and revoke client keys: keys add NAME, keys list, keys revoke NAME",
+        "copilot_api.cli.keys",
+        lambda: (
+            Flag("model", many=True),
+            Flag("rate"),
+            Flag("concurrency"),
+            Flag("expires"),
+            Flag("json", boolean=True),
+        ),
     ),
     Command(
         "debug",
@@ -153,9 +175,11 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
         from copilot_api.github.credentials import CredentialProblem
+        from copilot_api.keys.store import KeyFileProblem
 
         expected = isinstance(
-            error, (ConfigurationError, EngineError, StartupError, CredentialProblem, OSError)
+            error,
+            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
         )
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))

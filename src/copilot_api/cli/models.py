@@ -10,11 +10,13 @@ from copilot_api.app import load_models
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.signin import device_flow
+from copilot_api.cli.tables import aligned
 from copilot_api.configuration import load
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
 from copilot_api.gateway.catalog import Model, ModelCatalog
 from copilot_api.gateway.errors import StartupError
+from copilot_api.gateway.model_facts import model_facts
 from copilot_api.gateway.resolver import resolve, steps
 from copilot_api.gateway.routing import legs_of
 from copilot_api.github.credentials import TokenFile, data_directory
@@ -42,7 +44,7 @@ def run(invocation: Invocation) -> int:
         invocation.console.plain(json.dumps(told, indent=2) if as_json else _steps_text(told))
         return 0 if told["model"] is not None else 1
     if as_json:
-        invocation.console.plain(json.dumps([facts(model) for model in catalog.models], indent=2))
+        invocation.console.plain(json.dumps([model_facts(model) for model in catalog.models], indent=2))
     else:
         invocation.console.plain(table(catalog.models))
     return 0
@@ -64,35 +66,9 @@ async def _catalog(invocation: Invocation, settings: Settings, file: TokenFile) 
     return await load_models(settings, token)
 
 
-def facts(model: Model) -> dict[str, Any]:
-    """Return what is known of a model, for a program."""
-    traits = model.traits
-    return {
-        "id": model.id,
-        "name": model.name,
-        "vendor": model.vendor,
-        "type": model.kind,
-        "context_window": model.context_window,
-        "max_prompt_tokens": model.max_prompt_tokens,
-        "max_output_tokens": model.max_output_tokens,
-        "multiplier": model.multiplier,
-        "endpoints": list(legs_of(model)),
-        "enabled": not model.disabled,
-        "vision": traits.vision,
-        "tools": traits.tool_calls,
-        "structured_outputs": traits.structured_outputs,
-        "reasoning_effort": list(traits.reasoning_effort or ()),
-        "adaptive_thinking": traits.adaptive_thinking,
-    }
-
-
 def table(models: tuple[Model, ...]) -> str:
     """Return the list for a person."""
-    rows = [_HEADINGS, *(_row(model) for model in models)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return aligned([_HEADINGS, *(_row(model) for model in models)])
 
 
 def _row(model: Model) -> tuple[str, ...]:
@@ -137,7 +113,7 @@ def explain(name: str, catalog: ModelCatalog, settings: Settings) -> dict[str, A
         "asked": name,
         "steps": tried,
         "sent": found.name,
-        "model": facts(found.model) if found.model is not None else None,
+        "model": model_facts(found.model) if found.model is not None else None,
     }
 
 

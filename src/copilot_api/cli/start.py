@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -12,11 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_api.cli.console import Console
+from copilot_api.cli.console import Console, install_logging
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.keys.ring import KeyRing
+from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret, one_line
 from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
@@ -43,22 +47,34 @@ _WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
 class _Session:
     settings: Settings
     console: Console
-    directory: Path
-    """The data directory; a temporary one with the simulator, so that no real token is touched."""
+    file: TokenFile
+    """In the data directory; in a temporary one with the simulator, so that no real token is touched."""
+    keys: KeyRing
+    reloader: Reloader
 
 
 def run(invocation: Invocation) -> int:
     """Run the server until it is told to stop."""
     home = data_directory(invocation.home)
-    configuration = load(invocation.parsed.values, os.environ, home)
+    opened = activated()
+
+    def read() -> Configuration:
+        found = load(invocation.parsed.values, os.environ, home)
+        return replace(found, settings=_where(found.settings, opened)) if opened else found
+
+    configuration = read()
     settings, console = configuration.settings, invocation.console
-    _check(configuration)
-    for warning in configuration.warnings:
+    if settings.verbose:
+        console.show_everything(True)
+        install_logging(console)
+    keys = _check(configuration, home)
+    reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
+    for warning in (*configuration.warnings, *_warnings(settings, keys)):
         console.warn(warning)
     try:
-        sockets = _listen(settings)
+        sockets = opened or _listen(settings)
     except PortTaken as error:
-        console.error(str(error))
+        console.error(error.strerror or str(error))
         return 1
     try:
         with contextlib.ExitStack() as stack:
@@ -67,37 +83,65 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            return run_loop(_run(_Session(settings, console, directory), sockets))
+            session = _Session(settings, console, TokenFile(directory), keys, reloader)
+            return run_loop(_run(session, sockets))
     finally:
         for listener in sockets:
             listener.close()
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    opened = activated()
-    if opened:
-        return opened
     return bind_unix(settings.unix_socket) if settings.unix_socket else bind(settings.host, settings.port)
 
 
-def _check(configuration: Configuration) -> None:
+def _where(settings: Settings, opened: list[socket.socket]) -> Settings:
+    """Return the settings with the address that systemd listens on, of several the most open."""
+    from copilot_api.http.guard import is_loopback
+
+    addresses = [listener.getsockname() for listener in opened]
+    hosts = [address[0] for address in addresses if isinstance(address, tuple)]
+    return replace(settings, host=next((host for host in hosts if not is_loopback(host)), None))
+
+
+def _check(configuration: Configuration, home: Path) -> KeyRing:
+    """Return the client keys. Raises :class:`ConfigurationError`."""
     from copilot_api.app import client_keys
+    from copilot_api.cli.reach import weak_keys
     from copilot_api.engine.flags import server_name
     from copilot_api.http.guard import is_loopback
 
     settings = configuration.settings
-    keys = client_keys(settings)
-    if settings.host and not is_loopback(settings.host) and not keys and not settings.no_auth:
-        raise ConfigurationError(
-            f"listening on {settings.host} lets others on the network in, so clients need a key:"
-            " give one with --api-key or --api-key-file, or say --no-auth"
-        )
+    try:
+        keys = KeyRing(client_keys(settings), KeyStore(home))
+    except KeyFileProblem as problem:
+        raise ConfigurationError(str(problem)) from None
+    if settings.host and not is_loopback(settings.host):
+        if not keys.count and not settings.no_auth:
+            raise ConfigurationError(
+                f"listening on {settings.host} lets others on the network in, so clients need a key:"
+                " make one with `copilot-api keys add NAME`, give one with --api-key or --api-key-file,"
+                " or say --no-auth"
+            )
+        for weak in weak_keys(settings):
+            raise ConfigurationError(
+                f"listening on {settings.host} lets others on the network in, and {weak}"
+            )
     if settings.tls_certificate and server_name(settings) == "uvicorn":
         raise ConfigurationError("--tls-certificate needs the native server; put a TLS front before uvicorn")
     if settings.manual and not sys.stdin.isatty():
         raise ConfigurationError("--manual asks at the terminal before each request, and there is none")
     if settings.claude_code and not sys.stdin.isatty():
         raise ConfigurationError("--claude-code asks for two models at the terminal, and there is none")
+    return keys
+
+
+def _warnings(settings: Settings, keys: KeyRing) -> list[str]:
+    from copilot_api.cli.reach import weak_keys
+
+    found = [f"{weak}; on this machine alone it will do" for weak in weak_keys(settings)]
+    if settings.no_auth and keys.on:
+        found.append("--no-auth changes nothing: there are keys, so every request needs one")
+    return found
 
 
 async def _run(session: _Session, sockets: list[socket.socket]) -> int:
@@ -109,11 +153,12 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
     if session.settings.account_type != "individual":
         console.info(f"Using {session.settings.account_type} plan GitHub account")
     async with AsyncExitStack() as stack:
+        stack.enter_context(at_hang_up(asyncio.get_running_loop(), session.reloader.reload))
         settings = session.settings
         if settings.simulate:
             settings = await stack.enter_async_context(_simulator(settings))
         console.info(f"Using VSCode version: {settings.editor_version}")
-        console.hide(*client_keys(settings))
+        console.hide(*(given.key for given in client_keys(settings)))
         token = await _github_token(replace(session, settings=settings))
         console.hide(token)
 
@@ -129,8 +174,16 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
 
             approver = TerminalApprover()
         gateway = await stack.enter_async_context(
-            open_gateway(settings, token, approver=approver, request_log=console, on_token=on_token)
+            open_gateway(
+                settings,
+                token,
+                approver=approver,
+                request_log=console,
+                on_token=on_token,
+                keys=session.keys,
+            )
         )
+        session.reloader.attach(settings, gateway.adopt)
         _tell_collector_what_stays()
         return await _serve(session, settings, gateway, sockets)
 
@@ -148,6 +201,8 @@ def _tell_collector_what_stays() -> None:
 async def _serve(
     session: _Session, settings: Settings, gateway: OpenGateway, sockets: list[socket.socket]
 ) -> int:
+    from copilot_api.cli import reach
+
     console = session.console
     listing = "\n".join(f"- {one_line(model.id)}" for model in gateway.models)
     console.info(f"Available models: \n{listing}")
@@ -166,6 +221,8 @@ async def _serve(
     def ready() -> None:
         if not os.environ.get("TEST"):
             console.plain(_listening(settings, address))
+            by_socket = not isinstance(address, tuple)
+            console.plain(f"  {reach.sentence(settings, session.keys, on_unix_socket=by_socket)}")
         if settings.simulate:
             console.info(
                 "The simulator answers; point a client at it, for example:\n"
@@ -186,6 +243,7 @@ async def _serve(
             body_limit=settings.body_limit,
             cancel_on_disconnect=True,
             native_bodies=True,
+            guard=gateway.guard,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )
@@ -228,8 +286,8 @@ async def _github_token(session: _Session) -> Secret:
     from copilot_api.engine.flags import build_engine
 
     settings, console = session.settings, session.console
-    file = TokenFile(session.directory)
-    _make_directory(session)
+    file = session.file
+    file.prepare()
     if settings.github_token:
         console.info("Using provided GitHub token")
         return settings.github_token
@@ -257,19 +315,12 @@ def _from_environment(console: Console) -> Secret | None:
     return Secret(given)
 
 
-def _make_directory(session: _Session) -> None:
-    try:
-        session.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        session.console.warn(f"{session.directory} cannot be made ({error.strerror}): nothing will be stored")
-
-
 def _warn_once(session: _Session) -> None:
-    marker = session.directory / "acceptable-use-shown"
+    marker = session.file.path.with_name("acceptable-use-shown")
     try:
         if marker.exists():
             return
         marker.touch(mode=0o600)
-    except OSError:
-        pass
+    except OSError as error:
+        session.file.complain(error)
     session.console.warn(ACCEPTABLE_USE)

@@ -91,7 +91,16 @@ class UpstreamFault:
     code: str | None
     param: str | None
     raw: str
-    """The body as text; what 0.7.0 put into ``error.message``."""
+    """The body as text."""
+    web_page: bool = False
+
+    @property
+    def compat_message(self) -> str:
+        """What 0.7.0 put into ``error.message``: the body as it is.
+
+        A web page is told shortly, and an empty body by its status: a client has to see something (R-37).
+        """
+        return self.message if self.web_page or not self.raw.strip() else self.raw
 
     @property
     def token_expired(self) -> bool:
@@ -166,7 +175,7 @@ class UpstreamFault:
 def read_fault(status: int, body: bytes) -> UpstreamFault:
     """Read an error body. Never fails: the content type is not trusted, the text is parsed if it can be."""
     raw = body.decode("utf-8", "replace")
-    message, code, param = raw.strip(), None, None
+    message, code, param, web_page = raw.strip(), None, None, False
     try:
         parsed = json.loads(raw)
     except (ValueError, RecursionError):
@@ -187,13 +196,18 @@ def read_fault(status: int, body: bytes) -> UpstreamFault:
             message = f"Copilot asks for consent first: open {parsed['authorize_url']}"
         code = redact_tokens(error["code"]) if isinstance(error.get("code"), str) and error["code"] else None
         param = redact_tokens(error["param"]) if isinstance(error.get("param"), str) else None
-    elif "<html" in raw[:2000].lower() or "<!doctype" in raw[:200].lower():
+    elif _is_web_page(raw):
+        web_page = True
         title = _TITLE.search(raw[:10_000])
         text = title.group(1) if title else _TAG.sub(" ", raw[:10_000])
         message = f"Copilot answered {status} with a web page: {_SPACE.sub(' ', text).strip()[:200]}"
     if not message:
         message = f"Copilot answered {status} without a text"
-    return UpstreamFault(status, message[:_LONGEST_TEXT], code, param, raw)
+    return UpstreamFault(status, message[:_LONGEST_TEXT], code, param, raw, web_page)
+
+
+def _is_web_page(text: str) -> bool:
+    return "<html" in text[:2000].lower() or "<!doctype" in text[:200].lower()
 
 
 def passed_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal, Protocol
 
-from copilot_api.engine.interfaces import RequestBody, StreamFacts, StreamPlan
+from copilot_api.engine.interfaces import RequestBody, StreamEnd, StreamFacts, StreamPlan
 from copilot_api.records import field, record
 
 Outcome = Literal["completed", "client_gone", "upstream_failed", "deadline", "cancelled", "shutdown"]
@@ -62,6 +62,8 @@ class RelaySummary:
     bytes_out: int
     first_byte_ms: float | None
     duration_ms: float
+    end: StreamEnd | None = None
+    """How upstream's body ended; None when its content ended the stream, or the client did."""
 
 
 class Relay(Protocol):

@@ -19,6 +19,30 @@ CANCEL_EXTENSION = "copilot_api.cancel_on_disconnect"
 BODY_EXTENSION = "copilot_api.request.body"
 """ASGI extension of our own server: the body in ``http.request`` is a :class:`RequestBody`."""
 
+GUARD_EXTENSION = "copilot_api.guarded"
+"""ASGI extension of our own server: it has judged Host and Origin by its :class:`AccessGuard`, and if
+``same_user`` is true in it, also whose the connection is."""
+
+
+@record
+class AccessGuard:
+    """Whom a server lets in, judged by the head of a request before the app is called (R-02 to R-05).
+
+    `copilot_api.http.guard` has the same rules, for other servers.
+    """
+
+    public_hosts: tuple[str, ...] = ()
+    """Names besides those of loopback, in lower case; one with a port stands for that port only."""
+    origins: tuple[str, ...] = ()
+    """Origins of pages that may call, as browsers write them."""
+    viewer: tuple[str, str] | None = None
+    """One more origin, and the one path that it may ask for."""
+    beyond_loopback: bool = False
+    """The server can be reached from elsewhere: by any address, and by ports that a front has."""
+    same_user: bool = False
+    """Refuse connections of other users of this machine, and those from elsewhere: :class:`OSError` where the
+    system does not tell whose a connection is. Unix sockets have the mode of their file for this."""
+
 
 @record
 class ServerOptions:
@@ -38,6 +62,8 @@ class ServerOptions:
     tls_certificate: str | None = None
     """PEM file with the chain."""
     tls_key: str | None = None
+    guard: AccessGuard | None = None
+    """Whom to let in, and say so by :data:`GUARD_EXTENSION`; without it that is the app's to decide."""
 
 
 class Server(Protocol):
@@ -45,6 +71,9 @@ class Server(Protocol):
 
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections; requests in flight go on."""
+
+    def judge_by(self, guard: AccessGuard) -> None:
+        """Judge requests by another guard; there has to be one from the start."""
 
     async def drained(self) -> None:
         """Wait until no connection is left."""

@@ -53,6 +53,10 @@ class Admission:
         self._limiter = limiter
         self._approver = approver
 
+    def adopt(self, limiter: Limiter | None) -> None:
+        """Ask another limiter from the next request on; who waits at the old one is let in by it (R-54)."""
+        self._limiter = limiter
+
     async def admit(self, leg: Leg) -> None:
         """Admit one request, which is sent next on a leg; one that is refused uses up no slot (D-H19).
 

@@ -13,12 +13,15 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
+from copilot_api.gateway.failures import of_error, of_stream
 from copilot_api.gateway.refusals import explain
 from copilot_api.gateway.rewrites import HEADER
 from copilot_api.records import record
 
 ANSWER_LIMIT = 256 * 1024 * 1024
 """Bytes of a whole answer; embeddings of a full batch take about 30 MB."""
+UNUSABLE_LIMIT = 64 * 1024
+"""Bytes of an answer that is none which the client is told, as 0.7.0 told it."""
 
 JSON = (("content-type", "application/json"),)
 EVENT_STREAM = (
@@ -74,7 +77,7 @@ async def make_answer(
         try:
             await relay.first()
         except StreamRefused as refused:
-            raise _refusal(refused) from refused
+            raise _refusal(refused, relay) from refused
         except BaseException:
             await relay.aclose()
             raise
@@ -82,10 +85,13 @@ async def make_answer(
     try:
         body = await upstream.read(ANSWER_LIMIT)
     except UpstreamError as error:
-        raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
+        raise UpstreamFailed(error.status, str(error), of_error(error), code="upstream_failed") from error
     if content_type == "text/event-stream":
         raise UpstreamFailed(
-            502, "Copilot sent a stream where one answer was asked for", code="upstream_unusable"
+            502,
+            "Copilot sent a stream where one answer was asked for",
+            "unusable_answer",
+            code="upstream_unusable",
         )
     try:
         if stream_plan is not None:
@@ -93,18 +99,21 @@ async def make_answer(
             return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
         return Whole(200, JSON + passed, translation.answer(body, answer_plan).body)
     except UnusableAnswer as error:
-        text = body.decode("utf-8", "replace")
+        fault = read_fault(200, body[:UNUSABLE_LIMIT])
+        text = fault.compat_message if body.strip() else str(error)
         raise UpstreamFailed(
-            502, str(error), compat_message=text or str(error), code="upstream_unusable"
+            502, str(error), "unusable_answer", compat_message=text, code="upstream_unusable"
         ) from error
 
 
-def _refusal(refused: StreamRefused) -> UpstreamFailed | UpstreamRefused:
+def _refusal(refused: StreamRefused, relay: Relay) -> UpstreamFailed | UpstreamRefused:
+    failure = of_stream(relay.summary, str(refused)) or "upstream_error"
     if not refused.body:
-        return UpstreamFailed(refused.status, str(refused), code="upstream_failed")
+        return UpstreamFailed(refused.status, str(refused), failure, code="upstream_failed")
     fault = read_fault(refused.status, refused.body)
     status = 400 if refused.status == 502 and fault.overflow is not None else refused.status
     refusal = UpstreamRefused(
-        status, fault.message, compat_message=fault.raw, code=fault.code, param=fault.param
+        status, fault.message, compat_message=fault.compat_message, code=fault.code, param=fault.param
     )
+    refusal.failure = "upstream_error"
     return explain(refusal, fault)

@@ -22,7 +22,7 @@ from copilot_api.engine.cache_interfaces import (
 from copilot_api.engine.interfaces import RequestBody
 from copilot_api.gateway.answer import Whole
 from copilot_api.gateway.plan import Plan
-from copilot_api.records import field, record
+from copilot_api.records import record
 from copilot_api.settings import Settings
 
 MARK = "x-copilot-api-cache"
@@ -35,11 +35,11 @@ Ask = Callable[[], Awaitable[Whole]]
 
 
 @record
-class Caller:
+class Asker:
     """Who asks, and what it says about caches."""
 
-    key: str = field(default="", repr=False)
-    """The client key it has shown; empty where none is configured. Answers never pass between two keys."""
+    key: str = ""
+    """The id of the client key; empty where none is needed. Answers never pass between two keys."""
     cache_control: str = ""
     """The request's ``Cache-Control``."""
 
@@ -58,12 +58,12 @@ class Caching:
         """Return what the cache has done and holds."""
         return self._cache.statistics()
 
-    async def answer(self, caller: Caller, body: RequestBody, plan: Plan, ask: Ask) -> Whole:
+    async def answer(self, asker: Asker, body: RequestBody, plan: Plan, ask: Ask) -> Whole:
         """Return the answer of a request that is no stream. `ask` makes the upstream call."""
-        stores, max_age = read_cache_control(caller.cache_control)
+        stores, max_age = read_cache_control(asker.cache_control)
         if not stores:
             return await ask()
-        scope = (caller.key, plan.resolution.name, plan.path, *self._scope)
+        scope = (asker.key, plan.resolution.name, plan.path, *self._scope)
         key = self._cache.key(body, plan.request.dialect, scope)
         if key is None:
             return await ask()

@@ -11,6 +11,7 @@ from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.errors import BadRequest, UpstreamFailed
 from copilot_api.gateway.hints import Hints
 from copilot_api.gateway.pipeline import Pipeline
+from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.records import replace
 
 _WISH = (
@@ -30,7 +31,7 @@ class Compaction:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    async def run(self, body: bytes, hints: Hints) -> dict[str, Any]:
+    async def run(self, body: bytes, hints: Hints, caller: Caller = ANYONE) -> dict[str, Any]:
         """Return the answer's object. Raises :class:`copilot_api.gateway.errors.GatewayError`."""
         try:
             request = json.loads(body)
@@ -51,11 +52,13 @@ class Compaction:
 
         # No person asked for this: the program shortens its own history (upstream.md 2.5).
         agent = replace(hints, initiator="agent")
-        await self._pipeline.generate("responses", json.dumps(asked).encode(), keep, None, agent)
+        await self._pipeline.generate("responses", json.dumps(asked).encode(), keep, caller, agent)
         answer = answers[0]
         summary, usage = _read(answer.body) if isinstance(answer, Whole) else ("", None)
         if not summary:
-            raise UpstreamFailed(502, "the model wrote no summary", code="upstream_unusable")
+            raise UpstreamFailed(
+                502, "the model wrote no summary", "unusable_answer", code="upstream_unusable"
+            )
         made: dict[str, Any] = {
             "id": f"resp_{os.urandom(16).hex()}",
             "object": "response.compaction",

@@ -5,9 +5,14 @@ GatewayError
 ├── UnknownModel          the model's name means nothing here (404)
 ├── Lossy                 ``--strict``: the request cannot be sent as it is (400)
 ├── NotAllowed            who or where from (401, 403, 421)
-├── RateLimitHit          the gateway's own rate limit (429)
+│   └── TooManyAttempts   too many wrong keys from there (429)
+├── ModelNotAllowed       the key is not good for the model (403)
+├── RateLimitHit          the gateway's own rate limit, or the key's (429)
+├── TooManyAtOnce         the key's own requests in flight (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
 ├── Overloaded            more requests in flight than allowed (503)
+├── OutOfMemory           more memory in use than allowed (503)
+├── ShuttingDown          the answer had not begun when the drain time was over (503)
 ├── CredentialTrouble     no valid Copilot token (401, 503)
 ├── UpstreamRefused       Copilot answered outside 2xx: its status, text and some headers pass on
 └── UpstreamFailed        no answer, or an unusable one (502, 504)
@@ -18,6 +23,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from copilot_api.gateway.failures import FailureClass
 from copilot_api.records import record
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,79}")
@@ -75,6 +81,9 @@ class GatewayError(Exception):
     (compat.md 3.3: often JSON text); None means the same as `message`.
     """
 
+    failure: FailureClass | None = None
+    """The class under which it is counted; None when nothing failed but the request was wrong (R-59)."""
+
     def __init__(
         self,
         status: int,
@@ -92,6 +101,8 @@ class GatewayError(Exception):
         self.code = code
         self.param = param
         self.headers = headers
+        self.hint = ""
+        """What the user can do about it, for errors that do not say so themselves."""
         self.overflow: Overflow | None = None
         """Set when the prompt is too long: each dialect has words for it that make its clients compact."""
         self.unknown_model = ""
@@ -137,6 +148,42 @@ class NotAllowed(GatewayError):
     """The client may not do this, or not from there."""
 
 
+class TooManyAttempts(NotAllowed):
+    """Too many wrong keys came from one address (R-09)."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(
+            429,
+            f"too many wrong keys came from this address; try again in {wait} seconds",
+            code="too_many_attempts",
+            headers=(("retry-after", str(wait)),),
+        )
+
+
+class ModelNotAllowed(GatewayError):
+    """The client key is not good for the model (R-09)."""
+
+    def __init__(self, key: str, model: str) -> None:
+        super().__init__(
+            403,
+            f'the key "{key}" is not good for the model {model[:200]}; /v1/models lists those it is good for',
+            code="model_not_allowed",
+            param="model",
+        )
+
+
+class TooManyAtOnce(GatewayError):
+    """A client key has as many requests in flight as it may have."""
+
+    def __init__(self, key: str, limit: int) -> None:
+        super().__init__(
+            429,
+            f'the key "{key}" may have {limit} requests in flight at once; try again in a second',
+            code="concurrency_limit_exceeded",
+            headers=(("retry-after", "1"),),
+        )
+
+
 class RateLimitHit(GatewayError):
     """The gateway's own limit (compat.md 3.3, 3.9), with ``Retry-After`` (D-H5)."""
 
@@ -160,24 +207,63 @@ class ApprovalRefused(GatewayError):
 
 
 class Overloaded(GatewayError):
-    """More requests are in flight than `max_concurrency` allows (R-60)."""
+    """More requests are in flight than `max_concurrency` allows (R-60).
+
+    `kept`: there are places, and they are kept for other keys.
+    """
+
+    failure: FailureClass | None = "overloaded"
+
+    def __init__(self, limit: int, *, kept: bool = False) -> None:
+        why = (
+            "This key holds its share of the gateway's {} places; the others are kept for other keys"
+            if kept
+            else "The gateway is at its limit of {} requests in flight"
+        )
+        super().__init__(
+            503,
+            f"{why.format(limit)}; try again in a second",
+            code="overloaded",
+            headers=(("retry-after", "1"),),
+        )
+
+
+class ShuttingDown(GatewayError):
+    """The drain time is over and the answer has not begun (R-50)."""
+
+    failure: FailureClass | None = "shutdown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "The gateway is shutting down; ask again when it has started",
+            code="shutting_down",
+            headers=(("retry-after", "5"),),
+        )
+
+
+class OutOfMemory(GatewayError):
+    """The process holds more memory than ``--memory-limit`` allows (R-60)."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
             503,
-            f"The gateway is at its limit of {limit} requests in flight; try again in a second",
+            f"The gateway holds more than its {limit} bytes of memory; try again in a few seconds",
             code="overloaded",
-            headers=(("retry-after", "1"),),
+            headers=(("retry-after", "3"),),
         )
 
 
 class CredentialTrouble(GatewayError):
     """No Copilot token can be had: sign in again (401), or wait (503)."""
 
+    failure: FailureClass | None = "token_unavailable"
+
 
 class UpstreamRefused(GatewayError):
     """Copilot answered outside 2xx, before a model ran. What may be done about it:"""
 
+    failure: FailureClass | None = "upstream_status"
     renames_cap = False
     """Send ``max_completion_tokens`` (D-H15)."""
     wrong_leg = False
@@ -208,4 +294,16 @@ class UpstreamRefused(GatewayError):
 
 
 class UpstreamFailed(GatewayError):
-    """Copilot did not answer, or not with an answer."""
+    """Copilot did not answer, or not with an answer; `failure` says in which way."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        failure: FailureClass = "connection_lost",
+        *,
+        code: str | None = None,
+        compat_message: str | None = None,
+    ) -> None:
+        super().__init__(status, message, compat_message=compat_message, code=code)
+        self.failure = failure

@@ -28,6 +28,12 @@ def newest(family: str, models: tuple[Model, ...]) -> Model | None:
     return None if pattern is None else _newest(pattern, models)
 
 
+def is_of(family: str, model: str) -> bool:
+    """Tell whether a model is a version of a family, and no variant of one; both in lower case."""
+    pattern = _FAMILIES.get(family)
+    return pattern is not None and pattern.fullmatch(model) is not None
+
+
 def cheap(models: tuple[Model, ...]) -> Model | None:
     """Return a cheap model that chats: Gemini's small one, one that plans include, the least expensive."""
     flash = _newest(_FLASH, models)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -21,28 +20,24 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.engine.switch import begin_request
 from copilot_api.gateway.admit import Admission, Gate
+from copilot_api.gateway.allowed import Allowed
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
-from copilot_api.gateway.caching import Caching, Caller
+from copilot_api.gateway.caching import Asker, Caching
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
-from copilot_api.gateway.errors import BadRequest, Lossy, UpstreamRefused
+from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
+from copilot_api.gateway.failures import own_words
 from copilot_api.gateway.hints import NO_HINTS, Hints
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
 from copilot_api.gateway.rewrites import header_value, log, lossy
 from copilot_api.gateway.send import Sender
+from copilot_api.gateway.team import Member, Team
+from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.gateway")
-
-_OWN_CAUSE = re.compile(
-    r"upstream ended the stream (?:before the answer was complete|without an answer)"
-    r"|the connection to upstream broke before the answer was complete|the answer broke off"
-    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
-    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
-    r"|the gateway is shutting down; try again|the request was cancelled"
-)
 
 UNKNOWN_MODEL_TOKENS = 1
 """What ``count_tokens`` says of a model that is not listed (compat.md 5.5)."""
@@ -65,6 +60,7 @@ class Pipeline:
         sender: Sender,
         admission: Admission,
         caching: Caching | None = None,
+        several_keys: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -75,8 +71,14 @@ class Pipeline:
         self._caching = caching
         places = engine.make_concurrency(settings.max_concurrency, settings.max_queue, settings.queue_timeout)
         self._gate = Gate(places, settings.max_concurrency)
+        self._team = Team(settings, engine, places, several_keys)
+        self.allowed = Allowed(catalog, self.planner.resolve)
+        """Which models a key is good for."""
         self._counting = Counting(engine.tokenizer)
         self._relays: set[Relay] = set()
+        self._asking: set[asyncio.Task[object]] = set()
+        """Requests whose answer has not begun."""
+        self._stopping = False
 
     @property
     def in_flight(self) -> int:
@@ -86,35 +88,50 @@ class Pipeline:
     @property
     def waiting(self) -> int:
         """Requests that wait for a place."""
-        return self._gate.waiting
+        return self._gate.waiting + self._team.waiting
 
     @property
     def caches(self) -> bool:
-        """Tell whether it matters who calls."""
+        """Tell whether it matters what a request says about caches."""
         return self._caching is not None
 
     def close(self) -> None:
         """Stop counting."""
         self._counting.close()
 
+    def adopt(self, settings: Settings) -> None:
+        """Use other settings from the next request on; what runs is not touched (R-54)."""
+        self._settings = settings
+        self.planner.adopt(settings)
+        self.allowed.forget()
+
     def cancel_streams(self) -> None:
-        """End running streams with an in-band error: the drain time is over (R-50)."""
+        """The drain time is over (R-50): end streams with an in-band error, and refuse what has no answer."""
+        self._stopping = True
         for relay in self._relays:
             relay.cancel("shutdown")
+        for task in self._asking:
+            task.cancel()
+
+    def end_keys(self, ids: frozenset[str]) -> None:
+        """End what the holders of some keys have running; the keys are no longer good (R-09)."""
+        self._team.end(ids)
 
     async def generate(
         self,
         dialect: Dialect,
         body: RequestBody,
         deliver: Deliver,
-        caller: Caller | None = None,
+        caller: Caller = ANYONE,
         hints: Hints = NO_HINTS,
         *,
+        cache_control: str | None = None,
         known: tuple[RequestFacts, Plan] | None = None,
     ) -> None:
         """Run one request of a dialect and hand its answer to `deliver`; all it holds is free at the end.
 
-        With `known` it was inspected before, and the cache was asked. Raises
+        `cache_control` is what it says about caches, None where nothing is kept of it. With `known` it was
+        inspected before, and the cache was asked. Raises
         :class:`copilot_api.gateway.errors.GatewayError`, and what `deliver` raises.
         """
         if known is None:
@@ -122,48 +139,85 @@ class Pipeline:
                 begin_request()
             facts = self._inspect(body, dialect, hints)
             plan = self.planner.plan(facts, hints)
-            if self._caching is not None and caller is not None and not facts.stream:
-                ask = lambda: self._whole(body, facts, plan, hints)  # noqa: E731
-                await deliver(await self._caching.answer(caller, body, plan, ask))
+            if caller.models:
+                self.allowed.check(caller, plan, body)
+            if self._caching is not None and cache_control is not None and not facts.stream:
+                ask = lambda: self._whole(body, facts, plan, caller, hints)  # noqa: E731
+                await deliver(await self._caching.answer(Asker(caller.id, cache_control), body, plan, ask))
                 return
         else:
             facts, plan = known
         request = self._translate(body, plan)
-        if not self._gate.try_enter():
-            await self._gate.wait()
+        task = asyncio.current_task()
+        entry = None
+        has_place = False
         try:
-            await self._admission.admit(plan.leg)
-            if dialect == "chat":
-                self._counting.log(plan, request.body if plan.leg == "chat" else body)
-            answer = await self._ask(body, request, plan, facts, hints)
+            if task is not None:
+                self._asking.add(task)
+            try:
+                if caller.id:
+                    entry = await self._team.enter(caller)
+                    await entry.admit(self._admission, plan.leg)
+                else:
+                    if not self._gate.try_enter():
+                        await self._gate.wait()
+                    has_place = True
+                    await self._admission.admit(plan.leg)
+                if dialect == "chat":
+                    self._counting.log(plan, request.body if plan.leg == "chat" else body)
+                answer = await self._ask(body, request, plan, facts, hints)
+            except asyncio.CancelledError:
+                if task is None or not self._stopping:
+                    raise
+                task.uncancel()
+                raise ShuttingDown from None
+            finally:
+                if task is not None:
+                    self._asking.discard(task)
+                # A task whose coroutine holds it is a cycle: what it has open would not close at its end.
+                del task
             if isinstance(answer, Streamed):
-                await self._deliver_stream(answer, plan, deliver)
+                await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
                 await deliver(answer)
         finally:
-            self._gate.leave()
+            if entry is not None:
+                entry.leave()
+            elif has_place:
+                self._gate.leave()
+                if self._team.waiting:
+                    self._team.pass_on()
 
-    async def _whole(self, body: RequestBody, facts: RequestFacts, plan: Plan, hints: Hints) -> Whole:
+    async def _whole(
+        self, body: RequestBody, facts: RequestFacts, plan: Plan, caller: Caller, hints: Hints
+    ) -> Whole:
         kept: list[Whole | Streamed] = []
 
         async def keep(answer: Whole | Streamed) -> None:
             kept.append(answer)
 
-        await self.generate(facts.dialect, body, keep, None, hints, known=(facts, plan))
+        await self.generate(facts.dialect, body, keep, caller, hints, known=(facts, plan))
         # What was asked for as one answer never comes as a stream.
         return cast("Whole", kept[0])
 
     async def count_tokens(
-        self, body: RequestBody, beta: str, dialect: Dialect = "messages", hints: Hints = NO_HINTS
+        self,
+        body: RequestBody,
+        beta: str,
+        dialect: Dialect = "messages",
+        hints: Hints = NO_HINTS,
+        caller: Caller = ANYONE,
     ) -> int:
         """Count a request (compat.md 5.5). `beta` is the ``anthropic-beta`` header.
 
-        Raises :class:`BadRequest`.
+        Raises :class:`BadRequest` and :class:`copilot_api.gateway.errors.ModelNotAllowed`.
         """
         if self._engine.shares:
             begin_request()
         facts = self._inspect(body, dialect, hints)
         plan = self.planner.plan(facts, hints)
+        if caller.models:
+            self.allowed.check(caller, plan, body)
         if plan.resolution.model is None:
             logger.warning("Model not found, returning default token count")
             return UNKNOWN_MODEL_TOKENS
@@ -309,13 +363,21 @@ class Pipeline:
             own=plan.own_headers,
         )
 
-    async def _deliver_stream(self, answer: Streamed, plan: Plan, deliver: Deliver) -> None:
+    async def _deliver_stream(
+        self, answer: Streamed, plan: Plan, deliver: Deliver, member: Member | None
+    ) -> None:
         relay = answer.relay
         self._relays.add(relay)
+        if member is not None:
+            member.relays.add(relay)
+            if member.ended:
+                relay.cancel("cancelled")
         try:
             await deliver(answer)
         finally:
             self._relays.discard(relay)
+            if member is not None:
+                member.relays.discard(relay)
             if relay.summary is None:
                 # shield: the connection is closed even while this task is being cancelled.
                 await asyncio.shield(asyncio.ensure_future(relay.aclose()))
@@ -326,26 +388,19 @@ def _bad_request(error: InvalidRequest) -> BadRequest:
     return BadRequest(error.status, str(error), param=error.path or None, code="invalid_request")
 
 
-def _own_words(text: str) -> str:
-    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt."""
-    cause = text.partition(":")[0]
-    return cause if _OWN_CAUSE.fullmatch(cause) else ""
-
-
 def _log_summary(relay: Relay, plan: Plan) -> None:
     summary = relay.summary
     if summary is None:
         return
-    level = logging.WARNING if summary.outcome in ("upstream_failed", "deadline") else logging.DEBUG
-    if not logger.isEnabledFor(level):
+    # Failures have an event of their own (`failures`).
+    if not logger.isEnabledFor(logging.DEBUG):
         return
-    logger.log(
-        level,
+    logger.debug(
         "stream %s: model %s, %d events, %d bytes, %.0f ms%s",
         summary.outcome,
         plan.resolution.name,
         summary.facts.events,
         summary.bytes_out,
         summary.duration_ms,
-        f" ({cause})" if (cause := _own_words(summary.facts.error or "")) else "",
+        f" ({cause})" if (cause := own_words(summary.facts.error or "")) else "",
     )

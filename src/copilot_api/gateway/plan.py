@@ -67,7 +67,7 @@ class Plan:
             self.answer.reasoning,
             settings.keepalive_interval,
             settings.stream_idle_timeout,
-            2.5 * settings.stream_idle_timeout,
+            settings.stream_content_timeout,
             model=self.request.target,
             context=context,
             framing=framing,
@@ -113,6 +113,11 @@ class Planner:
     def resolve(self, asked: str) -> Resolution:
         """Return the model that a name means, for endpoints that only tell of it."""
         return resolve(asked, self._catalog, "chat", self._settings.aliases)
+
+    def adopt(self, settings: Settings) -> None:
+        """Plan by other settings from the next request on (R-54)."""
+        self._settings = settings
+        self._plans.clear()
 
     def learn(self, note: Callable[[Learned], bool]) -> bool:
         """Remember something of a model; tell whether it is news. Plans are then made anew."""

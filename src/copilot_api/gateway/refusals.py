@@ -29,6 +29,18 @@ def explain(refusal: UpstreamRefused, fault: UpstreamFault) -> UpstreamRefused:
     return refusal
 
 
+def hint_for(fault: UpstreamFault) -> str:
+    """Return what the user can do about a refusal of the account (R-37); nothing for other faults."""
+    if fault.token_expired:
+        return "a new Copilot token was refused too: sign in again with `copilot-api auth`"
+    if fault.status == 403:
+        return (
+            "Copilot refuses this to the account: see its plan by `copilot-api check-usage` and its policies at "
+            "https://github.com/settings/copilot, or sign in anew with `copilot-api auth`"
+        )
+    return ""
+
+
 def member_of(refusal: UpstreamRefused, leg: Leg) -> str:
     """Return the refused member by the leg's own name."""
     member = refusal.refused_member

@@ -23,7 +23,8 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.refusals import explain
+from copilot_api.gateway.failures import Failures, current, of_error
+from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.redaction import without
 from copilot_api.settings import Settings
 
@@ -77,14 +78,26 @@ class Sender:
     was written (R-38). Nothing else is repeated: it may have been billed.
     """
 
-    def __init__(self, client: Client, tokens: TokenManager, settings: Settings) -> None:
+    def __init__(
+        self, client: Client, tokens: TokenManager, settings: Settings, failures: Failures | None = None
+    ) -> None:
+        self._failures = failures or Failures()
         self._client = client
         self._tokens = tokens
         self._settings = settings
         self._account: _Account | None = None
         self._forbidden_at = -math.inf
         """When a token was last renewed because of a 403."""
-        self._patience = settings.keepalive_interval
+        self.adopt(settings)
+
+    def adopt(self, settings: Settings) -> None:
+        """Use the times of these settings from the next call on (R-54)."""
+        silences = (
+            settings.keepalive_interval,
+            settings.stream_idle_timeout,
+            settings.stream_content_timeout,
+        )
+        self._patience = min((limit for limit in silences if limit), default=0.0)
         self._timeouts = Timeouts(
             connect=settings.connect_timeout,
             first_byte=settings.first_byte_timeout,
@@ -109,6 +122,9 @@ class Sender:
         :class:`CredentialTrouble` when there is no token.
         """
         renewed = moved = False
+        trace = current()
+        # Upstream knows a request by the id that its client gets, repeated calls by others.
+        known_as = None if trace is None else trace.id
         while True:
             try:
                 grant = await self._tokens.get()
@@ -127,24 +143,29 @@ class Sender:
                     self._timeouts,
                     ahead,
                     self._patience,
-                    (("x-request-id", request_id()), *own),
+                    (("x-request-id", known_as or request_id()), *own),
                 )
             )
+            known_as = None
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)
             if fault.token_expired and not renewed:
                 logger.info("Copilot token refused, getting a new one")
+                self._failures.note("token_refused", "Copilot answered 401 to its token")
+                self._failures.retry("token", "a new token may do")
                 self._tokens.reject(grant)
                 renewed = True
                 continue
             if fault.seat_changed and not renewed and self._may_renew_for_403():
                 logger.info("Copilot forbids it; trying once with a new token, the seat may have changed")
+                self._failures.retry("seat", "Copilot answered 403; the seat may have changed")
                 self._tokens.reject(grant)
                 renewed = True
                 continue
             if fault.status == 421 and not moved and account.move():
                 logger.info("This host does not serve the account, which has another: %s", account.url)
+                self._failures.retry("host", "Copilot answered 421; the account has another host")
                 moved = True
                 continue
             raise self._refusal(fault, upstream)
@@ -158,14 +179,19 @@ class Sender:
 
     async def _request(self, call: UpstreamCall) -> Upstream:
         for attempt in (1, 2):
+            self._failures.calls += 1
             try:
                 return await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
-                    raise UpstreamFailed(error.status, str(error), code="upstream_unreachable") from error
-                logger.info("Trying %s once more: %s", call.url, error)
+                    raise UpstreamFailed(
+                        error.status, str(error), "connect_failed", code="upstream_unreachable"
+                    ) from error
+                self._failures.retry("connect", f"{call.url}: {error}")
             except UpstreamError as error:
-                raise UpstreamFailed(error.status, str(error), code="upstream_failed") from error
+                raise UpstreamFailed(
+                    error.status, str(error), of_error(error), code="upstream_failed"
+                ) from error
         raise AssertionError("unreachable")
 
     async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:
@@ -180,19 +206,24 @@ class Sender:
         if 300 <= fault.status < 400 or fault.status < 200:
             # A redirect of an API is never followed: it could carry the token elsewhere (R-10).
             return UpstreamFailed(
-                502, f"Copilot answered with a redirect ({fault.status})", code="upstream_redirect"
+                502,
+                f"Copilot answered with a redirect ({fault.status})",
+                "unusable_answer",
+                code="upstream_redirect",
             )
-        message = fault.message
-        if fault.token_expired:
-            message += " (a new Copilot token was refused too: sign in again with `copilot-api auth`)"
+        headers = passed_headers(upstream.headers)
+        if fault.status == 402:
+            # Some dialects have 429 for it, which SDKs would try again.
+            headers += (("x-should-retry", "false"),)
         refusal = UpstreamRefused(
             fault.status,
-            message,
-            compat_message=fault.raw,
+            fault.message,
+            compat_message=fault.compat_message,
             code=fault.code,
             param=fault.param,
-            headers=passed_headers(upstream.headers),
+            headers=headers,
         )
+        refusal.hint = hint_for(fault)
         if fault.status in (402, 429):
             refusal.resets_at = resets_at(upstream.headers, time.time())
         return explain(refusal, fault)

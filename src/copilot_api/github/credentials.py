@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import stat
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from copilot_api.github.file_lock import locked
 from copilot_api.redaction import Secret
 
 logger = logging.getLogger("copilot_api.credentials")
+
+_TEMPORARY = ".github_token."
+"""How the names of files begin that are being written."""
+_READS, _PAUSE = 3, 0.02
+"""Times that a file without content is read, and the seconds between: 0.7.0 empties it before it writes."""
+_LEFT = 60.0
+"""Seconds after which nobody is writing a temporary file any more, locked or not."""
 
 
 class CredentialProblem(Exception):
@@ -23,11 +34,25 @@ def data_directory(home: Path) -> Path:
     return home / ".local" / "share" / "copilot-api"
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory, and the parents it lacks, for this user alone; tighten the one that is there.
+
+    Raises OSError.
+    """
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    if sys.platform != "win32" and stat.S_IMODE(directory.stat().st_mode) & 0o077:
+        directory.chmod(0o700)
+        logger.warning("The directory %s was open to others; its mode is now 0700", directory)
+
+
 class TokenFile:
-    """The GitHub token on disk."""
+    """The GitHub token on disk; processes that share a home write in turns, and the last one wins (R-48)."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "github_token"
+        self._complained = False
 
     def exists(self) -> bool:
         """Tell whether there is a regular file with a token in it; nothing is created."""
@@ -41,49 +66,130 @@ class TokenFile:
 
         Raises :class:`CredentialProblem` when another user owns the file.
         """
+        for attempt in range(_READS):
+            if attempt:
+                time.sleep(_PAUSE)
+            try:
+                with self.path.open(encoding="utf-8") as file:
+                    self._tighten(os.fstat(file.fileno()))
+                    text = file.read().strip()
+            except FileNotFoundError:
+                return None
+            except PermissionError as error:
+                # On Windows also while another process replaces it, which passes.
+                if attempt == _READS - 1:
+                    raise self._unreadable(error) from None
+                continue
+            except (OSError, UnicodeDecodeError) as error:
+                raise self._unreadable(error) from None
+            if text:
+                return Secret(text)
+        return None
+
+    def prepare(self) -> None:
+        """Make the directory; say so when nothing can be stored there."""
         try:
-            text = self.path.read_text(encoding="utf-8").strip()
-            facts = self.path.stat()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CredentialProblem(f"the token file {self.path} cannot be read: {error}") from None
-        if sys.platform != "win32":
-            if facts.st_uid != os.getuid():
-                raise CredentialProblem(f"the token file {self.path} belongs to another user; remove it")
-            if stat.S_IMODE(facts.st_mode) & 0o077:
-                logger.warning("The token file was readable by others; its mode is now 0600")
-                with contextlib.suppress(OSError):
-                    self.path.chmod(0o600)
-        return Secret(text) if text else None
+            make_private(self.path.parent)
+            if not os.access(self.path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            self.complain(error)
 
     def write(self, token: Secret) -> bool:
-        """Store the token; False when the disk does not take it, which is said once and not fatal (R-53)."""
+        """Store the token; False when the disk does not take it, which is said and not fatal (R-53)."""
         try:
             self._write(token.reveal())
         except OSError as error:
-            logger.warning(
-                "The GitHub token could not be stored (%s): the next start will ask again", error.strerror
-            )
+            self.complain(error)
             return False
         return True
+
+    def complain(self, error: OSError) -> None:
+        """Warn, once, that the directory takes nothing."""
+        if not self._complained:
+            self._complained = True
+            logger.warning(
+                "Nothing can be stored in %s (%s): the gateway runs, but what you sign in with is forgotten "
+                "at its end",
+                self.path.parent,
+                error.strerror,
+            )
+
+    def erase(self) -> bool:
+        """Remove the token, and what a killed process left of one; False when there was none.
+
+        Raises :class:`CredentialProblem` when it cannot be removed.
+        """
+        if not self.path.parent.is_dir():
+            return False
+        try:
+            with locked(self._lock_path):
+                self._remove_leftovers(0.0)
+                self.path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise CredentialProblem(
+                f"the token file {self.path} cannot be removed: {error.strerror}"
+            ) from None
+        return True
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name("github_token.lock")
+
+    def _unreadable(self, error: Exception) -> CredentialProblem:
+        return CredentialProblem(f"the token file {self.path} cannot be read: {error}")
+
+    def _tighten(self, facts: os.stat_result) -> None:
+        if sys.platform == "win32":
+            return
+        if facts.st_uid != os.getuid():
+            raise CredentialProblem(f"the token file {self.path} belongs to another user; remove it")
+        if stat.S_IMODE(facts.st_mode) & 0o077:
+            with self._noting("The token file was readable by others; its mode is now 0600"):
+                self.path.chmod(0o600)
+        directory = self.path.parent
+        if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+            with self._noting(f"The directory {directory} was open to others; its mode is now 0700"):
+                directory.chmod(0o700)
+
+    @contextlib.contextmanager
+    def _noting(self, words: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            logger.warning(
+                "%s is open to others, and its mode cannot be changed (%s)", self.path, error.strerror
+            )
+        else:
+            logger.warning(words)
 
     def _write(self, text: str) -> None:
         import tempfile
 
         directory = self.path.parent
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if sys.platform != "win32":
-            directory.chmod(0o700)
-        # mkstemp makes the file 0600 whatever the umask; rename replaces in one step.
-        handle, name = tempfile.mkstemp(prefix=".github_token.", dir=directory)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        make_private(directory)
+        with locked(self._lock_path):
+            self._remove_leftovers(_LEFT)
+            # mkstemp makes the file 0600 whatever the umask; rename replaces in one step.
+            handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=directory)
+            temporary = Path(name)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(self.path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
+
+    def _remove_leftovers(self, age: float) -> None:
+        """Remove what killed processes were writing (R-56) so many seconds ago."""
+        now = time.time()
+        for left in self.path.parent.glob(f"{_TEMPORARY}*"):
+            with contextlib.suppress(OSError):
+                if now - left.stat().st_mtime >= age:
+                    left.unlink()

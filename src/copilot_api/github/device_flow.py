@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from copilot_api.engine.client_interfaces import Client
 from copilot_api.engine.interfaces import EngineError
@@ -25,6 +25,7 @@ SLOW_DOWN = 5.0
 MARGIN = 1.0
 """Seconds added to each wait: a poll that is slightly early costs a ``slow_down`` (upstream.md 1.2)."""
 LONGEST = 900.0
+_USER_CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -44,7 +45,7 @@ class DeviceCode:
 
 
 async def request_code(client: Client, settings: Settings) -> DeviceCode:
-    """Ask GitHub for a code. Raises :class:`EngineError`; never shows another host's address (R-49)."""
+    """Ask GitHub for a code. Raises :class:`EngineError`; the address shown is the official one (R-49)."""
     base = settings.github_url.rstrip("/")
     payload = {"client_id": CLIENT_ID, "scope": SCOPE}
     answer = await call_json(
@@ -53,14 +54,12 @@ async def request_code(client: Client, settings: Settings) -> DeviceCode:
     if not isinstance(answer, dict):
         raise SignInFailed("GitHub's device code answer cannot be read")
     code, user_code = answer.get("device_code"), answer.get("user_code")
-    if not isinstance(code, str) or not isinstance(user_code, str):
+    if not isinstance(code, str) or not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
         raise SignInFailed("GitHub's device code answer holds no code")
-    uri = answer.get("verification_uri")
-    if not isinstance(uri, str) or urlsplit(uri).netloc != urlsplit(base).netloc:
-        uri = f"{base}/login/device"
     return DeviceCode(
         user_code=user_code,
-        verification_uri=uri,
+        # Whatever the answer names: people enter codes only where they should.
+        verification_uri=f"{base}/login/device",
         device_code=Secret(code),
         interval=_seconds(answer.get("interval"), DEFAULT_INTERVAL),
         expires_in=min(_seconds(answer.get("expires_in"), LONGEST), LONGEST),

@@ -9,8 +9,11 @@ import time
 from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
+from copilot_api.engine.client_interfaces import Relay
 from copilot_api.engine.interfaces import Dialect, RequestBody
-from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed
+from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
+from copilot_api.gateway.failures import Failures, Trace, begin
+from copilot_api.gateway.memory import MemoryLimit
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
     BodyTooLarge,
@@ -28,6 +31,7 @@ from copilot_api.http.asgi import (
 from copilot_api.http.errors import render
 from copilot_api.http.routes import models as model_routes
 from copilot_api.http.routing import Route, Router
+from copilot_api.http.streaming import StreamResponse
 from copilot_api.settings import Settings
 
 logger = logging.getLogger("copilot_api.http")
@@ -55,11 +59,18 @@ class Application:
         access: guard.Access,
         settings: Settings,
         request_log: RequestLog | None = None,
+        failures: Failures | None = None,
     ) -> None:
+        self._failures = failures or Failures()
         self._router = Router(tuple(routes))
         self._access = access
         self._settings = settings
         self._log = request_log
+        self._memory = MemoryLimit(settings.memory_limit) if settings.memory_limit else None
+
+    def adopt(self, settings: Settings) -> None:
+        """Use other settings from the next request on (R-54)."""
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope of ASGI."""
@@ -71,7 +82,9 @@ class Application:
             raise NotImplementedError(f"no {scope['type']} here")
 
     async def _http(self, request: Request, receive: Receive, send: Send) -> None:
-        reply = Reply(request, receive, send, self._access, self._log)
+        trace = Trace(request.method, request.path)
+        begin(trace)
+        reply = Reply(request, receive, send, self._access, self._log, trace)
         try:
             guard.check(request, self._access)
             if request.method == "OPTIONS":
@@ -84,8 +97,11 @@ class Application:
             body = await self._body(request) if request.method == "POST" else b""
             work = route.handler(request, body, reply.respond)
             await (work if request.own_server else _until_gone(work, receive))
-        except ClientDisconnected:
-            return
+        except (ClientDisconnected, asyncio.CancelledError) as left:
+            if reply.relay is None:
+                self._failures.note("client_gone", "before the answer was whole", 0, trace)
+            if isinstance(left, asyncio.CancelledError):
+                raise
         except GatewayError as error:
             await self._refuse(error, reply)
         except Exception as error:
@@ -95,10 +111,16 @@ class Application:
             if reply.started:
                 raise
             failure = GatewayError(500, "internal error of the gateway; its log says where", code="internal")
+            failure.failure = "internal"
             await self._refuse(failure, reply)
+        finally:
+            if reply.relay is not None:
+                self._failures.stream(reply.relay.summary, trace)
 
     async def _body(self, request: Request) -> RequestBody:
         guard.check_json(request)
+        if self._memory is not None:
+            self._memory.check()
         try:
             return await request.body(self._settings.body_limit)
         except BodyTooLarge as error:
@@ -119,11 +141,22 @@ class Application:
     async def _refuse(self, error: GatewayError, reply: Reply) -> None:
         if reply.started:
             raise RuntimeError("an error came after the response had begun") from error
-        level = logging.WARNING if error.status >= 500 else logging.INFO
         request = reply.request
-        logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
-        response = render(error, self._dialect(request), self._settings.error_style)
-        if error.status in (408, 413, 415) or isinstance(error, NotAllowed):
+        if error.failure is None:
+            level = logging.WARNING if error.status >= 500 else logging.INFO
+            logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
+        else:
+            for name, value in error.headers:
+                if name == "x-request-id":
+                    reply.trace.upstream_id = value
+            self._failures.note(error.failure, error.log_text, error.status, reply.trace)
+        if isinstance(error, guard.Refused):
+            # As our own server writes it, which knows neither the style nor the kinds of model lists.
+            response = render(error, self._router.dialect_of(request.path), "dialect")
+            reply.is_for_nobody()
+        else:
+            response = render(error, self._dialect(request), self._settings.error_style)
+        if error.status in (408, 413, 415) or isinstance(error, (NotAllowed, OutOfMemory)):
             # The body was not read: the connection cannot be used again (R-12).
             response = PlainResponse(
                 response.status,
@@ -136,11 +169,20 @@ class Application:
 class Reply:
     """One request's answer on its way: adds the CORS headers, writes the log lines, knows if it began."""
 
-    __slots__ = ("_began", "_headers", "_log", "_receive", "_send", "request", "started")
+    __slots__ = ("_began", "_headers", "_log", "_receive", "_send", "relay", "request", "started", "trace")
 
     def __init__(
-        self, request: Request, receive: Receive, send: Send, access: guard.Access, log: RequestLog | None
+        self,
+        request: Request,
+        receive: Receive,
+        send: Send,
+        access: guard.Access,
+        log: RequestLog | None,
+        trace: Trace,
     ) -> None:
+        self.trace = trace
+        self.relay: Relay | None = None
+        """The stream that is the answer."""
         self.request = request
         self.started = False
         self._receive = receive
@@ -152,14 +194,27 @@ class Reply:
         origin = guard.allowed_origin(request, access)
         self._headers = [] if origin is None else [*_cors(origin)]
 
+    def is_for_nobody(self) -> None:
+        """No page may read the response."""
+        self._headers = []
+
     def respond(self, response: Response) -> Awaitable[None]:
         """Send the response."""
+        if isinstance(response, StreamResponse):
+            self.relay = response.relay
         return response(self.request.scope, self._receive, self._pass)
 
     def _pass(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] += self._headers
+            headers = message["headers"]
+            for name, value in headers:
+                if name == b"x-request-id":
+                    self.trace.upstream_id = value.decode("latin-1")
+                    break
+            else:
+                headers.append((b"x-request-id", self.trace.id.encode()))
+            headers += self._headers
             if self._log is not None:
                 seconds = time.monotonic() - self._began
                 self._log.answered(self.request.method, self.request.target, message["status"], seconds)
@@ -195,15 +250,19 @@ async def _until_gone(work: Awaitable[None], receive: Receive) -> None:
             task.cancel()
 
     watcher = asyncio.create_task(watch())
+    interrupted = False
     try:
         await work
     except asyncio.CancelledError:
         if not gone:
             raise
+        interrupted = True
     finally:
         watcher.cancel()
     if gone and task is not None and task.uncancel():
         raise asyncio.CancelledError  # somebody else wants the task to end too
+    if interrupted:
+        raise ClientDisconnected
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from copilot_api.engine.interfaces import RequestBody
+from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.redaction import redact_query
 
 Scope = MutableMapping[str, Any]
@@ -52,6 +53,7 @@ class Request:
     __slots__ = (
         "_headers",
         "_receive",
+        "caller",
         "first",
         "has_repeats",
         "method",
@@ -71,6 +73,8 @@ class Request:
         """Decoded, as the server gave it."""
         self.parameter = ""
         """The part of the path that the route's pattern leaves open."""
+        self.caller: Caller = ANYONE
+        """Who asks, as the guard found out."""
         query = scope.get("query_string", b"")
         self.target = f"{self.path}?{redact_query(query.decode('latin-1'))}" if query else self.path
         """Path and query as they came, but for keys, for the request log."""
@@ -166,6 +170,14 @@ class PlainResponse:
         await send(message)
         content = b"" if scope["method"] == "HEAD" else self.content
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+PAGE_HEADERS = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""Headers of what a person may open in a browser (R-20): nothing on it runs, and nothing of it is kept."""
 
 
 def start(status: int, headers: Headers) -> Message:

@@ -57,6 +57,8 @@ def render(error: GatewayError, dialect: Dialect, style: ErrorStyle) -> PlainRes
 
 def _compat(error: GatewayError, dialect: Dialect) -> dict[str, Any]:
     inner: dict[str, Any] = {"message": redact(error.compat_message), "type": "error"}
+    if error.hint:
+        inner["hint"] = error.hint
     if dialect == "messages":
         return {"type": "error", "error": inner}
     return {"error": {**inner, "param": error.param, "code": _openai_code(error)}}
@@ -146,7 +148,8 @@ def _message(error: GatewayError, overflow: Callable[[int, int], str]) -> str:
         return overflow(error.overflow.tokens, error.overflow.limit)
     if error.unknown_model and error.status == 400:
         return words.unknown_model(redact(error.unknown_model))
-    return redact(words.with_times(error, _header(error, "retry-after")))
+    text = redact(words.with_times(error, _header(error, "retry-after")))
+    return f"{text} ({error.hint})" if error.hint else text
 
 
 def _header(error: GatewayError, wanted: str) -> str:

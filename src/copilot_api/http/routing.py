@@ -19,6 +19,7 @@ PLACEHOLDER = "{}"
 _UNKNOWN: tuple[tuple[str, Dialect], ...] = (
     ("/v1/messages", "messages"),
     ("/v1beta/", "gemini"),
+    ("/v1alpha/", "gemini"),
     ("/api/", "ollama"),
 )
 """Dialects of paths that nothing serves, by how they begin."""

@@ -13,20 +13,20 @@ class StreamResponse:
     Our own server takes a native relay over: then no piece of it passes through here.
     """
 
-    __slots__ = ("_headers", "_relay", "status")
+    __slots__ = ("_headers", "relay", "status")
 
     def __init__(self, relay: Relay, headers: Headers) -> None:
         self.status = 200
-        self._relay = relay
+        self.relay = relay
         self._headers = tuple(headers)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the head at once, then every piece as it comes."""
         await send(start(self.status, self._headers))
-        native = self._relay.native
+        native = self.relay.native
         if native is not None and RELAY_EXTENSION in scope.get("extensions", ()):
             await send({"type": RELAY_EXTENSION, "relay": native})
             return
-        async for piece in self._relay:
+        async for piece in self.relay:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

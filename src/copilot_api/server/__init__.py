@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.server.sockets import PortTaken, activated, bind, bind_unix
 from copilot_api.settings import ServerName
 
@@ -21,13 +22,15 @@ async def serve(
     cancel_streams: Callable[[], None] | None = None,
     server: ServerName = "uvicorn",
     lifespan: bool = False,
+    guard: GuardFeed | None = None,
     **options: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain.
 
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
-    is told of the start and the end, as ASGI's lifespan protocol says. `options` are those of
+    is told of the start and the end, as ASGI's lifespan protocol says. Our own server judges requests by
+    `guard` before the app is called; under uvicorn the app does it. `options` are those of
     :class:`copilot_api.engine.server_interfaces.ServerOptions`, for our own server.
     """
     if server == "uvicorn":
@@ -48,7 +51,8 @@ async def serve(
     await under_native.serve(
         app,
         sockets,
-        ServerOptions(**options),
+        ServerOptions(**options, guard=guard.guard if guard is not None else None),
+        guard=guard,
         drain_timeout=drain_timeout,
         on_ready=on_ready,
         cancel_streams=cancel_streams,

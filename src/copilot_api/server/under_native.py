@@ -10,6 +10,7 @@ from typing import Any
 
 from copilot_api.engine.flags import open_server
 from copilot_api.engine.server_interfaces import Server, ServerOptions
+from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.server.lifespan import Lifespan, LifespanFailed
 from copilot_api.server.signals import stopping
 
@@ -28,6 +29,7 @@ async def serve(
     on_ready: Callable[[], None] | None,
     cancel_streams: Callable[[], None] | None,
     lifespan: bool,
+    guard: GuardFeed | None = None,
 ) -> None:
     """See :func:`copilot_api.server.serve`."""
     span = Lifespan(app) if lifespan else None
@@ -40,6 +42,8 @@ async def serve(
     signals: asyncio.Queue[None] = asyncio.Queue()
     server = open_server(app, sockets, options, state=span.state if span is not None else None)
     try:
+        if guard is not None:
+            guard.attach(server.judge_by)
         with stopping(asyncio.get_running_loop(), lambda *_: signals.put_nowait(None)):
             if on_ready is not None:
                 on_ready()

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from copilot_api.cli.check_usage import report
+from copilot_api.cli import check_usage
+from copilot_api.github.quota import read
 
 AUTH = Path(__file__).parents[2] / "fixtures/upstream/auth"
+
+
+def report(usage: Any) -> str:
+    quota = read(json.dumps(usage).encode())
+    assert quota is not None
+    return check_usage.report(quota)
 
 
 def snapshot(entitlement: Any, remaining: Any, percent: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert configuration.settings.rate_limit == 3
     assert configuration.origins["port"] == "--port"
     assert configuration.origins["verbose"] == "$COPILOT_API_VERBOSE"
-    assert configuration.origins["rate_limit"] == "config.toml: rate-limit"
+    assert configuration.origins["rate_limit"] == "config.toml line 3: rate-limit"
 
 
 def test_host_variable_of_0_7_0(tmp_path: Path) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from typing import Self
 
 import pytest
 
-from copilot_api.engine.interfaces import ConnectFailed, TokenGrant, TokenRefused, TokenUnavailable
+from copilot_api.engine.client_interfaces import Relay, UpstreamCall
+from copilot_api.engine.interfaces import (
+    ConnectFailed,
+    StreamPlan,
+    TokenFetch,
+    TokenGrant,
+    TokenRefused,
+    TokenUnavailable,
+)
 from copilot_api.engine.native import NativeTokenManager
 from copilot_api.engine.reference.token import Clocks, ReferenceTokenManager, life_of
+from copilot_api.github.token_exchange import exchange_token
 from copilot_api.redaction import Secret
+from copilot_api.settings import Settings
 from tests.support.virtual_time import now, run_virtual
 
 
@@ -44,10 +56,36 @@ def _implementation(request: pytest.FixtureRequest) -> None:
 
 
 def manager(exchange: Exchange, wall: Callable[[], float] | None = None) -> Subject:
+    return manager_of(exchange, wall)
+
+
+def manager_of(fetch: TokenFetch, wall: Callable[[], float] | None = None) -> Subject:
     if _native[0]:
-        return NativeTokenManager(exchange, now, wall or now, jitter=lambda: 1.0)
+        return NativeTokenManager(fetch, now, wall or now, jitter=lambda: 1.0)
     clocks = Clocks(monotonic=now, wall=wall or now)
-    return ReferenceTokenManager(exchange, clocks, jitter=lambda: 1.0)
+    return ReferenceTokenManager(fetch, clocks, jitter=lambda: 1.0)
+
+
+class Answering:
+    """A client whose every answer is this text; also the answer."""
+
+    status = 200
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def request(self, _call: UpstreamCall) -> Self:
+        return self
+
+    async def read(self, _limit: int) -> bytes:
+        return self._text.encode()
+
+    def relay(self, plan: StreamPlan) -> Relay:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        return
 
 
 async def value(subject: Subject) -> str:
@@ -102,6 +140,58 @@ def test_d_r2_r46_odd_refresh_in_never_loops(refresh_in: float | None) -> None:
         return len(exchange.calls)
 
     assert run_virtual(main()) <= 300 / 30 + 1
+
+
+@pytest.mark.parametrize("field", ["refresh_in", "expires_at"])
+@pytest.mark.parametrize("odd", [0, -60, 10**18, 1e-9, "1500", "soon", "-1", None, [], {}, True, "NaN", ...])
+def test_r46_absurd_answers_of_github_never_loop(odd: object, field: str) -> None:
+    """From the answer's text to the timer, for ten minutes with a request each second."""
+
+    async def main() -> int:
+        calls = 0
+        answer: dict[str, object] = {"token": "t", "refresh_in": 1500, "expires_at": 1_700_000_000}
+        if odd is ...:
+            del answer[field]
+        else:
+            answer[field] = odd
+
+        async def fetch() -> TokenGrant:
+            nonlocal calls
+            calls += 1
+            return await exchange_token(Answering(json.dumps(answer)), Settings(), Secret("ghu_x"))
+
+        subject = manager_of(fetch)
+        for _ in range(600):
+            await subject.get()
+            await asyncio.sleep(1)
+        await subject.aclose()
+        return calls
+
+    assert run_virtual(main()) <= 600 / 30 + 1
+
+
+def test_r46_r47_attempts_are_a_second_apart_whoever_asks() -> None:
+    async def main() -> None:
+        exchange = Exchange()
+        subject = manager(exchange)
+        exchange.failure = ConnectFailed("network down")
+        for _ in range(200):
+            with pytest.raises(TokenUnavailable):
+                await subject.get()
+            await asyncio.sleep(0.01)
+        assert now() >= 199
+        assert all(late - early >= 1 for early, late in itertools.pairwise(exchange.calls))
+        exchange.failure = None
+        began = now()
+        assert (await value(subject)).startswith("t")
+        assert now() - began <= 1
+        # Also when each token is refused as soon as it came.
+        for _ in range(10):
+            subject.reject(await subject.get())
+        assert all(late - early >= 1 for early, late in itertools.pairwise(exchange.calls))
+        await subject.aclose()
+
+    run_virtual(main())
 
 
 def test_renews_at_four_fifths_of_the_life() -> None:

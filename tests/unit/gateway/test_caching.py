@@ -15,7 +15,7 @@ from copilot_api.engine.reference.cache import ReferenceResponseCache
 from copilot_api.engine.switch import Switch
 from copilot_api.engine.switched_cache import SwitchedResponseCache
 from copilot_api.gateway.answer import Whole
-from copilot_api.gateway.caching import MARK, Caching, Caller, read_cache_control
+from copilot_api.gateway.caching import MARK, Asker, Caching, read_cache_control
 from copilot_api.gateway.errors import UpstreamFailed
 from copilot_api.gateway.plan import Plan, make_plan
 from copilot_api.gateway.resolver import Resolution
@@ -25,7 +25,7 @@ from tests.support.virtual_time import now, run_virtual
 
 SETTINGS = replace(Settings(), cache=1 << 20, cache_ttl=60.0)
 BODY = b'{"model":"gpt-4.1","temperature":0,"messages":[]}'
-ANYBODY = Caller()
+ANYBODY = Asker()
 
 CacheMaker = Callable[[CacheOptions, Callable[[], None]], ResponseCache]
 _makers: dict[str, CacheMaker] = {
@@ -78,7 +78,7 @@ def mark(whole: Whole) -> str | None:
 
 
 async def ask(
-    subject: Caching, upstream: Callable[[], Awaitable[Whole]], caller: Caller = ANYBODY, body: bytes = BODY
+    subject: Caching, upstream: Callable[[], Awaitable[Whole]], caller: Asker = ANYBODY, body: bytes = BODY
 ) -> Whole:
     return await subject.answer(caller, body, plan(), upstream)
 
@@ -119,8 +119,8 @@ def test_others_do_not_get_it() -> None:
         subject, upstream = caching(), Upstream()
         asked = [
             ask(subject, upstream),
-            ask(subject, upstream, Caller(key="one")),
-            ask(subject, upstream, Caller(key="two")),
+            ask(subject, upstream, Asker(key="one")),
+            ask(subject, upstream, Asker(key="two")),
             ask(subject, upstream, body=BODY.replace(b"{", b'{"user":"u",')),
             subject.answer(ANYBODY, BODY, plan("gpt-4o"), upstream),
         ]
@@ -144,13 +144,13 @@ def test_what_is_not_kept_has_no_mark() -> None:
 def test_no_store_is_neither_read_nor_kept() -> None:
     async def main() -> None:
         subject, upstream = caching(), Upstream()
-        private = Caller(cache_control="no-store")
+        private = Asker(cache_control="no-store")
         assert mark(await ask(subject, upstream, private)) is None
         assert mark(await ask(subject, upstream)) == "miss"
         assert (await ask(subject, upstream, private)).body == b"answer 3"
         assert (await ask(subject, upstream)).body == b"answer 2"
         # Nor does it wait for others, or others for it.
-        both = [ask(subject, upstream, Caller("k", "no-store")), ask(subject, upstream, Caller("k"))]
+        both = [ask(subject, upstream, Asker("k", "no-store")), ask(subject, upstream, Asker("k"))]
         assert {mark(answer) for answer in await asyncio.gather(*both)} == {None, "miss"}
 
     run_virtual(main())
@@ -160,12 +160,12 @@ def test_no_cache_is_not_read_but_kept() -> None:
     async def main() -> None:
         subject, upstream = caching(), Upstream()
         await ask(subject, upstream)
-        fresh = await ask(subject, upstream, Caller(cache_control="no-cache"))
+        fresh = await ask(subject, upstream, Asker(cache_control="no-cache"))
         assert (mark(fresh), fresh.body) == ("miss", b"answer 2")
         assert (await ask(subject, upstream)).body == b"answer 2"
         await asyncio.sleep(10)
-        assert mark(await ask(subject, upstream, Caller(cache_control="max-age=10"))) == "hit"
-        assert mark(await ask(subject, upstream, Caller(cache_control="max-age=9"))) == "miss"
+        assert mark(await ask(subject, upstream, Asker(cache_control="max-age=10"))) == "hit"
+        assert mark(await ask(subject, upstream, Asker(cache_control="max-age=9"))) == "miss"
 
     run_virtual(main())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
+def names(directory: Path) -> list[str]:
+    """What is there beside the lock."""
+    return sorted(path.name for path in directory.iterdir() if path.name != "github_token.lock")
+
+
 def test_d_s5_r07_modes_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -26,7 +32,9 @@ def test_d_s5_r07_modes_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     assert mode(file.path) == 0o600
     assert mode(file.path.parent) == 0o700
-    assert [path.name for path in file.path.parent.iterdir()] == ["github_token"]
+    assert all(mode(each) == 0o600 for each in file.path.parent.iterdir())
+    assert {mode(each) for each in tmp_path.glob("**/") if each != tmp_path} == {0o700}
+    assert names(file.path.parent) == ["github_token"]
 
 
 def test_d_s5_loose_mode_is_tightened(tmp_path: Path) -> None:
@@ -37,6 +45,54 @@ def test_d_s5_loose_mode_is_tightened(tmp_path: Path) -> None:
     assert token is not None
     assert token.reveal() == "ghu_one"
     assert mode(file.path) == 0o600
+
+
+def test_r07_loose_directory_is_tightened_with_a_notice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = TokenFile(tmp_path / "data")
+    file.write(Secret("ghu_one"))
+    for use in (file.read, lambda: file.write(Secret("ghu_two"))):
+        file.path.parent.chmod(0o755)
+        caplog.clear()
+        use()
+        assert mode(file.path.parent) == 0o700
+        assert ["0700" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_r07_logout_erases_the_token_and_what_was_left_of_one(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path)
+    assert file.erase() is False
+    file.write(Secret("ghu_one"))
+    (tmp_path / ".github_token.left").write_text("ghu_half", encoding="utf-8")
+    assert file.erase() is True
+    assert names(tmp_path) == []
+    assert file.read() is None
+    assert file.erase() is False
+
+
+def test_r56_what_a_killed_writer_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    left = tmp_path / ".github_token.left"
+    left.write_text("ghu_half", encoding="utf-8")
+    file = TokenFile(tmp_path)
+    assert file.read() is None
+    file.write(Secret("ghu_one"))
+    assert left.exists(), "somebody may be writing it"
+    os.utime(left, (0, 0))
+    file.write(Secret("ghu_one"))
+    assert names(tmp_path) == ["github_token"]
+
+
+def test_r48_a_file_that_is_being_written_in_place_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.7.0 may share the home; it empties the file before it writes."""
+    file = TokenFile(tmp_path)
+    file.path.write_text("", encoding="utf-8")
+    monkeypatch.setattr(time, "sleep", lambda _: file.path.write_text("ghu_late", encoding="utf-8"))
+    token = file.read()
+    assert token is not None
+    assert token.reveal() == "ghu_late"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
@@ -79,23 +135,40 @@ def test_failed_write_leaves_the_old_token(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", full)
     assert file.write(Secret("ghu_new")) is False
     assert file.path.read_text(encoding="utf-8") == "ghu_old"
-    assert [path.name for path in tmp_path.iterdir()] == ["github_token"]
+    assert names(tmp_path) == ["github_token"]
 
 
-def test_r48_interleaved_writers_never_tear_the_file(tmp_path: Path) -> None:
+def test_r48_a_thousand_interleaved_writes_are_whole_and_in_order(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\n"
+        "import os, sys\nfrom pathlib import Path\n"
         "from copilot_api.github.credentials import TokenFile\nfrom copilot_api.redaction import Secret\n"
+        "os.fsync = lambda _: None\n"  # durability is not what is tested, and disks are slow
         "file = TokenFile(Path(sys.argv[1]))\n"
-        "for _ in range(100): file.write(Secret('ghu_' + sys.argv[2] * 40))\n"
+        "for number in range(250): assert file.write(Secret(f'ghu_{sys.argv[2] * 4000}_{number}'))\n"
     )
     writers = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), letter]) for letter in ("a", "b")
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), letter], stderr=subprocess.PIPE)
+        for letter in "abcd"
     ]
     file = TokenFile(tmp_path)
-    whole = {"ghu_" + "a" * 40, "ghu_" + "b" * 40}
-    while any(writer.poll() is None for writer in writers):
+    newest = dict.fromkeys("abcd", -1)
+
+    def look() -> None:
         token = file.read()
-        assert token is None or token.reveal() in whole
-    assert [writer.returncode for writer in writers] == [0, 0]
-    assert [path.name for path in tmp_path.iterdir()] == ["github_token"]
+        if token is None:
+            return
+        kind, letters, number = token.reveal().split("_")
+        assert (kind, letters) == ("ghu", letters[0] * 4000)
+        assert int(number) >= newest[letters[0]]
+        newest[letters[0]] = int(number)
+
+    while any(writer.poll() is None for writer in writers):
+        look()
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [(b"", 0)] * 4
+    look()
+    assert 249 in newest.values()
+    assert file.write(Secret("ghu_last"))
+    token = file.read()
+    assert token is not None
+    assert token.reveal() == "ghu_last"
+    assert names(tmp_path) == ["github_token"]

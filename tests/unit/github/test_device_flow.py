@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -126,14 +127,67 @@ def test_unreadable_answer_is_terminal() -> None:
     assert "cannot be read" in poll([1])[2]
 
 
-def test_d_r7_missing_interval_and_r49_foreign_address() -> None:
-    answer = {"device_code": "d", "user_code": "AB", "verification_uri": "https://evil.example/login"}
-
+def asked_code(**answer: Any) -> DeviceCode:
     async def main() -> DeviceCode:
-        return await request_code(Script(answer), Settings())
+        return await request_code(Script({"device_code": "d", "user_code": "AB-CD"} | answer), Settings())
 
-    code = run_virtual(main())
-    assert (code.interval, code.verification_uri) == (5.0, "https://github.com/login/device")
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("interval", [None, "soon", -5, True])
+def test_d_r7_missing_or_odd_interval_is_five_seconds(interval: Any) -> None:
+    assert asked_code(interval=interval).interval == 5.0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/login",
+        "https://github.com.evil.example/login/device",
+        "https://github.com@evil.example/login/device",
+        "http://github.com/login/device",
+        "https://github.com/login/oauth/authorize?client_id=evil",
+        "javascript://github.com/login/device",
+        "https://github.com/login/device\x1b[2Jelsewhere",
+        None,
+        7,
+    ],
+)
+def test_r49_only_the_official_address_is_shown(address: Any) -> None:
+    assert asked_code(verification_uri=address).verification_uri == "https://github.com/login/device"
+
+
+@pytest.mark.parametrize("code", ['AB" in https://evil.example "', "AB\n", "", 7, None])
+def test_r49_a_user_code_that_is_none_ends_it(code: Any) -> None:
+    with pytest.raises(SignInFailed):
+        asked_code(user_code=code)
+
+
+@pytest.mark.parametrize("interval", [0.0, 5.0, 400.0, 1e9])
+@pytest.mark.parametrize("error", ["authorization_pending", "slow_down"])
+def test_r49_polling_is_bounded_whatever_the_pace(interval: float, error: str) -> None:
+    code = DeviceCode("AB-CD", "https://github.com/login/device", Secret("d"), interval, 899.0)
+    token, times, words = poll({"error": error, "interval": interval}, code=code)
+    assert token is None
+    assert "expired" in words
+    assert times[-1] <= 899
+    assert all(late - early >= interval + 1 for early, late in itertools.pairwise(times))
+
+
+def test_r49_cancelling_ends_the_wait_at_once() -> None:
+    """What Ctrl-C does within the loop."""
+
+    async def main() -> float:
+        polling = asyncio.create_task(
+            poll_for_token(Script(PENDING), Settings(), CODE, sleep=asyncio.sleep, clock=now)
+        )
+        await asyncio.sleep(3)
+        polling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await polling
+        return now()
+
+    assert run_virtual(main()) == 3
 
 
 def test_d_r5_error_body_that_is_not_json_is_reported() -> None:

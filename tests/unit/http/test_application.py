@@ -13,6 +13,7 @@ from copilot_api.http.application import Application
 from copilot_api.http.asgi import OWN_SERVER, Message, Request, text
 from copilot_api.http.guard import Access
 from copilot_api.http.routing import Respond, Route
+from copilot_api.keys.ring import KeyRing
 from copilot_api.settings import Settings
 
 PROMPT = "write to nobody"
@@ -36,7 +37,7 @@ class Exchange:
 
     def __init__(self, handle: Handle, *, own: bool, body: bytes = b"{}", **headers: str) -> None:
         self.log = Log()
-        access = Access.of(Settings(), ())
+        access = Access.of(Settings(), KeyRing())
         self.app = Application((Route("POST", ("/x",), handle),), access, Settings(), self.log)
         given = {"host": "localhost", "content-type": "application/json"} | headers
         self.scope: dict[str, Any] = {

@@ -1,80 +1,63 @@
 //! Hash of token bytes: the build script places tokens by it, the tokenizer finds them by it.
+//!
+//! It is perfect for the tokens of a vocabulary: a *pilot*, found by the build script for each bucket of
+//! keys, sends them all to slots of their own. A look-up reads one pilot and one slot, whether the bytes are
+//! a token or not.
 
-/// Bits of a slot that hold the entry's offset; those above hold the tag.
-pub(crate) const OFFSET_BITS: u32 = 22;
+/// Bytes of a slot: eight of the key, one of length, three of rank (low first).
+pub(crate) const SLOT: usize = 12;
 
-/// A slot without a token; no offset is that large.
-pub(crate) const EMPTY_SLOT: u32 = u32::MAX;
+/// Length up to which the key of a slot is the token itself.
+pub(crate) const SHORT: usize = 8;
 
-/// The bytes of a token, folded into two words, and their hash.
-///
-/// Up to [`Key::EXACT`] bytes the words and the length say everything: equal words are equal bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Key {
-    first: u64,
-    last: u64,
-    hash: u64,
-}
-
-impl Key {
-    /// Length up to which the words are the bytes.
-    pub(crate) const EXACT: usize = 16;
-
-    #[inline]
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        let (first, last) = words(bytes);
-        let mut state = first ^ 0x9e37_79b9_7f4a_7c15;
-        if bytes.len() > Self::EXACT {
-            for chunk in bytes.chunks_exact(8) {
-                state = fold(state ^ chunk.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
-            }
-        }
-        let length = bytes.len() as u64;
-        let hash = fold(state ^ last.rotate_left(32) ^ length.wrapping_mul(0xe703_7ed1_a0b4_28db));
-        Self { first, last, hash }
-    }
-
-    /// Where the search for this key begins among `2^slot_bits` slots.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "slot_bits is far below 32")]
-    pub(crate) fn slot(&self, slot_bits: u32) -> usize {
-        (self.hash >> (64 - slot_bits)) as usize
-    }
-
-    /// Ten bits that tell most other keys in the same slots from this one without looking at their bytes.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the tag is the low bits")]
-    pub(crate) fn tag(&self) -> u32 {
-        self.hash as u32 & ((1 << (32 - OFFSET_BITS)) - 1)
-    }
-
-    /// Whether `bytes`, of the same length as this key's and at most [`Key::EXACT`], are the same.
-    #[inline]
-    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
-        (self.first, self.last) == words(bytes)
-    }
-}
-
-/// The first and the last eight bytes; they overlap below sixteen, and below eight they are smaller words.
-#[inline]
-fn words(bytes: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
-    } else {
-        match *bytes {
-            [a, b, c] => (u32::from_le_bytes([a, b, c, 0]).into(), 0),
-            [a, b] => (u32::from_le_bytes([a, b, 0, 0]).into(), 0),
-            [a] => (a.into(), 0),
-            _ => (0, 0),
-        }
-    }
-}
-
+/// Mixes a word with a constant: both halves of the product.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are used")]
 fn fold(word: u64) -> u64 {
     let product = u128::from(word) * 0xa076_1d64_78bd_642f;
     product as u64 ^ (product >> 64) as u64
+}
+
+/// The hash of a token of at most [`SHORT`] bytes: `word` has them, the first lowest, zeros above.
+#[inline]
+pub(crate) fn of_short(word: u64, length: usize) -> u64 {
+    fold(word ^ (length as u64).wrapping_mul(0xe703_7ed1_a0b4_28db))
+}
+
+/// The hash of a longer token.
+#[inline]
+pub(crate) fn of_long(bytes: &[u8]) -> u64 {
+    let length = (bytes.len() as u64).wrapping_mul(0xe703_7ed1_a0b4_28db);
+    let whole = bytes.chunks_exact(8).filter_map(<[u8]>::first_chunk).fold(length, |state, word| {
+        fold(state ^ u64::from_le_bytes(*word)) // a chain: the order of the words counts
+    });
+    let last = bytes.last_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    fold(whole ^ last.rotate_left(32))
+}
+
+/// Which of `buckets` a hash belongs to.
+#[inline]
+pub(crate) fn bucket(hash: u64, buckets: usize) -> usize {
+    scale(hash >> 32, buckets)
+}
+
+/// Which of `slots` a hash is sent to by the pilot of its bucket.
+#[inline]
+pub(crate) fn slot(hash: u64, pilot: u16, slots: usize) -> usize {
+    let moved =
+        (hash ^ u64::from(pilot).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    scale(moved >> 32, slots)
+}
+
+/// The key of a slot of a longer token: where its bytes are, and half of its hash, which tells most other
+/// bytes from it without looking at them.
+#[inline]
+pub(crate) fn long_key(hash: u64, offset: u32) -> u64 {
+    hash << 32 | u64::from(offset)
+}
+
+/// `part`, of 32 bits, as that share of `whole`.
+#[inline]
+fn scale(part: u64, whole: usize) -> usize {
+    ((part * whole as u64) >> 32) as usize
 }

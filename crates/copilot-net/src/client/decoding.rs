@@ -44,6 +44,16 @@ enum Stage {
     Unknown,
     Deflate(Box<Decompress>),
     Ended,
+    /// What came before the damage was given.
+    Damaged,
+}
+
+/// How inflating a piece went.
+#[derive(PartialEq, Eq)]
+enum Inflated {
+    More,
+    Ended,
+    Damaged,
 }
 
 impl Decoder {
@@ -92,20 +102,26 @@ impl Decoder {
                     self.stage = Stage::Deflate(Box::new(Decompress::new(zlib)));
                 }
                 Stage::Gzip { inflate, crc } => {
-                    let (piece, ended) = inflate_some(inflate, &mut self.input, &mut self.full)?;
+                    let (piece, how) = inflate_some(inflate, &mut self.input, &mut self.full);
                     crc.update(&piece);
-                    if ended {
-                        let crc = std::mem::take(crc);
-                        self.stage = Stage::Trailer { read: Vec::with_capacity(8), crc };
+                    match how {
+                        Inflated::More => {}
+                        Inflated::Ended => {
+                            let crc = std::mem::take(crc);
+                            self.stage = Stage::Trailer { read: Vec::with_capacity(8), crc };
+                        }
+                        Inflated::Damaged => self.stage = Stage::Damaged,
                     }
                     if let Some(piece) = self.give(piece)? {
                         return Ok(Some(piece));
                     }
                 }
                 Stage::Deflate(inflate) => {
-                    let (piece, ended) = inflate_some(inflate, &mut self.input, &mut self.full)?;
-                    if ended {
-                        self.stage = Stage::Ended;
+                    let (piece, how) = inflate_some(inflate, &mut self.input, &mut self.full);
+                    match how {
+                        Inflated::More => {}
+                        Inflated::Ended => self.stage = Stage::Ended,
+                        Inflated::Damaged => self.stage = Stage::Damaged,
                     }
                     if let Some(piece) = self.give(piece)? {
                         return Ok(Some(piece));
@@ -121,7 +137,7 @@ impl Decoder {
                         self.stage = Stage::Header(Vec::new());
                     }
                 }
-                Stage::Ended => return Err(WRONG),
+                Stage::Ended | Stage::Damaged => return Err(WRONG),
             }
         }
         Ok(None)
@@ -145,24 +161,23 @@ impl Decoder {
     }
 }
 
-/// Inflates one piece; the second value says that the compressed data is at its end.
-fn inflate_some(
-    inflate: &mut Decompress,
-    input: &mut Bytes,
-    full: &mut bool,
-) -> Result<(Bytes, bool), &'static str> {
+/// Inflates one piece. There may be a piece before the damage too.
+fn inflate_some(inflate: &mut Decompress, input: &mut Bytes, full: &mut bool) -> (Bytes, Inflated) {
     let mut out = [0; PIECE];
     let (taken, given) = (inflate.total_in(), inflate.total_out());
-    let status = inflate.decompress(input, &mut out, FlushDecompress::None).map_err(|_| WRONG)?;
+    let status = inflate.decompress(input, &mut out, FlushDecompress::None);
     let size = |before: u64, now: u64| usize::try_from(now - before).unwrap_or(PIECE);
     let (taken, given) = (size(taken, inflate.total_in()), size(given, inflate.total_out()));
-    let ended = status == Status::StreamEnd;
-    if !ended && given == 0 && taken == 0 && !input.is_empty() {
-        return Err(WRONG);
-    }
+    let how = match status {
+        Ok(Status::StreamEnd) => Inflated::Ended,
+        Ok(_) if given == 0 && taken == 0 && !input.is_empty() => Inflated::Damaged,
+        Ok(_) => Inflated::More,
+        Err(_) => Inflated::Damaged,
+    };
     input.advance(taken.min(input.len()));
-    *full = given == PIECE && !ended;
-    Ok((Bytes::copy_from_slice(out.get(..given).unwrap_or_default()), ended))
+    // After damage there is an error to be given, whether there is more input or not.
+    *full = (given == PIECE && how != Inflated::Ended) || how == Inflated::Damaged;
+    (Bytes::copy_from_slice(out.get(..given).unwrap_or_default()), how)
 }
 
 /// Returns the length of a gzip header (RFC 1952 2.3), None while it is not whole.
@@ -271,6 +286,19 @@ mod tests {
                 decoded.is_err() || index + 9 == packed.len() && decoded.unwrap() == b"hello world",
                 "{index}"
             );
+        }
+    }
+
+    #[test]
+    fn r26_r35_what_came_before_the_damage_is_given() {
+        let mut packer = write::GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(b"hello world").unwrap();
+        packer.flush().unwrap();
+        for wrong in [&[0xff; 40][..], &[0xff]] {
+            let mut decoder = Decoder::of("gzip").unwrap().unwrap();
+            decoder.feed([packer.get_ref(), wrong].concat().into());
+            assert_eq!(decoder.next().unwrap().unwrap(), b"hello world"[..]);
+            assert_eq!(decoder.next(), Err(WRONG));
         }
     }
 

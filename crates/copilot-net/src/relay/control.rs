@@ -2,13 +2,14 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::Waker,
 };
 
 use copilot_core::streams::StreamEnd;
 
 use super::Summary;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Stops a relay, and tells how it ended; shared between the relay and whoever watches it.
 #[derive(Default)]
@@ -56,11 +57,16 @@ impl Control {
         self.lock().stop
     }
 
-    pub(super) fn wake_by(&self, waker: &Waker) {
+    /// Has `waker` woken when the relay is to stop; tells whether it is to stop already.
+    pub(super) fn watch(&self, waker: &Waker) -> bool {
         let mut state = self.lock();
+        if state.stop.is_some() {
+            return true;
+        }
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
+        false
     }
 
     pub(super) fn end(&self, summary: Summary) {

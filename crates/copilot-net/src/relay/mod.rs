@@ -4,6 +4,7 @@
 //! closes the upstream connection: end, error, disconnect and shutdown take this one path. Its specification is
 //! `engine/reference/relay.py`.
 
+mod ahead;
 mod control;
 mod pump;
 mod source;
@@ -22,6 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use copilot_core::{
+    hook::{self, Stage},
     plans::{StreamPlan, Unsupported},
     streams::{Refusal, StreamEnd, StreamTranslator},
 };
@@ -29,8 +31,9 @@ use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::{
+    ahead::Taken,
     control::Control,
-    pump::{Pump, Taken},
+    pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
 };
@@ -71,6 +74,8 @@ pub struct Relay {
     content: Instant,
     /// When the client was sent something.
     told: Instant,
+    /// When bytes were handed out, until the next are asked for.
+    away: Option<Instant>,
     first_byte: Option<Duration>,
     bytes_in: u64,
     bytes_out: u64,
@@ -88,7 +93,7 @@ impl Relay {
     ///
     /// [`Unsupported`] when no translator of ours can do what `plan` says.
     pub fn new(source: Source, plan: StreamPlan, limits: Limits) -> Result<Self, Unsupported> {
-        let now = Instant::now();
+        let now = source.since();
         Ok(Self {
             source,
             translator: StreamTranslator::new(&plan)?,
@@ -102,6 +107,7 @@ impl Relay {
             heard: now,
             content: now,
             told: now,
+            away: None,
             first_byte: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -139,15 +145,26 @@ impl Relay {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(ready) = self.ready.take() {
+                self.away = Some(Instant::now());
                 return Poll::Ready(Some(ready));
             }
             if self.over {
                 return Poll::Ready(None);
             }
+            self.come_back();
             match self.advance(cx) {
                 Poll::Ready(out) => self.ready = (!out.is_empty()).then(|| out.into()),
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// While the client did not read we did not either: that time is no silence of upstream's.
+    fn come_back(&mut self) {
+        if let Some(away) = self.away.take() {
+            let gone = away.elapsed();
+            self.heard += gone;
+            self.content += gone;
         }
     }
 
@@ -176,9 +193,7 @@ impl Relay {
                 }
                 Poll::Pending if !out.is_empty() => return Poll::Ready(out),
                 Poll::Pending => {
-                    // Asked again after the waker is in place: a stop in between is seen.
-                    self.control.wake_by(cx.waker());
-                    if self.control.stopped().is_none() {
+                    if !self.control.watch(cx.waker()) {
                         return self.poll_silence(cx, out);
                     }
                 }
@@ -208,8 +223,16 @@ impl Relay {
         }
         if self.translator.done() {
             let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed });
+            self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed }, None);
+        } else if !self.limits.content.is_zero() && self.heard - self.content >= self.limits.content {
+            // Comments that come without a pause leave no silence in which the timer is looked at.
+            self.end_without_content(out);
         }
+    }
+
+    fn end_without_content(&mut self, out: &mut Vec<u8>) {
+        let message = format!("upstream sent no content for {} s", self.limits.content.as_secs_f64());
+        self.end(StreamEnd::Idle, &message, out);
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>, mut out: Vec<u8>) -> Poll<Vec<u8>> {
@@ -224,8 +247,7 @@ impl Relay {
                 return Poll::Ready(out);
             }
             if content.is_some_and(|due| due <= now) {
-                let message = format!("upstream sent no content for {} s", limits.content.as_secs_f64());
-                self.end(StreamEnd::Idle, &message, &mut out);
+                self.end_without_content(&mut out);
                 return Poll::Ready(out);
             }
             if keep_alive.is_some_and(|due| due <= now) {
@@ -249,20 +271,26 @@ impl Relay {
     fn end(&mut self, end: StreamEnd, message: &str, out: &mut Vec<u8>) {
         self.translate(out, |translator, out| translator.finish(end, message, out));
         let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
-        self.finish(match end {
+        let outcome = match end {
             StreamEnd::Shutdown => Outcome::Shutdown,
             StreamEnd::Cancelled => Outcome::Cancelled,
             // The answer was whole before the connection failed.
             _ if !failed => Outcome::Completed,
             StreamEnd::Idle => Outcome::Deadline,
             StreamEnd::End | StreamEnd::Cut | StreamEnd::TooLarge => Outcome::UpstreamFailed,
-        });
+        };
+        self.finish(outcome, Some(end));
     }
 
     /// Runs the translator. A panic in it ends this stream with an in-band error, and nothing else.
     fn translate(&mut self, out: &mut Vec<u8>, work: impl FnOnce(&mut StreamTranslator, &mut Vec<u8>)) {
         let before = out.len();
-        if catch_unwind(AssertUnwindSafe(|| work(&mut self.translator, out))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(Stage::Relay);
+            work(&mut self.translator, out);
+        }))
+        .is_err()
+        {
             self.panicked = true;
             out.truncate(before);
             if let Ok(fresh) = StreamTranslator::new(&self.plan) {
@@ -279,7 +307,7 @@ impl Relay {
         }
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, outcome: Outcome, end: Option<StreamEnd>) {
         if self.over {
             return;
         }
@@ -289,6 +317,7 @@ impl Relay {
         self.source.close();
         self.control.end(Summary {
             outcome,
+            end,
             facts: self.translator.facts(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -302,7 +331,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.finish(Outcome::ClientGone);
+        self.finish(Outcome::ClientGone, None);
     }
 }
 

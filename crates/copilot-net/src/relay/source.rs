@@ -7,12 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::client::{Body, CallError};
 
 /// A body whose first chunk may have been read.
 pub struct Source {
+    since: Instant,
     ahead: Option<Result<Bytes, CallError>>,
     /// None after the end.
     body: Option<Body>,
@@ -21,15 +22,21 @@ pub struct Source {
 }
 
 impl Source {
-    /// Makes a source of a body nothing was read of.
+    /// Makes a source of a body nothing was read of, and whose head has just come.
     #[must_use]
-    pub const fn new(body: Body) -> Self {
+    pub fn new(body: Body) -> Self {
         Self {
+            since: Instant::now(),
             ahead: None,
             body: Some(body),
             #[cfg(test)]
             script: None,
         }
+    }
+
+    /// When it was made: silence counts from then on.
+    pub(super) const fn since(&self) -> Instant {
+        self.since
     }
 
     /// Reads the first chunk, or gives up after `patience`; zero waits without end.

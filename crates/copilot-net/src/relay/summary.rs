@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use copilot_core::streams::StreamFacts;
+use copilot_core::streams::{StreamEnd, StreamFacts};
 
 /// How a relay ended; see `Outcome` of `engine/client_interfaces.py`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ impl Outcome {
 pub struct Summary {
     /// How it ended.
     pub outcome: Outcome,
+    /// How upstream's body ended; none when its content ended the stream, or the client did.
+    pub end: Option<StreamEnd>,
     /// What was in the answer.
     pub facts: StreamFacts,
     /// Bytes of upstream.

@@ -21,7 +21,7 @@ use copilot_core::{
 };
 use tokio::{
     runtime::Handle,
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, advance, sleep},
 };
 
 use super::{Limits, Outcome, Pump, Relay, Source, Taken};
@@ -90,14 +90,30 @@ impl Script {
 }
 
 fn relay(steps: &[Step]) -> (Relay, Arc<Seen>) {
+    let (source, seen) = source(steps);
+    (relay_of(source), seen)
+}
+
+/// A relay that is made some time after the head came.
+async fn relay_after(steps: &[Step], time: Duration) -> (Relay, Arc<Seen>) {
+    let (mut source, seen) = source(steps);
+    source.read_ahead(time).await;
+    (relay_of(source), seen)
+}
+
+fn source(steps: &[Step]) -> (Source, Arc<Seen>) {
     let seen = Arc::<Seen>::default();
     let mut source = Source::new(Body::of_chunks(Vec::new()));
     source.script =
         Some(Script { steps: steps.iter().copied().collect(), waiting: None, seen: Arc::clone(&seen) });
+    (source, seen)
+}
+
+fn relay_of(source: Source) -> Relay {
     let plan = StreamPlan { frame_limit: 1 << 20, ..StreamPlan::new(Dialect::Chat, Leg::Chat) };
     let seconds = Duration::from_secs;
     let limits = Limits { keep_alive: seconds(15), idle: seconds(120), content: seconds(300) };
-    (Relay::new(source, plan, limits).unwrap(), seen)
+    Relay::new(source, plan, limits).unwrap()
 }
 
 /// Reads a relay to its end: what came, and at which second.
@@ -186,6 +202,22 @@ async fn what_was_judged_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r59_the_summary_says_how_upstream_ended() {
+    let cases: [(&[Step], Option<StreamEnd>); 5] = [
+        (&[Send(HELLO), Send(FAILED)], None),
+        (&[Send(HELLO), Send(STOP), Send(DONE)], None),
+        (&[Send(HELLO)], Some(StreamEnd::End)),
+        (&[Send(HELLO), Wait(1), Cut], Some(StreamEnd::Cut)),
+        (&[Send(HELLO), Silence], Some(StreamEnd::Idle)),
+    ];
+    for (steps, end) in cases {
+        let (mut relay, _) = relay(steps);
+        read(&mut relay).await;
+        assert_eq!(relay.control().summary().unwrap().end, end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn r29_r31_silence_gets_keep_alives_and_ends_at_the_limit() {
     let (pieces, outcome) = play(&[Send(HELLO), Silence]).await;
     let (last, alive) = pieces.split_last().unwrap();
@@ -205,6 +237,47 @@ async fn r31_comments_alone_end_at_the_larger_limit() {
     assert_eq!(last.1, 300);
     assert!(last.0.contains("no content for 300 s"));
     assert_eq!(outcome, Outcome::Deadline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r31_comments_without_a_pause_end_at_the_larger_limit_too() {
+    let mut steps = vec![Send(HELLO)];
+    steps.extend([Send(": waiting\n\n")].repeat(64 * 40));
+    let (mut relay, _) = relay(&steps);
+    assert_eq!(poll_fn(|cx| relay.poll_next(cx)).await.unwrap(), HELLO);
+    let began = Instant::now();
+    let last = loop {
+        // As one who is woken every ten seconds: there is never a moment without comments.
+        match poll_fn(|cx| Poll::Ready(relay.poll_next(cx))).await {
+            Poll::Ready(piece) => break piece.unwrap(),
+            Poll::Pending => advance(Duration::from_secs(10)).await,
+        }
+    };
+    assert_eq!(began.elapsed().as_secs(), 300);
+    assert!(String::from_utf8_lossy(&last).contains("no content for 300 s"));
+    assert_eq!(relay.control().summary().unwrap().outcome, Outcome::Deadline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r29_silence_counts_from_the_head_not_from_the_first_look() {
+    let (mut relay, _) = relay_after(&[Silence], Duration::from_secs(15)).await;
+    let pieces = read(&mut relay).await;
+    let (last, alive) = pieces.split_last().unwrap();
+    assert_eq!(alive.first().unwrap().1, 0, "the first keep-alive is due at once");
+    assert_eq!(last.1, 105);
+    assert!(last.0.contains("silent for 120 s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r29_r33_the_time_of_a_reader_that_stopped_is_no_silence() {
+    let (first, rest) = HELLO.split_at(30);
+    let (mut relay, _) = relay(&[Send(HELLO), Send(first), Wait(100), Send(rest), Send(STOP), Send(DONE)]);
+    let first = poll_fn(|cx| relay.poll_next(cx)).await.unwrap();
+    assert_eq!(first, HELLO);
+    sleep(Duration::from_secs(1000)).await;
+    let text: String = read(&mut relay).await.into_iter().map(|(piece, _)| piece).collect();
+    assert!(text.ends_with(&[HELLO, STOP, DONE].concat()), "{text}");
+    assert_eq!(relay.control().summary().unwrap().outcome, Outcome::Completed);
 }
 
 #[tokio::test(start_paused = true)]

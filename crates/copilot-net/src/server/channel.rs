@@ -3,11 +3,13 @@
 use std::{
     collections::VecDeque,
     fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Why a chunk was not taken.
 #[derive(Debug, PartialEq, Eq)]

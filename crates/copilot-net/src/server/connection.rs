@@ -72,7 +72,7 @@ pub(super) async fn finish(end: End, mut wire: Wire, link: Arc<Link>) {
             return http2::serve(wire, &link).await;
         }
         Some(Stop::Refused { refusal, dialect, is_head }) => {
-            link.shared.counters.refused.add();
+            link.shared.counters.refuse(refusal);
             refusal.bytes(dialect, is_head)
         }
         None => Vec::new(),

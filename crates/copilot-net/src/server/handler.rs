@@ -1,6 +1,7 @@
 //! What hyper calls for each request: read it, hand it to the service, wait for the answer.
 
 use std::{
+    borrow::Cow,
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -9,17 +10,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::hook;
 use http::{
     HeaderValue, Method,
     header::{CONNECTION, CONTENT_LENGTH, HOST},
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
+use percent_encoding::percent_decode_str;
 use tokio::sync::oneshot;
 
 use super::{
-    Request, Responder,
+    Local, Request, Responder,
     gather::Gather,
+    guard::Guard,
     link::{Body, Exchange, Link},
     options::{FIELDS, TARGET},
     refusal::{Dialect, Refusal},
@@ -68,9 +72,10 @@ impl hyper::service::Service<http::Request<Incoming>> for Handler {
 
     fn call(&self, request: http::Request<Incoming>) -> Handling {
         let (mut head, body) = request.into_parts();
+        let path = percent_decode_str(head.uri.path());
         let origin = Origin {
             exchange: Exchange::new(&self.link),
-            dialect: Dialect::of(head.uri.path().as_bytes()),
+            dialect: Dialect::of(&Cow::from(path)),
             is_head: head.method == Method::HEAD,
         };
         let state = match (self.check(&mut head, &body), self.link.take_body()) {
@@ -92,11 +97,37 @@ impl Handler {
         if self.link.is_http2() {
             check_stream(head)?;
         }
+        self.admit(head)?;
         let limit = self.link.shared.options.body_limit;
         match body.size_hint().exact() {
             Some(size) if size > limit as u64 => Err(Refusal::BodyTooLarge { limit }),
             _ => Ok(()),
         }
+    }
+
+    /// Asks the guard, if there is one.
+    fn admit(&self, head: &Parts) -> Result<(), Refusal> {
+        let Some(guard) = self.link.shared.guard() else { return Ok(()) };
+        let judged = self.judge(&guard, head);
+        if let Err(refusal) = judged {
+            let service = &self.link.shared.service;
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                service.denied(head, refusal.status(), &refusal.message());
+            }));
+        }
+        judged
+    }
+
+    fn judge(&self, guard: &Guard, head: &Parts) -> Result<(), Refusal> {
+        let port = match &self.link.info.local {
+            Local::Tcp(address) => Some(address.port()),
+            Local::Unix(_) => None,
+        };
+        guard.check(&percent_decode_str(head.uri.path()).decode_utf8_lossy(), &head.headers, port)?;
+        if guard.same_user && !self.link.is_ours() {
+            return Err(Refusal::ForeignUser);
+        }
+        Ok(())
     }
 }
 
@@ -146,7 +177,10 @@ impl State {
         let request = Request { head, body, connection: Arc::clone(&link.info) };
         let service = &link.shared.service;
         // After a panic the responder is gone, which answers 500; without a ticket nothing is told about it.
-        let named = catch_unwind(AssertUnwindSafe(|| service.request(request, Responder::new(answer))));
+        let named = catch_unwind(AssertUnwindSafe(|| {
+            hook::enter(hook::Stage::Server);
+            service.request(request, Responder::new(answer))
+        }));
         if let Ok(ticket) = named {
             origin.exchange.handed_over(ticket);
         }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{ConnectionInfo, Shared, accept::Open, stages::Stage};
+use super::{ConnectionInfo, Local, Peer, Shared, accept::Open, stages::Stage};
 
 /// Where an HTTP/1 connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(super) struct Link {
     /// Requests that began and are not answered whole.
     active: AtomicUsize,
     body: Mutex<Body>,
+    /// Whether the guard may let this client in; asked at its first request.
+    is_ours: OnceLock<bool>,
     streams: OnceLock<Streams>,
 }
 
@@ -89,6 +91,7 @@ impl Link {
             is_stopped: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             body: Mutex::default(),
+            is_ours: OnceLock::new(),
             streams: OnceLock::new(),
         }
     }
@@ -96,6 +99,22 @@ impl Link {
     /// Whether requests are answered 503.
     pub(super) fn is_surplus(&self) -> bool {
         self.open.is_surplus
+    }
+
+    /// Whether the client is one of this user's programs, or root's, on this machine.
+    pub(super) fn is_ours(&self) -> bool {
+        *self.is_ours.get_or_init(|| match (&self.info.peer, &self.info.local, &self.shared.owners) {
+            (Peer::Tcp(client), Local::Tcp(server), Some(owners)) => {
+                let is_here = client.ip().to_canonical().is_loopback();
+                if is_here {
+                    self.shared.counters.owners_asked.add();
+                }
+                is_here && owners.is_ours(*client, *server)
+            }
+            // Who may open a Unix socket is said by the mode of its file.
+            (Peer::Unix { .. }, ..) => true,
+            _ => false,
+        })
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -16,6 +16,7 @@ mod counters;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gather;
+mod guard;
 mod handler;
 mod head;
 mod http1;
@@ -23,6 +24,7 @@ mod http2;
 mod keeper;
 mod link;
 mod options;
+mod owners;
 mod refusal;
 mod reply;
 mod screen;
@@ -32,7 +34,11 @@ mod stages;
 mod virtual_time;
 mod wire;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
@@ -45,6 +51,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     channel::{BodySender, ChannelBody, TrySendError, channel},
     counters::ServerStats,
+    guard::Guard,
     options::ServerOptions,
     reply::{BoxBody, Responder, ResponseBody},
 };
@@ -52,6 +59,7 @@ pub use self::{
 use self::{
     accept::Door,
     counters::Counters,
+    owners::Owners,
     stages::{Stage, Stages},
 };
 
@@ -65,6 +73,10 @@ pub trait Service: Send + Sync + 'static {
     /// The client went away before the answer was whole, also before it began. Called at most once a request,
     /// never after hyper has the whole answer, and not when the service broke its answer off itself.
     fn gone(&self, ticket: u64);
+
+    /// The guard refused a request, with this status and for this reason. Called where
+    /// [`request`](Self::request) would have been.
+    fn denied(&self, _head: &http::request::Parts, _status: http::StatusCode, _reason: &str) {}
 }
 
 /// One request.
@@ -130,8 +142,18 @@ struct Shared {
     tls: Option<TlsAcceptor>,
     http1: Builder,
     places: Arc<Semaphore>,
+    /// Who may come in, as of now.
+    guard: RwLock<Option<Arc<Guard>>>,
+    /// If there is a guard that may want to know whose connections are, and the system tells.
+    owners: Option<Owners>,
     /// A connection ended: its descriptor may be what accepting waits for.
     freed: Notify,
+}
+
+impl Shared {
+    fn guard(&self) -> Option<Arc<Guard>> {
+        self.guard.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A server that runs. Dropped, it aborts.
@@ -148,7 +170,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A listener cannot be given to the runtime.
+    /// A listener cannot be given to the runtime, or the guard wants to know whose connections are and the system
+    /// does not tell.
     pub fn start(
         listeners: Vec<Listener>,
         options: ServerOptions,
@@ -157,6 +180,12 @@ impl Server {
     ) -> io::Result<Self> {
         let _entered = handle.enter();
         let doors = listeners.into_iter().map(Door::new).collect::<io::Result<Vec<_>>>()?;
+        let owners = match &options.guard {
+            None => None,
+            Some(guard) if guard.same_user => Some(Owners::open()?),
+            // A later one may want to know.
+            Some(_) => Owners::open().ok(),
+        };
         let mut http1 = Builder::new();
         // Header sections are timed and limited in front of hyper.
         http1.header_read_timeout(None).max_buf_size(BUFFER.max(options.header_limit.saturating_add(1)));
@@ -164,11 +193,13 @@ impl Server {
         let places = options.max_connections.saturating_add(accept::SURPLUS).saturating_add(doors.len());
         let shared = Arc::new(Shared {
             tls: options.tls.as_ref().map(acceptor),
+            guard: RwLock::new(options.guard.clone()),
             options,
             service,
             counters: Counters::default(),
             stages: Stages::default(),
             http1,
+            owners,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
             freed: Notify::new(),
         });
@@ -183,6 +214,12 @@ impl Server {
     /// owe (`Connection: close`).
     pub fn stop_accepting(&self) {
         self.enter(Stage::Draining);
+    }
+
+    /// Judges requests by `guard` from now on. One that wants to know whose connections are refuses all where the
+    /// system does not tell, and if there was none at the start.
+    pub fn judge_by(&self, guard: Option<Arc<Guard>>) {
+        *self.shared.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
     }
 
     /// Waits until the listeners are closed and the last connection ended.
@@ -202,8 +239,7 @@ impl Server {
     }
 
     fn enter(&self, stage: Stage) {
-        self.shared.stages.enter(stage);
-        self.stage.send_replace(self.shared.stages.now());
+        self.shared.stages.enter(stage, &self.stage);
     }
 }
 

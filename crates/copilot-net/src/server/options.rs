@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::guard::Guard;
+
 /// Fields of one header section, and of one trailer section.
 pub(super) const FIELDS: usize = 100;
 
@@ -29,6 +31,8 @@ pub struct ServerOptions {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Serve HTTP/2 without TLS to clients that begin with its preface.
     pub h2c: bool,
+    /// Whom to let in; without it that is the service's to decide.
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +47,7 @@ impl Default for ServerOptions {
             write_stall: Duration::from_secs(60),
             tls: None,
             h2c: false,
+            guard: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use copilot_core::hook::{self, Stage};
 use http::{
     HeaderMap, HeaderValue, StatusCode, Version,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
@@ -133,7 +134,7 @@ pub(super) fn refuse(
     dialect: Dialect,
     is_head: bool,
 ) -> http::Response<Reply> {
-    exchange.link().shared.counters.refused.add();
+    exchange.link().shared.counters.refuse(refusal);
     let (head, body) = refusal.answer(dialect);
     if is_head {
         return without_body(head, ResponseBody::Whole(body), exchange, true);
@@ -190,7 +191,10 @@ impl Body for Reply {
             Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Source::Channel(body) => ready!(body.poll_chunk(cx)).map(|chunk| chunk.map(Frame::data)),
             Source::Stream(body) => {
-                let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
+                let polled = catch_unwind(AssertUnwindSafe(|| {
+                    hook::enter(Stage::Body);
+                    body.as_mut().poll_frame(cx)
+                }));
                 match polled {
                     Ok(polled) => ready!(polled),
                     Err(_) => Some(Err(io::Error::other("the body panicked"))),

@@ -1,15 +1,13 @@
 //! From serving to the end: how all parts of a server learn of it.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering::SeqCst},
-    },
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
     task::Waker,
 };
 
 use super::Shared;
+use crate::sync::{AtomicU8, Mutex, Ordering::SeqCst, watch};
 
 /// What a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +31,7 @@ pub(super) struct Stages {
 #[derive(Default)]
 struct Sleepers {
     last: u64,
-    wakers: HashMap<u64, Waker>,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl Stages {
@@ -45,8 +43,8 @@ impl Stages {
         }
     }
 
-    /// Goes on to `stage`, never back.
-    pub(super) fn enter(&self, stage: Stage) {
+    /// Goes on to `stage`, never back, and tells all who look at it or wait for it.
+    pub(super) fn enter(&self, stage: Stage, watched: &watch::Sender<Stage>) {
         self.now.fetch_max(stage as u8, SeqCst);
         let wakers: Vec<Waker> = {
             let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,6 +53,8 @@ impl Stages {
         for waker in wakers {
             waker.wake();
         }
+        // Read under the lock of the channel: of two who enter at once, neither puts back what the other told.
+        watched.send_modify(|watched| *watched = self.now());
     }
 }
 

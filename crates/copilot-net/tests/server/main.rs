@@ -9,6 +9,7 @@ mod cancellation;
 mod conversation;
 mod descriptors;
 mod framing;
+mod guard;
 mod http2;
 mod lifecycle;
 mod limits;

@@ -33,7 +33,7 @@ async fn r15_a_dripping_header_section_is_cut_and_others_are_unharmed() {
                 let mut client = Client::new(tokio::net::TcpStream::connect(address).await.unwrap());
                 client.socket.set_nodelay(true).unwrap();
                 let began = Instant::now();
-                client.send(if number % 2 == 0 { "GET / HT" } else { "GET / HTTP/1.1\r\nX: " }).await;
+                client.send(if number % 2 == 0 { "GET /" } else { "GET / HTTP/1.1\r\nX: " }).await;
                 // Each byte comes well before the limit, all of them together do not.
                 while began.elapsed() < SHORT * 3 && client.buffer.is_empty() {
                     let fill = tokio::time::timeout(SHORT / 10, client.fill());

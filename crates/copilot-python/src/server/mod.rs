@@ -17,12 +17,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use copilot_core::text;
 use copilot_net::{
     inbox::Inbox,
-    server::{self, Responder, ServerOptions, Service},
+    server::{self, Guard, Responder, ServerOptions, Service},
 };
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -43,6 +44,17 @@ pub(crate) struct Arriving {
     responder: Responder,
 }
 
+/// A request that the guard refused.
+pub(crate) struct Denied {
+    method: String,
+    path: String,
+    status: u16,
+    reason: String,
+}
+
+/// One in so many seconds is told: who is refused must not keep Python busy.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// Bodies of so many bytes are read into their documents before Python is woken, so that the loop does other things
 /// meanwhile. Larger ones would hold the streams up.
 const READ_EARLY: RangeInclusive<usize> = 32 * 1024..=1024 * 1024;
@@ -52,6 +64,8 @@ struct Bridge {
     inbox: Arc<Inbox<Event>>,
     next: AtomicU64,
     native_bodies: bool,
+    /// When a refusal was told last.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Service for Bridge {
@@ -72,11 +86,26 @@ impl Service for Bridge {
     fn gone(&self, id: u64) {
         self.inbox.push(Event::Gone { id });
     }
+
+    fn denied(&self, head: &http::request::Parts, status: http::StatusCode, reason: &str) {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| now.duration_since(told) < TELLING) {
+            return;
+        }
+        *told = Some(now);
+        let (method, path) = (head.method.to_string(), head.uri.path().to_owned());
+        let denied = Denied { method, path, status: status.as_u16(), reason: reason.to_owned() };
+        self.inbox.push(Event::Denied(Box::new(denied)));
+    }
 }
 
 /// Numbers of a server: connections now, and since its start connections, requests, refused, aborted, broken,
-/// pauses.
-type StatsTuple = (u64, u64, u64, u64, u64, u64, u64);
+/// pauses; of the refused those for their host, their origin and their user; connections whose owner was asked for.
+type StatsTuple = (u64, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+
+/// `AccessGuard` of `engine/server_interfaces.py`, in its order.
+type GuardTuple = (Vec<String>, Vec<String>, Option<(String, String)>, bool, bool);
 
 /// See the module.
 #[pyclass(frozen, module = "copilot_api._native")]
@@ -85,6 +114,8 @@ pub(crate) struct Server {
     /// `start(scope, exchange) -> task` runs the app.
     start: Py<PyAny>,
     shared: Shared,
+    /// `denied(method, path, status, reason)` is told of what the guard refused, now and then.
+    denied: Py<PyAny>,
     nothing: Py<Nothing>,
     /// A client that goes away takes the task of its request along.
     cancels: bool,
@@ -99,7 +130,7 @@ type Options = (usize, f64, usize, usize, f64, f64, f64, bool, bool);
 impl Server {
     /// Serves from now on. The server owns the descriptors from now on, also when this fails.
     #[new]
-    #[pyo3(signature = (runtime, start, descriptors, options, tls, asgi, extensions, state, /))]
+    #[pyo3(signature = (runtime, start, denied, descriptors, options, guard, tls, asgi, extensions, state, /))]
     #[expect(
         clippy::needless_pass_by_value,
         clippy::too_many_arguments,
@@ -109,8 +140,10 @@ impl Server {
         py: Python<'_>,
         runtime: &Bound<'_, Runtime>,
         start: Py<PyAny>,
+        denied: Py<PyAny>,
         descriptors: Vec<i64>,
         options: Options,
+        guard: Option<GuardTuple>,
         tls: Option<(Vec<u8>, Vec<u8>)>,
         asgi: Py<PyDict>,
         extensions: Py<PyDict>,
@@ -142,12 +175,14 @@ impl Server {
             write_stall: seconds(write_stall),
             tls,
             h2c: true,
+            guard: guard.map(made),
         };
         let server = Py::new(
             py,
             Self {
                 runtime: runtime.clone().unbind(),
                 start,
+                denied,
                 shared: Shared { asgi, extensions, state },
                 nothing: Py::new(py, Nothing)?,
                 cancels,
@@ -157,8 +192,12 @@ impl Server {
         )?;
         let runtime = runtime.get();
         runtime.host(server.clone_ref(py));
-        let bridge =
-            Arc::new(Bridge { inbox: Arc::clone(&runtime.inbox), next: AtomicU64::new(0), native_bodies });
+        let bridge = Arc::new(Bridge {
+            inbox: Arc::clone(&runtime.inbox),
+            next: AtomicU64::new(0),
+            native_bodies,
+            told: Mutex::default(),
+        });
         let inner = server::Server::start(listeners, options, bridge, &runtime.handle)?;
         *server.get().inner() = Some(Arc::new(inner));
         Ok(server)
@@ -167,6 +206,14 @@ impl Server {
     fn stop_accepting(&self) {
         if let Some(inner) = &*self.inner() {
             inner.stop_accepting();
+        }
+    }
+
+    /// Judges requests by another guard from now on.
+    #[pyo3(signature = (guard, /))]
+    fn judge_by(&self, guard: Option<GuardTuple>) {
+        if let Some(inner) = &*self.inner() {
+            inner.judge_by(guard.map(made));
         }
     }
 
@@ -197,11 +244,25 @@ impl Server {
 
     #[getter]
     fn stats(&self) -> StatsTuple {
-        self.inner().as_ref().map_or((0, 0, 0, 0, 0, 0, 0), |inner| {
-            let s = inner.stats();
-            (s.connections, s.accepted, s.requests, s.refused, s.aborted, s.broken, s.pauses)
-        })
+        let s = self.inner().as_ref().map(|inner| inner.stats()).unwrap_or_default();
+        (
+            s.connections,
+            s.accepted,
+            s.requests,
+            s.refused,
+            s.aborted,
+            s.broken,
+            s.pauses,
+            s.foreign_hosts,
+            s.foreign_origins,
+            s.foreign_users,
+            s.owners_asked,
+        )
     }
+}
+
+fn made((public_hosts, origins, viewer, beyond_loopback, same_user): GuardTuple) -> Arc<Guard> {
+    Arc::new(Guard { public_hosts, origins, viewer, beyond_loopback, same_user })
 }
 
 impl Server {
@@ -239,6 +300,11 @@ impl Server {
             this.start.bind(py).call1((scope, exchange.clone_ref(py))).inspect_err(|_| this.forget(id))?;
         exchange.get().runs_as(task.unbind());
         Ok(())
+    }
+
+    pub(crate) fn denied(&self, py: Python<'_>, denied: &Denied) -> PyResult<()> {
+        let Denied { method, path, status, reason } = denied;
+        self.denied.bind(py).call1((method, path, status, reason)).map(drop)
     }
 
     pub(crate) fn gone(&self, py: Python<'_>, id: u64) {

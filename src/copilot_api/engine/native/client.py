@@ -177,7 +177,7 @@ class NativeRelay:
             found = self.native.summary
             if found is None:
                 return None
-            outcome, facts, bytes_in, bytes_out, first, duration, seconds, calls, panicked = found
+            outcome, end, facts, bytes_in, bytes_out, first, duration, seconds, calls, panicked = found
             self._switch.translated(calls, seconds, panicked=panicked)
             events, model, response_id, reason, usage, error = facts
             self._summary = RelaySummary(
@@ -187,6 +187,7 @@ class NativeRelay:
                 bytes_out,
                 first,
                 duration,
+                end,
             )
         return self._summary
 

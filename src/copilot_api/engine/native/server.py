@@ -14,7 +14,9 @@ from copilot_api.engine.native.runtime import attach, detach, wait
 from copilot_api.engine.server_interfaces import (
     BODY_EXTENSION,
     CANCEL_EXTENSION,
+    GUARD_EXTENSION,
     RELAY_EXTENSION,
+    AccessGuard,
     ServerOptions,
 )
 
@@ -49,12 +51,17 @@ class NativeServer:
             extensions[CANCEL_EXTENSION] = {}
         if options.native_bodies:
             extensions[BODY_EXTENSION] = {}
+        guard = options.guard
+        if guard is not None:
+            extensions[GUARD_EXTENSION] = {"same_user": guard.same_user}
+        self._extensions = extensions
         self._sockets = sockets
         self._runtime = attach()
         try:
             self._native = _native.Server(
                 self._runtime,
                 start,
+                self._denied,
                 [os.dup(listener.fileno()) for listener in sockets],
                 (
                     options.max_connections,
@@ -67,6 +74,7 @@ class NativeServer:
                     options.cancel_on_disconnect,
                     options.native_bodies,
                 ),
+                _plain(guard),
                 tls,
                 {"version": "3.0", "spec_version": "2.4"},
                 extensions,
@@ -76,12 +84,22 @@ class NativeServer:
             detach(self._runtime)
             raise
 
+    def _denied(self, method: str, path: str, status: int, reason: str) -> None:
+        refused = sum(self._native.stats[7:10])
+        logger.info("%s %s: %d %s (%d requests refused so far)", method, path, status, reason, refused)
+
     def stop_accepting(self) -> None:
         """Close the listeners and idle connections; requests in flight go on."""
         self._native.stop_accepting()
         # The server listens on duplicates: a port is closed when all of them are.
         for listener in self._sockets:
             listener.close()
+
+    def judge_by(self, guard: AccessGuard) -> None:
+        """Judge requests by another guard from now on."""
+        # In place: the dictionary is in the scope of every request.
+        self._extensions[GUARD_EXTENSION] = {"same_user": guard.same_user}
+        self._native.judge_by(_plain(guard))
 
     async def drained(self) -> None:
         """Wait until no connection is left."""
@@ -91,6 +109,15 @@ class NativeServer:
         """Cut what is left and stop. Idempotent."""
         self._native.close()
         detach(self._runtime)
+
+
+def _plain(
+    guard: AccessGuard | None,
+) -> tuple[list[str], list[str], tuple[str, str] | None, bool, bool] | None:
+    if guard is None:
+        return None
+    hosts, origins = list(guard.public_hosts), list(guard.origins)
+    return hosts, origins, guard.viewer, guard.beyond_loopback, guard.same_user
 
 
 async def _run(app: Any, scope: dict[str, Any], exchange: _native.Exchange) -> None:

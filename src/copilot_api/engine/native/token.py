@@ -85,9 +85,15 @@ class NativeTokenManager:
         return self._renewal
 
     async def _exchange(self) -> TokenGrant:
+        # Requests that come while there is no token, or whose token is refused, wait here together.
+        if (pause := self._clock.pause(self._monotonic())) > 0:
+            await asyncio.sleep(pause)
         _log.debug("Refreshing Copilot token")
         try:
-            grant = await self._fetch()
+            try:
+                grant = await self._fetch()
+            finally:
+                self._clock.tried(self._monotonic())
         except EngineError as error:
             self._clock.failed()
             level = logging.WARNING if self._clock.holds() else logging.DEBUG

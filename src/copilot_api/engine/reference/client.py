@@ -26,6 +26,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.engine.reference import proxies
+from copilot_api.engine.reference.decoding import Decoder, Undecodable
 from copilot_api.engine.reference.relay import ReferenceRelay
 from copilot_api.engine.reference.translation import ReferenceTranslation
 
@@ -63,7 +64,7 @@ class ReferenceClient:
         """Send one call and wait for the response's header section."""
         import httpx2
 
-        progress = _Progress()
+        progress = _Progress(call.timeouts.connect, call.timeouts.first_byte)
         request = httpx2.Request(
             call.method,
             call.url,
@@ -80,7 +81,7 @@ class ReferenceClient:
             },
         )
         try:
-            async with asyncio.timeout(call.timeouts.connect + call.timeouts.first_byte):
+            async with asyncio.timeout(progress.patience) as progress.limit:
                 response = await self._transport(call.url).handle_async_request(request)
         except TimeoutError:
             raise FirstByteTimeout(
@@ -92,6 +93,7 @@ class ReferenceClient:
             ) from None
         except httpx2.TransportError as error:
             raise progress.classify(error, request.url.host) from None
+        progress.response = response
         return ReferenceUpstream(response, call.timeouts.idle, self._translate)
 
     async def aclose(self) -> None:
@@ -126,15 +128,35 @@ class ReferenceClient:
 class _Progress:
     """How far one request got, so that a failure can be judged (R-38)."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: float, first_byte: float) -> None:
         self.reused = True
         self.writing = False
+        self.patience = connect + first_byte
+        self.limit: asyncio.Timeout | None = None
+        self.response: httpx2.Response | None = None
+        self._first_byte = first_byte
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         if event.startswith(("connection.connect_", "proxy.")):
             self.reused = False
         elif event.endswith("send_request_headers.started"):
             self.writing = True
+        elif event.endswith("send_request_body.complete") and self.limit is not None:
+            # The request is written: from here on it is the answer that is waited for (R-30).
+            self.limit.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+        elif event.endswith("receive_response_body.complete"):
+            self._refuse_more()
+
+    def _refuse_more(self) -> None:
+        """Have the connection closed if bytes came beyond the message: nobody asked for them (R-13).
+
+        httpcore would read them as the answer to the next request.
+        """
+        stream: Any = getattr(self.response, "stream", None)
+        for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
+            stream = getattr(stream, name, None)
+        if stream is not None and stream.trailing_data[0]:
+            stream.send_failed()
 
     def classify(self, error: httpx2.TransportError, host: str) -> UpstreamError:
         reason = _reason(error)
@@ -203,9 +225,12 @@ class ReferenceUpstream:
         import httpx2
 
         try:
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
-        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            decoder = Decoder(self._response.headers.get("content-encoding", ""))
+            async for chunk in self._response.aiter_raw():
+                for piece in decoder.feed(chunk):
+                    yield piece
+            decoder.finish()
+        except (httpx2.TransportError, Undecodable) as error:
             raise ConnectionLost(f"the answer broke off: {_reason(error)}") from None
 
 

@@ -123,6 +123,8 @@ def _too_deep() -> InvalidRequest:
 
 
 def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= DEPTH_LIMIT:
+        return
     # Over the text, not the value: a member given twice hides what its first value holds.
     brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text)).replace("{", "[").replace("}", "]")
     for _ in range(DEPTH_LIMIT):

@@ -52,6 +52,7 @@ class ReferenceRelay:
         self._over = False
         self._summary: RelaySummary | None = None
         self._began = self._heard = self._content = self._told = clock()
+        self._away: float | None = None
         self._first_byte: float | None = None
         self._bytes_in = self._bytes_out = self._events = 0
 
@@ -85,10 +86,19 @@ class ReferenceRelay:
             elif self._over:
                 raise StopAsyncIteration
             else:
+                self._come_back()
                 piece = await self._step(hold=False) or b""
             if piece:
-                self._told = self._clock()
+                self._told = self._away = self._clock()
                 return piece
+
+    def _come_back(self) -> None:
+        # While the client did not read we did not either: that time is no silence of upstream's.
+        if self._away is not None:
+            gone = self._clock() - self._away
+            self._heard += gone
+            self._content += gone
+            self._away = None
 
     def cancel(self, outcome: Literal["cancelled", "shutdown"]) -> None:
         """Make the next step end the stream with an in-band error."""
@@ -140,6 +150,9 @@ class ReferenceRelay:
         if self._translator.done:
             failed = self._translator.facts.error is not None or self._translator.refusal is not None
             await self._finish("upstream_failed" if failed else "completed")
+        elif self._plan.content_timeout and self._heard - self._content >= self._plan.content_timeout:
+            # Comments that come without a pause leave no silence in which the clock is looked at.
+            out += await self._end_without_content()
         return out
 
     async def _silence(self, *, hold: bool) -> bytes | None:
@@ -147,7 +160,7 @@ class ReferenceRelay:
         if plan.idle_timeout and now - self._heard >= plan.idle_timeout:
             return await self._end("idle", f"upstream was silent for {plan.idle_timeout:g} s")
         if plan.content_timeout and now - self._content >= plan.content_timeout:
-            return await self._end("idle", f"upstream sent no content for {plan.content_timeout:g} s")
+            return await self._end_without_content()
         if plan.keepalive_interval and now - self._told >= plan.keepalive_interval:
             self._told = now
             frame = self._translator.keep_alive()
@@ -169,6 +182,10 @@ class ReferenceRelay:
             limits.append(self._told + plan.keepalive_interval)
         return max(0.0, min(limits) - self._clock()) if limits else None
 
+    async def _end_without_content(self) -> bytes:
+        limit = self._plan.content_timeout
+        return await self._end("idle", f"upstream sent no content for {limit:g} s")
+
     async def _end(self, end: StreamEnd, message: str = "") -> bytes:
         out = self._translator.finish(end, message)
         self._bytes_out += len(out)
@@ -176,10 +193,10 @@ class ReferenceRelay:
         outcome: Outcome = _OUTCOMES.get(end, "upstream_failed" if failed else "completed")
         if end in ("cut", "idle", "too_large") and not failed:
             outcome = "completed"  # the answer was whole before the connection failed
-        await self._finish(outcome)
+        await self._finish(outcome, end)
         return out
 
-    async def _finish(self, outcome: Outcome) -> None:
+    async def _finish(self, outcome: Outcome, end: StreamEnd | None = None) -> None:
         if self._over:
             return
         self._over = True
@@ -192,6 +209,7 @@ class ReferenceRelay:
             bytes_out=self._bytes_out,
             first_byte_ms=None if first is None else (first - self._began) * 1000,
             duration_ms=(now - self._began) * 1000,
+            end=end,
         )
         if self._pending is not None:
             self._pending.cancel()

@@ -27,6 +27,8 @@ GRACE = 60.0
 """The official client takes a token to expire `refresh_in + 60` seconds after it came (upstream.md 1.3)."""
 FLOOR = 30.0
 """Seconds between two background renewals, whatever `refresh_in` says (D-R2, R-46)."""
+GAP = 1.0
+"""Seconds between the end of an attempt and the next one, whoever asks for it (R-46, R-47)."""
 FIRST_BACKOFF, LAST_BACKOFF = 1.0, 60.0
 PATIENCE = 5.0
 """Seconds a request waits for a token before it gets 503 (R-47)."""
@@ -87,6 +89,8 @@ class ReferenceTokenManager:
         self._renewal: asyncio.Task[TokenGrant] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
+        self._tried: float | None = None
+        """When the last attempt ended, by the monotonic clock."""
         self._closed = False
 
     async def get(self) -> TokenGrant:
@@ -130,9 +134,15 @@ class ReferenceTokenManager:
         return self._renewal
 
     async def _exchange(self) -> TokenGrant:
+        # Requests that come while there is no token, or whose token is refused, wait here together.
+        if (pause := self._pause()) > 0:
+            await asyncio.sleep(pause)
         logger.debug("Refreshing Copilot token")
         try:
-            grant = await self._fetch()
+            try:
+                grant = await self._fetch()
+            finally:
+                self._tried = self._clocks.monotonic()
         except EngineError as error:
             self._failures += 1
             level = logging.WARNING if self._held is not None else logging.DEBUG
@@ -146,6 +156,11 @@ class ReferenceTokenManager:
         self._schedule(max(FLOOR, (life - GRACE) * 0.8 * self._jitter()))
         logger.debug("Copilot token refreshed")
         return grant
+
+    def _pause(self) -> float:
+        if self._tried is None:
+            return 0.0
+        return min(max(self._tried + GAP - self._clocks.monotonic(), 0.0), GAP)
 
     def _backoff(self) -> float:
         exponent = min(max(self._failures - 1, 0), 10)

@@ -7,14 +7,12 @@ from collections.abc import Awaitable, Callable
 
 from copilot_api.engine.interfaces import EngineError, TokenManager
 from copilot_api.gateway.errors import GatewayError, NotAllowed
-from copilot_api.http.asgi import PlainResponse, Request, Response, json_response, text
+from copilot_api.http.asgi import PAGE_HEADERS, PlainResponse, Request, Response, json_response, text
 from copilot_api.http.guard import Access, may_read_token
 from copilot_api.http.routing import Route, simple
 from copilot_api.redaction import redact_tokens
 
 logger = logging.getLogger("copilot_api.account")
-
-NO_STORE = (("cache-control", "no-store"),)
 
 
 def routes(
@@ -23,16 +21,16 @@ def routes(
     """Return the routes. `usage` fetches the body of GitHub's usage answer."""
 
     async def running(_request: Request, _body: object) -> Response:
-        return text(200, "Server running")
+        return text(200, "Server running", PAGE_HEADERS)
 
     async def read_usage(_request: Request, _body: object) -> Response:
         try:
             body = await usage()
         except (EngineError, GatewayError) as error:
             logger.warning("Failed to fetch Copilot usage: %s", error)
-            return json_response(500, {"error": "Failed to fetch Copilot usage"})
+            return json_response(500, {"error": "Failed to fetch Copilot usage"}, PAGE_HEADERS)
         body = redact_tokens(body.decode("utf-8", "replace")).encode()
-        return PlainResponse(200, body, (("content-type", "application/json"), *NO_STORE))
+        return PlainResponse(200, body, (("content-type", "application/json"), *PAGE_HEADERS))
 
     async def read_token(request: Request, _body: object) -> Response:
         if not (token_endpoint and may_read_token(request, access)):
@@ -41,8 +39,8 @@ def routes(
             grant = await tokens.get()
         except EngineError as error:
             logger.warning("Failed to fetch token: %s", error)
-            return json_response(500, {"error": "Failed to fetch token", "token": None})
-        return json_response(200, {"token": grant.token.reveal()}, NO_STORE)
+            return json_response(500, {"error": "Failed to fetch token", "token": None}, PAGE_HEADERS)
+        return json_response(200, {"token": grant.token.reveal()}, PAGE_HEADERS)
 
     return (
         Route("GET", ("/",), simple(running)),

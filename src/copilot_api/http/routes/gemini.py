@@ -8,23 +8,22 @@ from copilot_api.engine.interfaces import Framing, RequestBody
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.http import hints
 from copilot_api.http.asgi import Request, Response, json_response
-from copilot_api.http.guard import Access
-from copilot_api.http.routes.generation import caller_of, delivery
+from copilot_api.http.routes.generation import cache_control, delivery
 from copilot_api.http.routing import Handler, Respond, Route, simple
 
 _VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 
 
-def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
+def routes(pipeline: Pipeline) -> tuple[Route, ...]:
     """Return the routes."""
 
     def route(method: str, handler: Handler) -> Route:
         paths = tuple(f"{version}/models/{{}}:{method}" for version in _VERSIONS)
         return Route("POST", paths, handler, "gemini")
 
-    embeds = _generate(pipeline, access, embeds=True)
+    embeds = _generate(pipeline, embeds=True)
     return (
-        route("generateContent", _generate(pipeline, access)),
+        route("generateContent", _generate(pipeline)),
         route("streamGenerateContent", _stream(pipeline)),
         route("countTokens", _count(pipeline)),
         route("embedContent", embeds),
@@ -32,11 +31,11 @@ def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
     )
 
 
-def _generate(pipeline: Pipeline, access: Access, *, embeds: bool = False) -> Handler:
+def _generate(pipeline: Pipeline, *, embeds: bool = False) -> Handler:
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         said = hints.addressed(request, request.parameter, stream=False, embeds=embeds)
-        caller = caller_of(request, access) if pipeline.caches else None
-        return pipeline.generate("gemini", body, delivery(respond), caller, said)
+        wish = cache_control(request) if pipeline.caches else None
+        return pipeline.generate("gemini", body, delivery(respond), request.caller, said, cache_control=wish)
 
     return handle
 
@@ -45,7 +44,7 @@ def _stream(pipeline: Pipeline) -> Handler:
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         framing: Framing = "sse" if request.query("alt").lower() == "sse" else "array"
         said = hints.addressed(request, request.parameter, stream=True, framing=framing)
-        return pipeline.generate("gemini", body, delivery(respond), None, said)
+        return pipeline.generate("gemini", body, delivery(respond), request.caller, said)
 
     return handle
 
@@ -53,7 +52,7 @@ def _stream(pipeline: Pipeline) -> Handler:
 def _count(pipeline: Pipeline) -> Handler:
     async def handle(request: Request, body: RequestBody) -> Response:
         said = hints.addressed(request, request.parameter, stream=False)
-        total = await pipeline.count_tokens(body, "", "gemini", said)
+        total = await pipeline.count_tokens(body, "", "gemini", said, request.caller)
         return json_response(200, {"totalTokens": total})
 
     return simple(handle)

@@ -6,24 +6,22 @@ from collections.abc import Awaitable
 
 from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.gateway.answer import Streamed, Whole
-from copilot_api.gateway.caching import Caller
 from copilot_api.gateway.compaction import Compaction
 from copilot_api.gateway.hints import NO_HINTS
 from copilot_api.gateway.pipeline import Deliver, Pipeline
 from copilot_api.http import hints
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response, text
-from copilot_api.http.guard import Access, shown_key
 from copilot_api.http.routing import Handler, Respond, Route, simple
 from copilot_api.http.streaming import StreamResponse
 
 _RESPONSES = ("/v1/responses", "/responses")
 
 
-def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
+def routes(pipeline: Pipeline) -> tuple[Route, ...]:
     """Return the routes."""
 
     def generate(dialect: Dialect) -> Handler:
-        return _generate(pipeline, dialect, access if pipeline.caches else None)
+        return _generate(pipeline, dialect)
 
     return (
         Route("POST", ("/chat/completions", "/v1/chat/completions"), generate("chat")),
@@ -37,24 +35,31 @@ def routes(pipeline: Pipeline, access: Access) -> tuple[Route, ...]:
     )
 
 
-def _generate(pipeline: Pipeline, dialect: Dialect, access: Access | None) -> Handler:
-    """Make the handler of a dialect. `access` is given where the cache asks who calls."""
+def _generate(pipeline: Pipeline, dialect: Dialect) -> Handler:
+    caches = pipeline.caches
 
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
-        caller = None if access is None else caller_of(request, access)
+        wish = cache_control(request) if caches else None
         said = NO_HINTS
         first = request.first
         # As `hints.read`, without its call: nearly every request comes by here and says nothing.
         if b"anthropic-beta" in first or b"x-initiator" in first or b"x-openai-subagent" in first:
             said = hints.addressed(request)
-        return pipeline.generate(dialect, body, lambda answer: respond(_response(answer)), caller, said)
+        return pipeline.generate(
+            dialect,
+            body,
+            lambda answer: respond(_response(answer)),
+            request.caller,
+            said,
+            cache_control=wish,
+        )
 
     return handle
 
 
-def caller_of(request: Request, access: Access) -> Caller:
-    """Return who asks, for the cache."""
-    return Caller(shown_key(request, access), ",".join(request.headers("cache-control")))
+def cache_control(request: Request) -> str:
+    """Return what the request says about caches."""
+    return ",".join(request.headers("cache-control"))
 
 
 def delivery(respond: Respond) -> Deliver:
@@ -71,7 +76,7 @@ def _response(answer: Whole | Streamed) -> Response:
 def _count_tokens(pipeline: Pipeline) -> Handler:
     async def handle(request: Request, body: RequestBody) -> Response:
         beta = request.header("anthropic-beta") or ""
-        total = await pipeline.count_tokens(body, beta, "messages", hints.read(request))
+        total = await pipeline.count_tokens(body, beta, "messages", hints.read(request), request.caller)
         return json_response(200, {"input_tokens": total})
 
     return simple(handle)
@@ -81,7 +86,7 @@ def _compact(pipeline: Pipeline) -> Handler:
     compaction = Compaction(pipeline)
 
     async def handle(request: Request, body: RequestBody) -> Response:
-        return json_response(200, await compaction.run(bytes(body), hints.addressed(request)))
+        return json_response(200, await compaction.run(bytes(body), hints.addressed(request), request.caller))
 
     return simple(handle)
 

@@ -1,13 +1,18 @@
-"""``/health``: whether the gateway works and what runs in it; ``/metrics``: the same for Prometheus."""
+"""``/health``: whether the gateway works and what runs in it; ``/metrics``: the same for Prometheus.
+
+Where a key is needed, who shows none learns from ``/health`` that the gateway is up, and nothing else (R-20).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
-from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
+from copilot_api.http.asgi import PAGE_HEADERS, PlainResponse, Request, Response, json_response
+from copilot_api.http.identity import UNKNOWN
 from copilot_api.http.routing import Route, simple
 from copilot_api.records import fields
 from copilot_api.version import VERSION
@@ -43,10 +48,16 @@ def routes(
     reports: Callable[[], tuple[ComponentReport, ...]],
     load: Load,
     cache: Callable[[], CacheStatistics] | None = None,
+    failures: Callable[[], Iterable[str]] = tuple,
 ) -> tuple[Route, ...]:
-    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept."""
+    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept.
 
-    async def health(_request: Request, _body: object) -> Response:
+    `failures` gives lines for ``/metrics``.
+    """
+
+    async def health(request: Request, _body: object) -> Response:
+        if request.caller is UNKNOWN:
+            return json_response(200, {"status": "ok"}, PAGE_HEADERS)
         components = {
             report.state.name: {
                 "implementation": report.state.implementation,
@@ -65,14 +76,15 @@ def routes(
         }
         if cache is not None:
             facts["cache"] = _by_name(cache())
-        return json_response(200, facts, (("cache-control", "no-store"),))
+        return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(_request: Request, _body: object) -> Response:
-        lines = [*_lines(reports(), load.in_flight, load.waiting)]
+        lines = [*_lines(reports(), load.in_flight, load.waiting), *_task_lines(len(asyncio.all_tasks()))]
+        lines += failures()
         if cache is not None:
             lines += _cache_lines(cache())
         text = "".join(f"{line}\n" for line in lines)
-        return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE),))
+        return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE), *PAGE_HEADERS))
 
     return (
         Route("GET", ("/health",), simple(health)),
@@ -97,6 +109,12 @@ def _cache_lines(found: CacheStatistics) -> Iterator[str]:
         yield f"# HELP copilot_api_cache_{name} {text}"
         yield f"# TYPE copilot_api_cache_{name} gauge"
         yield f"copilot_api_cache_{name} {getattr(found, name)}"
+
+
+def _task_lines(tasks: int) -> Iterator[str]:
+    yield "# HELP copilot_api_tasks Tasks of the event loop now."
+    yield "# TYPE copilot_api_tasks gauge"
+    yield f"copilot_api_tasks {tasks}"
 
 
 def _lines(reports: tuple[ComponentReport, ...], in_flight: int, waiting: int = 0) -> Iterator[str]:

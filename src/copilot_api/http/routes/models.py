@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from copilot_api.gateway.allowed import Allowed
 from copilot_api.gateway.catalog import Model, ModelCatalog
 from copilot_api.gateway.errors import BadRequest, UnknownModel
 from copilot_api.gateway.plan import Planner
@@ -21,9 +22,9 @@ _MOST = 1000
 """Entries of one page, as at Anthropic and Google."""
 
 
-def routes(catalog: ModelCatalog, planner: Planner) -> tuple[Route, ...]:
-    """Return the routes."""
-    lists = _Lists(catalog, planner)
+def routes(catalog: ModelCatalog, planner: Planner, allowed: Allowed) -> tuple[Route, ...]:
+    """Return the routes. Each key sees what it is good for."""
+    lists = _Lists(catalog, planner, allowed)
     return (
         Route("GET", ("/models", "/v1/models"), simple(lists.every)),
         Route("GET", ("/models/{}", "/v1/models/{}"), simple(lists.one)),
@@ -43,14 +44,15 @@ def asks_as_anthropic(request: Request) -> bool:
 
 
 class _Lists:
-    def __init__(self, catalog: ModelCatalog, planner: Planner) -> None:
+    def __init__(self, catalog: ModelCatalog, planner: Planner, allowed: Allowed) -> None:
         self._catalog = catalog
         self._planner = planner
+        self._allowed = allowed
 
     async def every(self, request: Request, body: object) -> Response:
         if asks_as_google(request):
             return await self.every_google(request, body)
-        models = self._catalog.models
+        models = self._listed(request)
         if asks_as_anthropic(request):
             return json_response(200, _anthropic_page([*map(_anthropic, models), *_large(models)], request))
         data = [_entry(model) for model in models]
@@ -59,13 +61,13 @@ class _Lists:
     async def one(self, request: Request, body: object) -> Response:
         if asks_as_google(request):
             return await self.one_google(request, body)
-        model = self._find(request.parameter)
+        model = self._find(request)
         if asks_as_anthropic(request):
             return json_response(200, _anthropic(model, request.parameter))
         return json_response(200, _entry(model) | _limits(model))
 
     async def every_google(self, request: Request, _body: object) -> Response:
-        models = [_google(model) for model in self._catalog.models if legs_of(model)]
+        models = [_google(model) for model in self._listed(request) if legs_of(model)]
         size = min(_number(request.query("pageSize"), "pageSize") or _MOST, _MOST)
         start = _number(request.query("pageToken"), "pageToken") or 0
         page: dict[str, Any] = {"models": models[start : start + size]}
@@ -74,11 +76,15 @@ class _Lists:
         return json_response(200, page)
 
     async def one_google(self, request: Request, _body: object) -> Response:
-        return json_response(200, _google(self._find(request.parameter)))
+        return json_response(200, _google(self._find(request)))
 
-    def _find(self, name: str) -> Model:
+    def _listed(self, request: Request) -> tuple[Model, ...]:
+        return self._allowed.listed(request.caller, self._catalog.models)
+
+    def _find(self, request: Request) -> Model:
+        name = request.parameter
         model = self._planner.resolve(name).model
-        if model is None:
+        if model is None or not self._allowed.allows(request.caller, model.id):
             raise UnknownModel(name, f'model "{name[:200]}" not found')
         return model
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from copilot_api.engine.interfaces import RequestBody
+from copilot_api.gateway.allowed import Allowed
 from copilot_api.gateway.catalog import Model, ModelCatalog
 from copilot_api.gateway.errors import BadRequest, UnknownModel
 from copilot_api.gateway.pipeline import Pipeline
@@ -16,8 +17,7 @@ from copilot_api.gateway.plan import Planner
 from copilot_api.gateway.routing import legs_of
 from copilot_api.http import hints
 from copilot_api.http.asgi import PlainResponse, Request, Response, json_response
-from copilot_api.http.guard import Access
-from copilot_api.http.routes.generation import caller_of, delivery
+from copilot_api.http.routes.generation import cache_control, delivery
 from copilot_api.http.routing import Handler, Respond, Route, simple
 
 VERSION = "0.12.6"
@@ -27,11 +27,11 @@ _LOADS = 4096
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
-def routes(pipeline: Pipeline, catalog: ModelCatalog, access: Access) -> tuple[Route, ...]:
+def routes(pipeline: Pipeline, catalog: ModelCatalog) -> tuple[Route, ...]:
     """Return the routes."""
-    models = _Models(catalog, pipeline.planner)
-    chat = _generate(pipeline, access)
-    embed = _embed(pipeline, access)
+    models = _Models(catalog, pipeline.planner, pipeline.allowed)
+    chat = _generate(pipeline)
+    embed = _embed(pipeline)
     return (
         Route("POST", ("/api/chat", "/api/generate"), chat, "ollama"),
         Route("POST", ("/api/embed", "/api/embeddings"), embed, "ollama"),
@@ -42,22 +42,22 @@ def routes(pipeline: Pipeline, catalog: ModelCatalog, access: Access) -> tuple[R
     )
 
 
-def _generate(pipeline: Pipeline, access: Access) -> Handler:
+def _generate(pipeline: Pipeline) -> Handler:
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         if len(body) <= _LOADS and (loaded := _loading(bytes(body), request.path)) is not None:
             return respond(loaded)
         said = hints.addressed(request, framing="lines")
-        caller = caller_of(request, access) if pipeline.caches else None
-        return pipeline.generate("ollama", body, delivery(respond), caller, said)
+        wish = cache_control(request) if pipeline.caches else None
+        return pipeline.generate("ollama", body, delivery(respond), request.caller, said, cache_control=wish)
 
     return handle
 
 
-def _embed(pipeline: Pipeline, access: Access) -> Handler:
+def _embed(pipeline: Pipeline) -> Handler:
     def handle(request: Request, body: RequestBody, respond: Respond) -> Awaitable[None]:
         said = hints.addressed(request, stream=False, embeds=True)
-        caller = caller_of(request, access) if pipeline.caches else None
-        return pipeline.generate("ollama", body, delivery(respond), caller, said)
+        wish = cache_control(request) if pipeline.caches else None
+        return pipeline.generate("ollama", body, delivery(respond), request.caller, said, cache_control=wish)
 
     return handle
 
@@ -86,21 +86,21 @@ def _loading(body: bytes, path: str) -> PlainResponse | None:
 class _Models:
     """The account's models as Ollama tells of its own."""
 
-    def __init__(self, catalog: ModelCatalog, planner: Planner) -> None:
+    def __init__(self, catalog: ModelCatalog, planner: Planner, allowed: Allowed) -> None:
         self._catalog = catalog
         self._planner = planner
+        self._allowed = allowed
 
-    async def tags(self, _request: Request, _body: object) -> Response:
+    async def tags(self, request: Request, _body: object) -> Response:
         """List them."""
-        return json_response(
-            200, {"models": [_tag(model) for model in self._catalog.models if _usable(model)]}
-        )
+        models = self._allowed.listed(request.caller, self._catalog.models)
+        return json_response(200, {"models": [_tag(model) for model in models if _usable(model)]})
 
     async def running(self, _request: Request, _body: object) -> Response:
         """List those in memory: all are elsewhere."""
         return json_response(200, {"models": []})
 
-    async def show(self, _request: Request, body: RequestBody) -> Response:
+    async def show(self, request: Request, body: RequestBody) -> Response:
         """Tell of one. Raises :class:`UnknownModel`."""
         try:
             value = json.loads(bytes(body))
@@ -110,7 +110,7 @@ class _Models:
         if not isinstance(named, str) or not named:
             raise BadRequest(400, "model: must be a model name", param="model")
         model = self._planner.resolve(named).model
-        if model is None or not _usable(model):
+        if model is None or not _usable(model) or not self._allowed.allows(request.caller, model.id):
             raise UnknownModel(named, f'model "{named[:200]}" not found')
         return json_response(200, _shown(model))
 

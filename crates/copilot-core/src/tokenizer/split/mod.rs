@@ -3,13 +3,53 @@
 //! character, no automaton, no back-tracking over more than one run.
 //!
 //! Each scanner takes the text's bytes (UTF-8) and a character's position before the end, and returns where
-//! the piece that starts there ends, always beyond its start.
+//! the piece that starts there ends, always beyond its start. Most pieces are found faster in a `window`.
 
 use super::classes::{BREAK, Classes, NUMBER, WHITE, class_at, run};
 
-pub(crate) mod cl100k;
-pub(crate) mod o200k;
-pub(crate) mod r50k;
+use window::{Rest, Window};
+
+mod cl100k;
+mod o200k;
+mod r50k;
+mod window;
+
+pub(crate) use cl100k::Cl100k;
+pub(crate) use o200k::O200k;
+pub(crate) use r50k::R50k;
+
+/// The pattern of an encoding.
+pub(crate) trait Pattern {
+    /// Where the piece that starts at `at` ends.
+    fn piece_end(text: &[u8], at: usize) -> usize;
+
+    /// The same, if what is known of the text from `at` on suffices.
+    fn piece_end_in(rest: &Rest, text: &[u8], at: usize) -> Option<usize>;
+}
+
+/// Where the pieces of a text end.
+pub(crate) struct Pieces<'t> {
+    text: &'t [u8],
+    window: Window,
+}
+
+impl<'t> Pieces<'t> {
+    pub(crate) fn of(text: &'t [u8]) -> Self {
+        Self { text, window: Window::default() }
+    }
+
+    /// Where the piece that starts at `at` ends, which is where the one before it did.
+    #[inline]
+    pub(crate) fn end<P: Pattern>(&mut self, at: usize) -> usize {
+        // Text that is not ASCII is not worth a window.
+        let rest = match self.text.get(at..) {
+            Some([..0x80, ..0x80, ..]) => self.window.rest(self.text, at),
+            _ => None,
+        };
+        rest.and_then(|rest| P::piece_end_in(&rest, self.text, at))
+            .unwrap_or_else(|| P::piece_end(self.text, at))
+    }
+}
 
 /// `\s*[\r\n]+|\s+(?!\S)|\s` from a white space: up to the last line break of the run; without one, all of a
 /// run at the end of the text, else all but its last character, which goes with what follows.
@@ -61,4 +101,72 @@ fn run_after_space(text: &[u8], at: usize, set: Classes) -> Option<usize> {
     let start = at + usize::from(text.get(at) == Some(&b' '));
     let end = run(text, start, set);
     (end > start).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Cl100k, O200k, Pattern, Pieces, R50k};
+
+    /// Long runs, so that they cross windows; what the patterns treat specially; and other characters.
+    fn texts() -> impl Strategy<Value = String> {
+        let units = prop::sample::select(vec![
+            "a",
+            "Z",
+            "q",
+            "7",
+            " ",
+            "\t",
+            "\n",
+            "\r",
+            "/",
+            "'",
+            "'s",
+            "'LL",
+            "'re",
+            "'\u{17f}",
+            "-",
+            "=",
+            "\u{b}",
+            "\u{1c}",
+            "\0",
+            "\u{7f}",
+            "é",
+            "É",
+            "\u{301}",
+            "字",
+            "\u{a0}",
+            "\u{3000}",
+            "😀",
+            "٣",
+            "ǅ",
+            "the quick",
+            "HTTPServer",
+        ]);
+        let runs = (units, prop_oneof![9 => Just(1), 2 => 2..9_usize, 1 => 50..90_usize]);
+        prop::collection::vec(runs.prop_map(|(unit, times)| unit.repeat(times)), 0..60)
+            .prop_map(|runs| runs.concat())
+    }
+
+    fn same_pieces<P: Pattern>(text: &str) -> Result<(), TestCaseError> {
+        let text = text.as_bytes();
+        let mut pieces = Pieces::of(text);
+        let mut at = 0;
+        while at < text.len() {
+            let end = P::piece_end(text, at);
+            prop_assert_eq!(pieces.end::<P>(at), end, "from {}", at);
+            at = end;
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_shows_the_pieces_of_the_pattern(text in texts()) {
+            same_pieces::<O200k>(&text)?;
+            same_pieces::<Cl100k>(&text)?;
+            same_pieces::<R50k>(&text)?;
+        }
+    }
 }

@@ -1,0 +1,5 @@
+//! In place of `copilot_net::client`.
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallError;

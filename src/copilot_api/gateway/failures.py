@@ -1,0 +1,204 @@
+"""What fails, by class: a counter and one log event for each, so that an operator knows whom to ask (R-59).
+
+Counted at the end of a request, or where it is repeated; never per chunk.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Literal
+
+from copilot_api.copilot.headers import request_id
+from copilot_api.engine.client_interfaces import RelaySummary
+from copilot_api.engine.interfaces import (
+    AnswerTooLarge,
+    ConnectFailed,
+    FirstByteTimeout,
+    IdleTimeout,
+    UpstreamError,
+)
+from copilot_api.redaction import redact
+
+logger = logging.getLogger("copilot_api.failures")
+
+Origin = Literal["upstream", "network", "client", "gateway"]
+"""Who is to be asked about a failure."""
+
+FailureClass = Literal[
+    "connect_failed",
+    "connection_lost",
+    "incomplete_answer",
+    "upstream_error",
+    "unusable_answer",
+    "stream_silent",
+    "first_byte_timeout",
+    "upstream_status",
+    "token_refused",
+    "token_unavailable",
+    "client_gone",
+    "overloaded",
+    "shutdown",
+    "internal",
+]
+
+ORIGINS: dict[FailureClass, Origin] = {
+    "connect_failed": "network",  # R-38
+    "connection_lost": "network",  # R-26
+    "incomplete_answer": "upstream",  # R-26: a clean end before the answer's
+    "upstream_error": "upstream",  # R-27
+    "unusable_answer": "upstream",  # R-28: not JSON, no answer, too large
+    "stream_silent": "upstream",  # R-29
+    "first_byte_timeout": "upstream",  # R-30
+    "upstream_status": "upstream",  # R-37
+    "token_refused": "upstream",  # R-43: each 401 that a new token may cure
+    "token_unavailable": "upstream",  # R-47
+    "client_gone": "client",  # R-32
+    "overloaded": "gateway",  # R-60
+    "shutdown": "gateway",  # R-50: the drain time was over
+    "internal": "gateway",  # R-55
+}
+
+RetryReason = Literal["connect", "token", "seat", "host"]
+RETRY_REASONS: tuple[RetryReason, ...] = ("connect", "token", "seat", "host")
+"""Why a call is made again (R-38, R-43): no connection, a refused token, a changed seat, another host."""
+
+LONGEST_CAUSE = 300
+
+_OWN_CAUSE = re.compile(
+    r"upstream ended the stream (?:before the answer was complete|without an answer)"
+    r"|the connection to upstream broke before the answer was complete|the answer broke off"
+    r"|upstream was silent for (?:too long|\S{1,20} s)|upstream sent no content for \S{1,20} s"
+    r"|upstream sent a frame that is (?:too large|not JSON|not an object)"
+    r"|the gateway is shutting down; try again|the request was cancelled"
+)
+
+_UNUSABLE = "upstream sent a frame that is"
+_WORDS: dict[FailureClass, str] = {
+    "upstream_error": "upstream reported an error in the stream; the client has its text",
+    "connection_lost": "the connection to upstream broke before the answer was complete",
+    "client_gone": "the client left",
+}
+"""What is said where the text is not our own."""
+_NOTHING = "upstream ended the stream without an answer"
+
+
+class Trace:
+    """What a request is known by: in its answer's header ``x-request-id``, upstream, and in the log."""
+
+    __slots__ = ("id", "method", "path", "upstream_id")
+
+    def __init__(self, method: str, path: str) -> None:
+        self.id = request_id()
+        self.method = method
+        self.path = path
+        self.upstream_id = ""
+        """The id that upstream gave its answer; empty when none came."""
+
+
+_CURRENT: ContextVar[Trace | None] = ContextVar("copilot_api_trace", default=None)
+begin = _CURRENT.set
+"""Make a trace that of the current request."""
+current = _CURRENT.get
+"""Return the trace of the current request; None outside of one."""
+
+
+def own_words(text: str) -> str:
+    """Return the cause of a stream's end if the text is our own: upstream's may quote a prompt (R-08)."""
+    cause = text.partition(":")[0]
+    return cause if _OWN_CAUSE.fullmatch(cause) else ""
+
+
+def of_error(error: UpstreamError) -> FailureClass:
+    """Return the class of a call that brought no answer."""
+    if isinstance(error, ConnectFailed):
+        return "connect_failed"
+    if isinstance(error, FirstByteTimeout):
+        return "first_byte_timeout"
+    if isinstance(error, IdleTimeout):
+        return "stream_silent"
+    return "unusable_answer" if isinstance(error, AnswerTooLarge) else "connection_lost"
+
+
+def of_stream(summary: RelaySummary | None, message: str) -> FailureClass | None:
+    """Return the class of a stream's end; None when nothing failed. `message` is what the client is told."""
+    if summary is None or summary.outcome in ("completed", "cancelled"):
+        return None
+    if summary.outcome == "client_gone":
+        return "client_gone"
+    if summary.outcome == "shutdown":
+        return "shutdown"
+    if summary.outcome == "deadline":
+        return "stream_silent"
+    if summary.end == "cut":
+        return "connection_lost"
+    if message.startswith(_UNUSABLE) or summary.end == "too_large":
+        return "unusable_answer"
+    return "incomplete_answer" if summary.end == "end" or message == _NOTHING else "upstream_error"
+
+
+class Failures:
+    """The counters; made once, in `app`."""
+
+    def __init__(self) -> None:
+        self.counts: dict[FailureClass, int] = dict.fromkeys(ORIGINS, 0)
+        self.retries: dict[RetryReason, int] = dict.fromkeys(RETRY_REASONS, 0)
+        self.calls = 0
+        """Calls of Copilot, repeated ones too."""
+
+    def note(self, kind: FailureClass, cause: str, status: int = 0, trace: Trace | None = None) -> None:
+        """Count a failure and log its event; `status` is what the client got, 0 when that was nothing.
+
+        `cause` is in our own words (R-08). A client that leaves is nobody's fault: it is logged for those who
+        ask for details (R-32, R-55).
+        """
+        self.counts[kind] += 1
+        level = logging.WARNING
+        if kind == "client_gone":
+            level = logging.DEBUG
+        elif kind == "token_refused" or (0 < status < 500 and status != 200):
+            level = logging.INFO
+        self._log(level, f"failure class={kind} origin={ORIGINS[kind]}", cause, trace or current(), status)
+
+    def retry(self, reason: RetryReason, cause: str) -> None:
+        """Count a call that is made again and log its event."""
+        self.retries[reason] += 1
+        self._log(logging.INFO, f"retry reason={reason}", cause, current(), 0)
+
+    def stream(self, summary: RelaySummary | None, trace: Trace | None = None) -> None:
+        """Count a stream that ended badly after its head was sent."""
+        message = "" if summary is None else summary.facts.error or ""
+        kind = of_stream(summary, message)
+        if kind is not None and summary is not None:
+            seen = f"{summary.facts.events} events, {summary.bytes_out} bytes, {summary.duration_ms:.0f} ms"
+            cause = own_words(message) or _WORDS.get(kind, summary.outcome)
+            self.note(kind, f"{cause} after {seen}", 200, trace)
+
+    def lines(self) -> Iterator[str]:
+        """Give the counters for Prometheus; each class is there from the start."""
+        yield "# HELP copilot_api_failures_total Requests that failed, by class and by whom to ask."
+        yield "# TYPE copilot_api_failures_total counter"
+        for kind, count in self.counts.items():
+            yield f'copilot_api_failures_total{{class="{kind}",origin="{ORIGINS[kind]}"}} {count}'
+        yield "# HELP copilot_api_upstream_calls_total Calls of Copilot, repeated ones too."
+        yield "# TYPE copilot_api_upstream_calls_total counter"
+        yield f"copilot_api_upstream_calls_total {self.calls}"
+        yield "# HELP copilot_api_upstream_retries_total Calls of Copilot that were made again, by reason."
+        yield "# TYPE copilot_api_upstream_retries_total counter"
+        for reason, count in self.retries.items():
+            yield f'copilot_api_upstream_retries_total{{reason="{reason}"}} {count}'
+
+    def _log(self, level: int, what: str, cause: str, trace: Trace | None, status: int) -> None:
+        if not logger.isEnabledFor(level):
+            return
+        if trace is not None:
+            what += f" request_id={trace.id}"
+            if trace.upstream_id:
+                what += f" upstream_request_id={trace.upstream_id}"
+            what += f" request={json.dumps(f'{trace.method} {trace.path}')}"
+        if status:
+            what += f" status={status}"
+        logger.log(level, "%s cause=%s", what, json.dumps(redact(cause)[:LONGEST_CAUSE], ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Client keys: who may use the gateway, what for, and how much (R-09)."""

@@ -1,0 +1,40 @@
+"""Days and months of the local calendar, as Unix seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from copilot_api.records import record
+
+Period = Literal["day", "month"]
+PERIODS: tuple[Period, ...] = ("day", "month")
+
+
+@record
+class Span:
+    """From `start`, which belongs to it, to `end`, which does not."""
+
+    start: float
+    end: float
+
+
+def span(period: Period, now: float) -> Span:
+    """Return the day or the month that `now` lies in, by the local clock."""
+    at = time.localtime(now)
+    if period == "day":
+        # mktime sets right what is beyond the month, and knows when the clock is changed.
+        return Span(
+            _midnight(at.tm_year, at.tm_mon, at.tm_mday), _midnight(at.tm_year, at.tm_mon, at.tm_mday + 1)
+        )
+    return Span(_midnight(at.tm_year, at.tm_mon, 1), _midnight(at.tm_year, at.tm_mon + 1, 1))
+
+
+def projected(spent: float, within: Span, now: float) -> float | None:
+    """Return what will be spent at the end if it goes on like this; None while it is too early to say."""
+    share = (now - within.start) / (within.end - within.start)
+    return spent / share if share >= 0.01 else None
+
+
+def _midnight(year: int, month: int, day: int) -> float:
+    return time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))

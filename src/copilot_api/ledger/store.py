@@ -1,0 +1,185 @@
+"""The one writer: entries are handed over in memory and written by a thread, once a second.
+
+The request path only appends to a list. ``kill -9`` loses what came after the last write, a second at most.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from copilot_api.ledger import schema
+from copilot_api.ledger.entry import COLUMNS, Entry
+
+logger = logging.getLogger("copilot_api.ledger")
+
+INTERVAL = 1.0
+"""Seconds between two writes."""
+MOST_PENDING = 100_000
+"""Entries that wait for the disk; more are counted and dropped (some 40 MB)."""
+DAY = 86_400.0
+PRUNE_INTERVAL = 3_600.0
+LONGEST_FLUSH = 10.0
+"""Seconds that the end of the program waits for the disk."""
+SHRINK = 0.9
+"""A ledger over its size is brought down to this share of it, so that it is not done again at once."""
+
+
+class Ledger:
+    """Keeps entries in a file for `days`, and in `max_bytes` at most. Made once, in `app`.
+
+    Nothing it meets ends a request: what the disk does not take is said once and counted in :attr:`lost`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        days: float,
+        max_bytes: int,
+        now: Callable[[], float] = time.time,
+        interval: float = INTERVAL,
+    ) -> None:
+        self.path = path
+        self.written = 0
+        self._turned_away = 0  # counted on the event loop
+        self._given_up = 0  # counted by the thread
+        self._days = days
+        self._max_bytes = max_bytes
+        self._now = now
+        self._interval = interval
+        # Both ends are taken by single calls, which threads cannot interrupt.
+        self._pending: deque[Entry] = deque()
+        self._added = 0
+        self._wake = threading.Event()
+        self._flushed = threading.Condition()
+        self._asleep = False
+        self._closing = False
+        self._complained = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def lost(self) -> int:
+        """Entries that were not written."""
+        return self._turned_away + self._given_up
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry; called on the event loop, once a request."""
+        self._added += 1
+        if len(self._pending) >= MOST_PENDING:
+            self._turned_away += 1
+            return
+        self._pending.append(entry)
+        if self._asleep:
+            self._wake.set()
+        if self._thread is None:
+            # Not at start: SQLite costs memory that an idle gateway need not have.
+            self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+            self._thread.start()
+
+    def flush(self) -> None:
+        """Return when all that was added is written, or was given up."""
+        thread, added = self._thread, self._added
+        if thread is None:
+            return
+        with self._flushed:
+            self._wake.set()
+            self._flushed.wait_for(
+                lambda: self.written + self.lost >= added or not thread.is_alive(), timeout=LONGEST_FLUSH
+            )
+
+    def close(self) -> None:
+        """Write what is left and end the thread."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=LONGEST_FLUSH)
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        pruned = float("-inf")
+        while True:
+            closing = self._closing
+            try:
+                if connection is None:
+                    connection = schema.open_to_write(self.path)
+                self._write(connection)
+                if self._now() - pruned >= PRUNE_INTERVAL:
+                    prune(connection, self._now() - self._days * DAY, self._max_bytes)
+                    pruned = self._now()
+                self._complained = False
+            except (sqlite3.Error, OSError, schema.UnknownLedger) as error:
+                self._complain(error)
+                if connection is not None:
+                    connection.close()
+                    connection = None
+            if closing:
+                break
+            self._rest()
+        if connection is not None:
+            connection.close()
+
+    def _rest(self) -> None:
+        """Wait for the next write; without anything to write for as long as it takes."""
+        self._wake.wait(self._interval)
+        self._asleep = True
+        # Asked after the flag is up: an entry that came before it is seen here, one after it wakes.
+        if not self._pending and not self._closing:
+            self._wake.wait()
+        self._asleep = False
+        self._wake.clear()
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        batch = [self._pending.popleft() for _ in range(len(self._pending))]
+        if batch:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                rows = ([getattr(entry, name) for name in COLUMNS] for entry in batch)
+                connection.executemany(schema.INSERT, rows)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._pending.extendleft(reversed(batch))
+                raise
+            self.written += len(batch)
+        with self._flushed:
+            self._flushed.notify_all()
+
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, schema.UnknownLedger) or self._closing:
+            # There is no other try, or none that could end better.
+            self._given_up += len(self._pending)
+            self._pending.clear()
+        if not self._complained:
+            logger.warning("The ledger of spending cannot be written (%s); requests go on without it", error)
+            self._complained = True
+        with self._flushed:
+            self._flushed.notify_all()
+
+
+def prune(connection: sqlite3.Connection, oldest: float, max_bytes: int) -> int:
+    """Delete entries from before `oldest`, then the oldest ones of a file over its size; return how many."""
+    deleted = connection.execute("DELETE FROM requests WHERE at < ?", (oldest,)).rowcount
+    size = _pages(connection, "page_count") - _pages(connection, "freelist_count")
+    page = _pages(connection, "page_size")
+    if max_bytes and size * page > max_bytes:
+        total: int = connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+        surplus = total - int(total * max_bytes * SHRINK / (size * page))
+        deleted += connection.execute(
+            "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY at, id LIMIT ?)", (surplus,)
+        ).rowcount
+    if deleted:
+        connection.execute("PRAGMA incremental_vacuum").fetchall()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return deleted
+
+
+def _pages(connection: sqlite3.Connection, name: str) -> int:
+    found: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return found

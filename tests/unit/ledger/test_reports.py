@@ -1,0 +1,76 @@
+"""Sums and lists of the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from copilot_api.ledger import reports, schema
+from copilot_api.ledger.entry import Entry
+from tests.unit.ledger.entries import entry
+
+NOON = 1_790_000_000.0
+DAY = 86_400.0
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = schema.open_to_write(tmp_path / "ledger.sqlite")
+    add(
+        connection,
+        entry(at=NOON, model="a", key="ann", input_tokens=10, cached_tokens=4, output_tokens=1, nano_aiu=5),
+        entry(at=NOON + 1, model="b", key="bob", input_tokens=20, output_tokens=2, multiplier=3.0),
+        entry(at=NOON + DAY, model="a", key="ann", initiator="agent", multiplier=1.0, nano_aiu=2**60),
+        entry(at=NOON + DAY + 1, model="a", key="bob", outcome="upstream_failed", status=502),
+    )
+    yield connection
+    connection.close()
+
+
+def add(connection: sqlite3.Connection, *entries: Entry) -> None:
+    rows = [tuple(getattr(each, name) for name in schema.COLUMNS) for each in entries]
+    connection.executemany(schema.INSERT, rows)
+
+
+def test_by_model_the_dearest_first(ledger: sqlite3.Connection) -> None:
+    found = {sums.group: sums for sums in reports.sums(ledger, "model")}
+    assert list(found) == ["a", "b"]
+    assert (found["a"].requests, found["a"].failed) == (3, 1)
+    assert found["a"].nano_aiu == 5 + 2**60
+    assert found["a"].unbilled == 1
+    assert found["b"].nano_aiu is None, "never 0 where upstream did not say"
+
+
+def test_by_day_in_order(ledger: sqlite3.Connection) -> None:
+    days = reports.sums(ledger, "day")
+    assert [each.requests for each in days] == [2, 2]
+    assert days[0].group < days[1].group
+    assert days[0].input_tokens == 30
+
+
+def test_premium_requests_are_those_of_the_user(ledger: sqlite3.Connection) -> None:
+    assert reports.total(ledger).premium == 3.0
+
+
+def test_times_and_filters_narrow(ledger: sqlite3.Connection) -> None:
+    assert reports.total(ledger, since=NOON + 2).requests == 2
+    assert reports.total(ledger, until=NOON + 1).requests == 1
+    assert reports.total(ledger, where={"key": "bob", "model": "a"}).requests == 1
+    assert reports.total(ledger, since=NOON + 9 * DAY).nano_aiu is None
+    with pytest.raises(ValueError, match="no filter"):
+        reports.total(ledger, where={"1; DROP TABLE requests": 1})
+
+
+def test_the_newest_first_and_page_by_page(ledger: sqlite3.Connection) -> None:
+    newest = reports.recent(ledger, 3)
+    assert [number for number, _ in newest] == [4, 3, 2]
+    assert [number for number, _ in reports.recent(ledger, 3, before=2)] == [1]
+    assert [number for number, _ in reports.recent(ledger, 9, where={"status": 502})] == [4]
+
+
+@pytest.mark.parametrize("axis", reports.AXES)
+def test_all_axes_add_up(ledger: sqlite3.Connection, axis: reports.Axis) -> None:
+    assert sum(each.requests for each in reports.sums(ledger, axis)) == 4

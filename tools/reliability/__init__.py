@@ -1,0 +1,1 @@
+"""The table of what must hold, measured (reliability.md section 5): ``python -m tools.reliability``."""
