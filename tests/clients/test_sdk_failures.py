@@ -42,7 +42,9 @@ def test_r26_r37_r38_each_failure_is_an_error_that_helps(
         )
     found: dict[str, dict[str, Any]] = json.loads(printed.splitlines()[-1])
     assert len(found) == len(BY_NAME) * len(KINDS[program])
-    wrong = [f"{key}: {told}, asked {attempts[key]}" for key, told in found.items() if not is_right(key, told)]
+    wrong = [
+        f"{key}: {told}, asked {attempts[key]}" for key, told in found.items() if not is_right(key, told)
+    ]
     wrong += [
         f"{key}: upstream was asked {attempts[key]} times, told {found[key]}"
         for key in found
