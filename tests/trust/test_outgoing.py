@@ -159,14 +159,14 @@ def test_r10_redirects_lead_nowhere(side: Side, trap: Trap, status: int) -> None
 def test_r10_redirects_at_the_start_lead_nowhere(
     combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory, trap: Trap, path: str
 ) -> None:
+    """The first answer is one; where that is a failure that may pass, the start goes on (R-47)."""
     with ScriptedUpstream(marked) as upstream:
-        upstream.always(path, *whole(b"", 302, (("location", f"http://127.0.0.1:{trap.port}/"),)))
+        upstream.plan(path, *whole(b"", 302, (("location", f"http://127.0.0.1:{trap.port}/"),)))
         home = tmp_path_factory.mktemp("home")
         gateway = GatewayProcess(home, upstream.url, *flags(*combination), token=GITHUB)
-        with pytest.raises(AssertionError), gateway:
+        with contextlib.suppress(AssertionError), gateway:
             pass
         assert upstream.attempts(path)
-    assert "Failed to get" in gateway.errors.text
     assert trap.close() == []
 
 

@@ -28,7 +28,8 @@ from tests.support.marks import (
     send,
 )
 from tests.support.process import GatewayProcess
-from tests.support.scripted_upstream import ScriptedUpstream
+from tests.support.scripted_upstream import Attempt, Script, ScriptedUpstream
+from tests.support.upstream_steps import whole
 from tests.trust.conftest import COMBINATIONS, Side, flags
 
 pytestmark = pytest.mark.secrets
@@ -125,3 +126,48 @@ def test_r08_the_simulator_is_told_no_secret_on_a_command_line(tmp_path: Path) -
     environment = {name: "" for name in os.environ if name.startswith("COPILOT_API_")}
     with GatewayProcess(tmp_path, "http://127.0.0.1:9", "--simulate", environment=environment) as gateway:
         assert not children_of(gateway.process.pid)
+
+
+OPAQUE_GITHUB, OPAQUE_COPILOT = "opaque-MarkOfGitHubToken", "opaque/MarkOfCopilotToken+1"
+
+
+def opaque(attempt: Attempt) -> Script | None:
+    """GitHub and Copilot whose tokens look like nothing that is known, and who echo them."""
+    sent = (attempt.header("authorization") or "").rpartition(" ")[2]
+    if attempt.path == "/copilot_internal/v2/token":
+        return whole({"token": OPAQUE_COPILOT, "refresh_in": 1500, "expires_at": 4_000_000_000})
+    if attempt.path == "/copilot_internal/user":
+        return whole({"plan": sent, "text": f"for {sent}"}, 200 if attempt.connection.requests % 2 else 403)
+    if attempt.method == "POST":
+        return whole({"error": {"message": f"{sent} is bad", "code": sent, "param": sent}}, 400)
+    return marked(attempt)
+
+
+def test_r08_tokens_of_no_known_shape_are_masked_by_their_value(
+    combination: tuple[str, str], tmp_path: Path
+) -> None:
+    arguments = (*flags(*combination), "--verbose")
+    with (
+        ScriptedUpstream(opaque) as upstream,
+        GatewayProcess(tmp_path, upstream.url, *arguments, token=OPAQUE_GITHUB) as gateway,
+    ):
+        for _ in range(3):
+            assert not found_in(send(gateway.port, request_bytes("GET", "/usage")), TOKENS)
+        for dialect in DIALECTS:
+            path, value = question(dialect, "gpt-4.1", streamed=False)
+            got = post(gateway.port, path, value)
+            assert got.startswith(b"HTTP/1.1 400 ")
+            assert not found_in(got, TOKENS), dialect
+        assert upstream.attempts("/chat/completions")[0].header("authorization") == f"Bearer {OPAQUE_COPILOT}"
+    assert not found_in(gateway.output.text + gateway.errors.text, TOKENS)
+
+
+def test_r08_a_failed_sign_in_tells_no_token(combination: tuple[str, str], tmp_path: Path) -> None:
+    with ScriptedUpstream(marked) as upstream:
+        echoed = {"message": f"token {OPAQUE_GITHUB} is bad"}
+        upstream.always("/copilot_internal/v2/token", *whole(echoed, 401))
+        gateway = GatewayProcess(tmp_path, upstream.url, *flags(*combination), token=OPAQUE_GITHUB)
+        with pytest.raises(AssertionError), gateway:
+            pass
+    assert "is bad" in gateway.errors.text
+    assert not found_in(gateway.output.text + gateway.errors.text, TOKENS)

@@ -198,3 +198,24 @@ pub(super) fn content_length(call: &Call) -> Option<usize> {
         None => matches!(call.method, Method::POST | Method::PUT | Method::PATCH).then_some(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn r08_what_is_sent_shows_neither_values_nor_content() {
+        let timeouts = Timeouts { connect: Duration::ZERO, first_byte: Duration::ZERO, idle: Duration::ZERO };
+        let headers = [("authorization", "Bearer MarkOfAToken"), ("x-own", "MarkOfAValue")];
+        let body = Payload::from("MarkOfAPrompt");
+        let call = Call::new("POST", "http://h/p", headers, Some(body), timeouts).unwrap();
+        let shown = format!("{call:?} {:?}", Payload::from_iter([Bytes::from("MarkOfAPrompt")]));
+        assert!(!shown.contains("Mark"), "{shown}");
+        assert!(shown.contains("authorization") && shown.contains("Payload(13 bytes)"), "{shown}");
+        assert!(
+            call.headers.fields().iter().any(|(name, value)| name == AUTHORIZATION && value.is_sensitive())
+        );
+    }
+}
