@@ -5,6 +5,8 @@ VENV ?= .venv
 ARGS ?= start
 ONLY ?=
 SECONDS ?= 60
+MINUTES ?= 25
+SAMPLE ?= 20
 MINUTES ?= 10
 RATE ?= 60
 ENGINE ?= native
@@ -41,7 +43,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python \
-	lint-rust fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
+	lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +98,22 @@ lint-rust: $(BASE)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
 
+audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as the tools are installed
+	$(PY) -m pytest -q -n 0 -k r18 tests/unit/test_supply_chain.py tests/unit/test_repository.py
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
+	else echo "cargo-deny is not installed (cargo install cargo-deny --locked): crates were not checked"; fi
+	@if $(PY) -m pip_audit --version >/dev/null 2>&1; then $(PY) -m pip_audit --no-deps --disable-pip -r constraints.txt; \
+	else echo "pip-audit is not installed, and it asks a server: advisories of packages were not checked"; fi
+
+sbom: $(BASE) ## Write the bill of materials of a release into dist/
+	$(PY) tools/write_sbom.py
+
+mutants: $(NATIVE) $(DEV) ## Change readers and guards, tests must notice: make mutants ONLY=sse SAMPLE=20 MINUTES=25
+	$(PY) tools/mutants.py --minutes $(MINUTES) --sample $(SAMPLE) $(ONLY)
+
+coverage: $(NATIVE) $(DEV) ## Print the lines that tests reach, by folder (needs cargo-llvm-cov and llvm-tools)
+	$(PY) tools/coverage_table.py
+
 fmt: $(DEV) ## Format all sources
 	$(BIN)/ruff check --fix-only --exit-zero .
 	$(BIN)/ruff format .
@@ -104,7 +122,9 @@ fmt: $(DEV) ## Format all sources
 # ----------------------------------------------------------------------------------------------- build
 
 build: $(BASE) ## Build the release wheel and the source distribution into dist/
+	rm -rf dist
 	$(BIN)/maturin build --release --out dist --interpreter $(PY)
+	$(PY) tools/check_wheel.py dist/*.whl
 	$(BIN)/maturin sdist --out dist
 
 build-native: $(NATIVE) ## Build the native module into the virtual environment

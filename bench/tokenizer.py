@@ -3,16 +3,19 @@
     python bench/tokenizer.py            # all encodings' default, o200k_base
     python bench/tokenizer.py cl100k_base
 
-Ordinary text is this repository's own files. Every number is the best of several runs in a process of its
-own, with the count beside it, so that it is plain that all did the same work. Memory is what loading and
-counting add to the process's resident size (Linux only). tiktoken gets our rank tables: it would download
-them. `bpe-openai`, `rs_bpe` and `gigatoken` are used when they are installed. gigatoken keeps what it has
-seen: "once" counts pieces of 4 kB that a fresh tokenizer sees once, "MB/s" the same text again and again.
+Ordinary text is this repository's own files. Every candidate has a process of its own, and the counts are
+beside its figures, so that it is plain that all did the same work. "Once" is what a fresh tokenizer has not
+seen: the text in pieces of 4 kB, and words of a megabyte, another one each time. "Again" is the same once
+more, the best of several runs: gigatoken and the native engine keep what they have counted (ADR 18). "Turns"
+are those of a conversation: texts that are counted again with each new one at their end. Memory is what
+loading and counting add to the process's resident size (Linux only). tiktoken gets our rank tables: it
+would download them. `bpe-openai`, `rs_bpe` and `gigatoken` are used when they are installed.
 """
 
 from __future__ import annotations
 
 import base64
+import ctypes
 import json
 import subprocess
 import sys
@@ -40,9 +43,15 @@ def ordinary_text() -> str:
     return "".join(texts)[:1_500_000]
 
 
-def word() -> str:
-    """Return a megabyte of letters without a space, not all the same."""
-    return "".join(chr(97 + (number * number >> 3) % 26) for number in range(WORD))
+def word(number: int, size: int = WORD) -> str:
+    """Return letters without a space, not all the same, and others for each number."""
+    return "".join(chr(97 + (at * at + number * at >> 3) % 26) for at in range(size))
+
+
+def turns(text: str) -> list[list[str]]:
+    """Return the texts of a conversation's turns: those before, and one of a piece's size more."""
+    texts = [text[at : at + PIECE] for at in range(0, 50 * PIECE, PIECE)]
+    return [texts[: last + 1] for last in range(len(texts))]
 
 
 def make(candidate: str, encoding: str) -> Count:
@@ -107,34 +116,49 @@ def best(work: Callable[[], int], least_seconds: float = 1.0) -> tuple[float, in
     return min(times), result
 
 
+def once(count: Count, texts: list[str]) -> tuple[float, int]:
+    """Return the time of counting each text once, in seconds, and the sum of the counts."""
+    begin = time.perf_counter()
+    total = sum(count(text) for text in texts)
+    return time.perf_counter() - begin, total
+
+
 def measure(candidate: str, encoding: str) -> dict[str, float]:
     """Measure one tokenizer in this process."""
-    text, long_word = ordinary_text(), word()
+    text = ordinary_text()
+    # Python keeps the UTF-8 form of a text beside it: that is the text's memory, not a tokenizer's.
+    ctypes.pythonapi.PyUnicode_AsUTF8AndSize(ctypes.py_object(text), None)
     prompt = text[:PIECE]
+    words, halves = [word(number) for number in range(3)], [word(number, WORD // 2) for number in range(3, 6)]
+    # Another order of lines makes other pieces of 4 kB, so that the turns are new but for what they repeat.
+    conversation = turns("\n".join(reversed(text.splitlines())))
     before = resident()
     begin = time.perf_counter()
     count = make(candidate, encoding)
     count("Hello")
     load = time.perf_counter() - begin
     after_load = resident()
-    begin = time.perf_counter()
-    for at in range(0, len(text), PIECE):
-        count(text[at : at + PIECE])
-    once = time.perf_counter() - begin
-    text_time, text_count = best(lambda: count(text))
+    text_once, _ = once(count, [text[at : at + PIECE] for at in range(0, len(text), PIECE)])
+    text_again, text_count = best(lambda: count(text))
     after_text = resident()
-    prompt_time, _ = best(lambda: count(prompt))
-    word_time, word_count = best(lambda: count(long_word))
-    half_time, _ = best(lambda: count(long_word[: WORD // 2]))
+    prompt_again, _ = best(lambda: count(prompt))
+    turn_times, _ = once(lambda _: sum(count(part) for turn in conversation for part in turn), [""])
+    word_once, _ = min(once(count, [one]) for one in words)
+    half_once, _ = min(once(count, [half]) for half in halves)
+    word_again, word_count = best(lambda: count(words[0]))
+    size = len(text.encode()) / 1e6
+    turn_size = sum(len(part.encode()) for turn in conversation for part in turn) / 1e6
     return {
         "load ms": load * 1000,
         "load MB": (after_load - before) / 1024,
         "text MB": (after_text - before) / 1024,
-        "once MB/s": len(text.encode()) / 1e6 / once,
-        "MB/s": len(text.encode()) / 1e6 / text_time,
-        "4 kB us": prompt_time * 1e6,
-        "word ms": word_time * 1000,
-        "word growth": word_time / half_time,
+        "once MB/s": size / text_once,
+        "again MB/s": size / text_again,
+        "turns MB/s": turn_size / turn_times,
+        "4 kB us": prompt_again * 1e6,
+        "word ms": word_once * 1000,
+        "word growth": word_once / half_once,
+        "word again": word_again * 1000,
         "tokens": text_count,
         "word tokens": word_count,
     }
@@ -163,13 +187,15 @@ def main(encoding: str) -> None:
         else:
             print(f"{name:12} not measured: {result}")
     native = measured.get("native")
-    for name, figures in measured.items():
-        if native is not None and name != "native":
-            once, text = (native[column] / figures[column] for column in ("once MB/s", "MB/s"))
-            long_word = figures["word ms"] / native["word ms"]
+    for candidate, figures in measured.items():
+        if native is not None and candidate != "native":
+            speeds = [native[name] / figures[name] for name in ("once MB/s", "again MB/s", "turns MB/s")]
+            words = [figures[name] / native[name] for name in ("word ms", "word again")]
             print(
-                f"\nnative against {name}: {once:.1f} times as fast on text seen once, {text:.1f} times on "
-                f"text seen again, {long_word:.1f} times on the word",
+                "\nnative against {}: {:.1f} times as fast on text seen once, {:.1f} times on text "
+                "seen again, {:.1f} times on a conversation; {:.1f} and {:.1f} times on the word".format(
+                    candidate, *speeds, *words
+                ),
                 end="",
             )
     print()

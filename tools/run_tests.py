@@ -59,7 +59,13 @@ PYTEST_RUNNER = Runner(
     # The title, the line that failed, what it says, and where it is.
     cause=re.compile(r"_{2,} .* _{2,}$|[>E]  |\S+\.py:\d+: "),
 )
-RUNNERS = {"rust": CARGO, "models": CARGO, "python": PYTEST_RUNNER, "clients": PYTEST_RUNNER, "aider": PYTEST_RUNNER}
+RUNNERS = {
+    "rust": CARGO,
+    "models": CARGO,
+    "python": PYTEST_RUNNER,
+    "clients": PYTEST_RUNNER,
+    "aider": PYTEST_RUNNER,
+}
 
 
 def closing_lines(runner: Runner, output: Iterable[str]) -> list[str]:

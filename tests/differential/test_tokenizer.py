@@ -68,6 +68,16 @@ def test_counts_of_long_words_are_equal(encoding: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None, max_examples=60)
+@given(text=texts, more=texts, times=st.integers(min_value=1, max_value=200))
+def test_counts_of_texts_that_come_again_are_equal(encoding: str, text: str, more: str, times: int) -> None:
+    """The native engine keeps counts of segments of a kilobyte: none may change when text is added."""
+    long = "".join(f"{text}{number}" for number in range(times))
+    for whole in (long, long + more, long, more + long):
+        assert NATIVE.count_text(whole, encoding) == len(oracle(encoding).encode_ordinary(whole))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_each_character_between_others_counts_as_in_tiktoken(encoding: str) -> None:
     """Every code point once, in text that shows its class: after and before letters of both cases."""
     expected = oracle(encoding)

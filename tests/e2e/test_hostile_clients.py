@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from copilot_api.simulator import SimulatorServer
-from tests.support.descriptors import count_descriptors
+from tests.support.descriptors import allow_descriptors, count_descriptors
 from tests.support.http import request
 from tests.support.process import GatewayProcess, clean_environment
 from tests.support.raw_http import PATIENCE, Cut, RawConnection, exchange
@@ -37,17 +37,24 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, sets li
 def gateway(
     request: pytest.FixtureRequest, simulator: SimulatorServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
+    if sys.platform == "linux":
+        allow_descriptors(4096)
     home = tmp_path_factory.mktemp("home")
     with GatewayProcess(home, simulator.url, "--server", request.param) as process:
         yield process
 
 
+def asked_upstream(simulator: SimulatorServer) -> int:
+    """Requests so far, but for the model list, which the gateway fetches anew now and then."""
+    return sum(each.path != "/models" for each in simulator.state.requests)
+
+
 @pytest.fixture
 def nothing_upstream(gateway: GatewayProcess, simulator: SimulatorServer) -> Iterator[None]:
     """What the test does causes no request upstream, and does not harm the next client."""
-    before = len(simulator.state.requests)
+    before = asked_upstream(simulator)
     yield
-    assert len(simulator.state.requests) == before
+    assert asked_upstream(simulator) == before
     assert ask(gateway) == 200
 
 
@@ -123,7 +130,7 @@ def test_r14_an_image_of_20_mib_passes_unshortened(
     assert len(body) > 20 * MIB
     response = exchange(("127.0.0.1", gateway.port), "POST", "/v1/chat/completions", JSON, body=body)
     assert response.status == 200
-    assert image.encode() in simulator.state.requests[-1].body
+    assert any(image.encode() in each.body for each in simulator.state.requests)
     simulator.state.requests.clear()
 
 

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.process_faults
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hi"}]}
 
 NURSERY = """
-import os, random, signal, sys
+import os, random, signal, sys, tempfile
 from pathlib import Path
 from copilot_api.github.credentials import TokenFile
 from copilot_api.redaction import Secret
 
-CALLS = ("mkdir", "chmod", "stat", "open", "close", "fdopen", "fsync", "replace", "unlink")
+CALLS = ("mkdir", "chmod", "open", "close", "fdopen", "fsync", "replace", "unlink")
 directory, mode = Path(sys.argv[1]) / "data", sys.argv[2]
 os.fsync = lambda _: None  # what a killed process wrote is in the kernel; disks are slow
 
@@ -107,7 +107,7 @@ def everywhere():
         assert stored() == before + 1
         if not killed:
             break
-    assert reached > 10, reached
+    assert reached > 3, reached
     print(reached)
 
 

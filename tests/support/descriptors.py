@@ -7,6 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 _PIDFD_GETFD = 438
 """Number of the system call, the same on all architectures."""
 
@@ -26,6 +28,17 @@ def borrow_peer(pid: int, ours: socket.socket) -> socket.socket | None:
 def count_descriptors(pid: int) -> int:
     """Open descriptors of a process."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - names only, nothing is stat'ed
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Let this process and those that it starts have so many descriptors; skip where it may not."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"this user may have {hard} descriptors, {wanted} are needed")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _inode_of_peer(ours: socket.socket) -> str:

@@ -32,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def jump(self, moment: float) -> None:
+        """Let time pass at once; what is due runs in the next turn."""
+        self._jumping.now = max(self._jumping.now, moment)
+
     @property
     def ready(self) -> int:
         """How many callbacks wait for the next turn."""

@@ -97,9 +97,8 @@ def at_hang_up(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> I
     if sys.platform == "win32":
         yield
         return
-    ignored = (
-        signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    )  # as `nohup` does: it is to outlive the terminal
+    # As `nohup` does: then it is to outlive the terminal.
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     began_at_terminal = _is_terminal() and not ignored
 
     def hang_up() -> None:

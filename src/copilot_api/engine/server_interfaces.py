@@ -73,7 +73,7 @@ class Server(Protocol):
         """Close the listeners and idle connections; requests in flight go on."""
 
     def judge_by(self, guard: AccessGuard) -> None:
-        """Judge requests by another guard; one that has to know owners only if the first had to."""
+        """Judge requests by another guard; there has to be one from the start."""
 
     async def drained(self) -> None:
         """Wait until no connection is left."""

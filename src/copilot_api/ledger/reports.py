@@ -98,6 +98,32 @@ def total(
     return Sums(*row)
 
 
+@record
+class Point:
+    """What one group used in one hour or day."""
+
+    time: str
+    group: str
+    requests: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    nano_aiu: int | None
+
+
+def series(
+    connection: sqlite3.Connection, axis: Literal["day", "hour"], by: Axis, *, since: float
+) -> tuple[Point, ...]:
+    """Return what each group used in each hour or day from `since` on, in order of time."""
+    rows = connection.execute(
+        f"SELECT {_AXES[axis]}, {_AXES[by]}, count(*), coalesce(sum(input_tokens), 0),"  # noqa: S608
+        " coalesce(sum(cached_tokens), 0), coalesce(sum(output_tokens), 0), sum(nano_aiu)"
+        " FROM requests WHERE at >= ? GROUP BY 1, 2 ORDER BY 1, 2",
+        (since,),
+    )
+    return tuple(Point(*row) for row in rows)
+
+
 def recent(
     connection: sqlite3.Connection,
     limit: int,

@@ -23,7 +23,9 @@ def test_r35_members_are_the_same_however_they_are_cut() -> None:
     packed = gzip.compress(b"hello ", mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(WORDS, mtime=0)
     for first in range(len(packed) + 1):
         assert decode("gzip", packed[:first], packed[first:]) == b"hello hello world"
-    assert decode("x-gzip, identity", *(packed[at : at + 1] for at in range(len(packed)))) == b"hello " + WORDS
+    assert (
+        decode("x-gzip, identity", *(packed[at : at + 1] for at in range(len(packed)))) == b"hello " + WORDS
+    )
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "identity, Identity"])

@@ -58,7 +58,6 @@ pub(crate) fn long_key(hash: u64, offset: u32) -> u64 {
 
 /// `part`, of 32 bits, as that share of `whole`.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "what is shifted down is below `whole`")]
 fn scale(part: u64, whole: usize) -> usize {
     ((part * whole as u64) >> 32) as usize
 }

@@ -271,8 +271,7 @@ async fn r29_silence_counts_from_the_head_not_from_the_first_look() {
 #[tokio::test(start_paused = true)]
 async fn r29_r33_the_time_of_a_reader_that_stopped_is_no_silence() {
     let (first, rest) = HELLO.split_at(30);
-    let (mut relay, _) =
-        relay(&[Send(HELLO), Send(first), Wait(100), Send(rest), Send(STOP), Send(DONE)]);
+    let (mut relay, _) = relay(&[Send(HELLO), Send(first), Wait(100), Send(rest), Send(STOP), Send(DONE)]);
     let first = poll_fn(|cx| relay.poll_next(cx)).await.unwrap();
     assert_eq!(first, HELLO);
     sleep(Duration::from_secs(1000)).await;

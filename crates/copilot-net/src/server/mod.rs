@@ -144,7 +144,7 @@ struct Shared {
     places: Arc<Semaphore>,
     /// Who may come in, as of now.
     guard: RwLock<Option<Arc<Guard>>>,
-    /// If the guard wants to know whose connections are.
+    /// If there is a guard that may want to know whose connections are, and the system tells.
     owners: Option<Owners>,
     /// A connection ended: its descriptor may be what accepting waits for.
     freed: Notify,
@@ -180,8 +180,12 @@ impl Server {
     ) -> io::Result<Self> {
         let _entered = handle.enter();
         let doors = listeners.into_iter().map(Door::new).collect::<io::Result<Vec<_>>>()?;
-        let wants_owners = options.guard.as_ref().is_some_and(|guard| guard.same_user);
-        let owners = wants_owners.then(Owners::open).transpose()?;
+        let owners = match &options.guard {
+            None => None,
+            Some(guard) if guard.same_user => Some(Owners::open()?),
+            // A later one may want to know.
+            Some(_) => Owners::open().ok(),
+        };
         let mut http1 = Builder::new();
         // Header sections are timed and limited in front of hyper.
         http1.header_read_timeout(None).max_buf_size(BUFFER.max(options.header_limit.saturating_add(1)));
@@ -212,8 +216,8 @@ impl Server {
         self.enter(Stage::Draining);
     }
 
-    /// Judges requests by `guard` from now on. One that wants to know whose connections are refuses all if the
-    /// first one did not want to.
+    /// Judges requests by `guard` from now on. One that wants to know whose connections are refuses all where the
+    /// system does not tell, and if there was none at the start.
     pub fn judge_by(&self, guard: Option<Arc<Guard>>) {
         *self.shared.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
     }

@@ -171,3 +171,22 @@ async fn r05_the_mode_of_a_unix_socket_says_who_may_use_it() {
     assert_eq!(host.stats().owners_asked, 0);
     std::fs::remove_file(&path).unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r05_a_later_guard_may_want_to_know_whose_connections_are() {
+    let curious = Some(Arc::new(Guard { same_user: true, ..Guard::default() }));
+    let host = Host::echoing(guarded(Guard::default()));
+    let mut client = host.client().await;
+    assert_eq!(client.ask(get("/")).await.status, 200);
+    assert_eq!(host.stats().owners_asked, 0);
+    host.server.judge_by(curious.clone());
+    assert_eq!(client.ask(get("/")).await.status, 200);
+    assert_eq!(host.stats().owners_asked, 1);
+
+    // Without a way to find out nobody gets in.
+    let host = Host::echoing(ServerOptions::default());
+    host.server.judge_by(curious);
+    assert_eq!(host.client().await.ask(get("/")).await.status, 403);
+    assert_eq!((host.seen(), host.stats().foreign_users), (0, 1));
+}

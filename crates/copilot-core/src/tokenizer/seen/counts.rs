@@ -20,8 +20,7 @@ struct Entry(AtomicU64, AtomicU64);
 
 impl<const SETS: usize> Counts<SETS> {
     pub(super) const fn new() -> Self {
-        const ENTRY: Entry = Entry(AtomicU64::new(0), AtomicU64::new(0));
-        Self([const { Set([const { ENTRY }; WAYS]) }; SETS])
+        Self([const { Set([const { Entry(AtomicU64::new(0), AtomicU64::new(0)) }; WAYS]) }; SETS])
     }
 
     /// The count of what has this hash: the one kept, or else what `count` counts now.
@@ -61,9 +60,9 @@ mod tests {
     use super::Counts;
 
     /// A hash and a count of its own for each number; a few sets, so that each has many entries.
-    fn hash(number: u64) -> ([u64; 2], usize) {
-        let first = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        ([first, first.rotate_left(21) ^ number << 40], (number as usize % 1000) + 1)
+    fn hash(number: u32) -> ([u64; 2], usize) {
+        let first = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ([first, first.rotate_left(21) ^ u64::from(number) << 40], number as usize % 1000 + 1)
     }
 
     #[test]
@@ -97,10 +96,10 @@ mod tests {
     fn threads_that_write_at_once_find_no_wrong_count() {
         let counts = Counts::<4>::new();
         thread::scope(|scope| {
-            for start in 0..4_u64 {
+            for start in 0..4_u32 {
                 let counts = &counts;
                 scope.spawn(move || {
-                    for step in 0..100_000 {
+                    for step in 0..50_000 {
                         let (key, count) = hash((start * 31 + step * step) % 64);
                         assert_eq!(counts.get_or_count(key, || count), count);
                     }

@@ -12,7 +12,8 @@ const SHORT: usize = 7;
 const LONG: usize = 16;
 
 const INDEX_BITS: u32 = 14;
-const LENGTH_SHIFT: u32 = 8 * SHORT as u32;
+/// An entry's bits above the bytes: three of their number, then the count.
+const LENGTH_SHIFT: u32 = 56;
 const COUNT_SHIFT: u32 = LENGTH_SHIFT + 3;
 
 /// 128 KB for the short ones, 64 KB for the others.
@@ -23,6 +24,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
+    #[expect(clippy::large_stack_arrays, reason = "it is made when it is compiled, for a static")]
     pub(super) const fn new() -> Self {
         Self { short: [const { AtomicU64::new(0) }; 1 << INDEX_BITS], long: Counts::new() }
     }
@@ -48,7 +50,6 @@ impl Words {
 
     #[inline]
     fn short(&self, word: u64, length: usize, count: impl FnOnce() -> usize) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper bits only")]
         let index = (of_short(word, length) >> (64 - INDEX_BITS)) as usize;
         let Some(entry) = self.short.get(index) else {
             return count();
@@ -56,7 +57,6 @@ impl Words {
         let key = word | (length as u64) << LENGTH_SHIFT;
         let known = entry.load(Relaxed);
         if known & ((1 << COUNT_SHIFT) - 1) == key {
-            #[expect(clippy::cast_possible_truncation, reason = "five bits are left")]
             return (known >> COUNT_SHIFT) as usize;
         }
         let count = count();

@@ -1,0 +1,47 @@
+"""The dashboard's static files: read once, told apart by their content."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from zlib import crc32
+
+from copilot_api.records import record
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+VIEWS = ("cache", "engine", "live", "models", "overview", "requests")
+FILES = (
+    "index.html",
+    "style.css",
+    "icon.svg",
+    "api.js",
+    "app.js",
+    "charts.js",
+    "dom.js",
+    "format.js",
+    *(f"views/{view}.js" for view in VIEWS),
+)
+"""All that is served, by name: nothing of a request becomes a path."""
+
+
+@record
+class File:
+    """One file as it is answered."""
+
+    content: bytes
+    content_type: str
+    etag: str
+
+
+@cache
+def read(name: str) -> File:
+    """Return a file. Raises KeyError for a name that is none of `FILES`."""
+    if name not in FILES:
+        raise KeyError(name)
+    content = resources.files("copilot_api.dashboard").joinpath("static", *name.split("/")).read_bytes()
+    return File(content, _TYPES[name.rpartition(".")[2]], f'"{crc32(content):08x}"')
