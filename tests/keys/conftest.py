@@ -55,7 +55,7 @@ def session_guarded(engine: str, tmp_path_factory: pytest.TempPathFactory) -> It
         gateway.keys.add("expired", expires=1)
         for dialect in DIALECTS:
             gateway.keys.add(f"gone-{dialect.name}")
-            gateway.keys.add(f"slow-{dialect.name}", rate=2)
+            gateway.keys.add(f"slow-{dialect.name}", rate=1)
         gateway.keys.add("narrow", concurrency=1)
         with gateway:
             yield Guarded(gateway, upstream, engine)

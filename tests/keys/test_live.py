@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from copilot_api.keys.attempts import MOST, PAUSE
 from tests.keys.conftest import Guarded
 from tests.matrix.talk import Ask, Dialect, InBand, user
 from tests.support.departures import CHAT, DIALECTS
@@ -97,11 +99,15 @@ def test_r09_a_file_that_cannot_be_used_changes_nothing(guarded: Guarded, text: 
     gateway = guarded.gateway
     path = gateway.home / ".local/share/copilot-api/keys.json"
     before, seen = path.read_text(), len(gateway.errors.lines)
-    try:
+
+    def put(content: str) -> None:
         beside = path.with_name("written-beside")
-        beside.write_text(text)
+        beside.write_text(content)
         beside.chmod(0o600)
         beside.replace(path)
+
+    try:
+        put(text)
         gateway.errors.wait_for(f"cannot be used, {words}", after=seen)
         assert status(gateway, gateway.keys.keys["full"]) == 200
         assert status(gateway, "") == 401
@@ -110,24 +116,34 @@ def test_r09_a_file_that_cannot_be_used_changes_nothing(guarded: Guarded, text: 
         gateway.errors.wait_for("are gone; those that were read stay good", after=seen)
         assert status(gateway, gateway.keys.keys["full"]) == 200
     finally:
-        path.write_text(before)
-        path.chmod(0o600)
+        put(before)
 
 
 def test_r09_a_thousand_wrong_keys_silence_their_source_alone(guarded: Guarded) -> None:
     gateway = guarded.gateway
     good = gateway.keys.keys["full"]
-    statuses = [status(gateway, f"cak_guess_{number:020}", "127.6.0.1") for number in range(1000)]
-    assert statuses[:20] == [401] * 20
-    assert set(statuses[20:]) == {429}
-    refused = gateway.ask("GET", MODELS, None, {"x-api-key": good}, source="127.6.0.1")
-    # Also a good key: the answer must not tell a guesser which one it was.
-    assert refused.status == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert gateway.ask("GET", MODELS, source="127.6.0.1").status == 429
-    assert gateway.ask("GET", "/", source="127.6.0.1").status == 200
+    many = 1000 if guarded.engine == "native" else 200
+    began = time.monotonic()
+    statuses = [status(gateway, f"cak_guess_{number:020}", "127.6.0.1") for number in range(many)]
+    assert statuses[:MOST] == [401] * MOST
+    assert set(statuses[MOST:]) <= {401, 429}
+    # On a machine that is slow beyond belief a pause may have ended.
+    assert statuses.count(401) <= MOST * (1 + (time.monotonic() - began) // PAUSE)
     for other in ("127.0.0.1", "127.6.0.2"):
         assert status(gateway, good, other) == 200
+
+
+def test_r09_a_source_that_guesses_is_not_heard_at_all(guarded: Guarded) -> None:
+    gateway, source = guarded.gateway, "127.6.0.3"
+    for number in range(MOST):
+        assert status(gateway, f"cak_guess_{number:020}", source) == 401
+    gateway.errors.wait_for(r"Many wrong keys came from 127\.6\.0\.3")
+    refused = gateway.ask("GET", MODELS, None, {"x-api-key": gateway.keys.keys["full"]}, source=source)
+    # Also with a good key: the answer must not tell a guesser which one it was.
+    assert refused.status == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= PAUSE
+    assert gateway.ask("GET", MODELS, source=source).status == 429
+    assert gateway.ask("GET", "/", source=source).status == 200
 
 
 def test_r09_a_revoked_key_and_no_key_are_no_guesses(guarded: Guarded) -> None:
@@ -144,10 +160,10 @@ def test_r09_a_key_has_its_own_rate(guarded: Guarded, dialect: Dialect) -> None:
     gateway = guarded.gateway
     key = {"authorization": f"Bearer {gateway.keys.keys[f'slow-{dialect.name}']}"}
     asked = dialect.request(Ask("gpt-4.1", (user("hello"),)))
-    answers = [gateway.ask("POST", asked.path, asked.body, key) for _ in range(3)]
-    assert [answer.status for answer in answers] == [200, 200, 429]
-    assert "Rate limit" in dialect.error(429, answers[2].body)
-    assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+    answers = [gateway.ask("POST", asked.path, asked.body, key) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 429]
+    assert "Rate limit" in dialect.error(429, answers[1].body)
+    assert 1 <= int(answers[1].headers["retry-after"]) <= 60
     others = {"x-api-key": gateway.keys.keys["full"]}
     assert gateway.ask("POST", asked.path, asked.body, others).status == 200
     assert gateway.ask("GET", MODELS, None, key).status == 200

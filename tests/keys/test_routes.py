@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import pkgutil
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from copilot_api.http import routes
 from copilot_api.http.routes import account, gemini, generation, health, ollama
 from copilot_api.http.routes import models as model_routes
 from copilot_api.http.routing import PLACEHOLDER, Route
@@ -55,6 +57,9 @@ def addresses() -> Iterator[str]:
 
 
 def test_the_walk_sees_all_routes() -> None:
+    tables = {module.name for module in pkgutil.iter_modules(routes.__path__)}
+    # The dashboard's own tests ask for its questions; its files are open.
+    assert tables - {"dashboard"} == {"account", "gemini", "generation", "health", "models", "ollama"}
     found = every_route()
     assert len(found) >= 40
     assert {("POST", "/v1/messages"), ("GET", "/token"), ("GET", "/metrics"), ("POST", "/api/chat")} < {
@@ -66,7 +71,8 @@ def test_the_walk_sees_all_routes() -> None:
 def test_r09_no_route_opens_without_a_good_key(guarded: Guarded, kind: str) -> None:
     gateway, sources = guarded.gateway, addresses()
     key = None if kind == "none" else gateway.keys.keys.get(kind, "cak_guessed_wrongly_by_somebody")
-    for method, path in every_route():
+    # The key is asked for before anything is looked for, so also where there is nothing.
+    for method, path in [*every_route(), ("GET", "/dashboard/api/overview"), ("POST", "/no/such/path")]:
         for target, headers in shown(path, key):
             body = BODY if method == "POST" else None
             source = next(sources) if kind == "wrong" else "127.0.0.1"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST_VERDICTS = 1024
 """Verdicts that are kept; a client may send any model name, so there must be an end."""
 _GLOB = frozenset("*?[")
+_VARIANT = "[1m]"
+"""How Claude Code writes the large variant of a model: a name and no pattern."""
 
 
 class Allowed:
@@ -72,7 +74,7 @@ class Allowed:
 
     def _matches(self, entry: str, model: str) -> bool:
         wanted, name = entry.lower(), model.lower()
-        if not _GLOB.isdisjoint(wanted):
+        if not _GLOB.isdisjoint(wanted.removesuffix(_VARIANT)):
             from fnmatch import fnmatchcase
 
             return fnmatchcase(name, wanted)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from copilot_api.dashboard.files import OPEN_PATHS
 from copilot_api.gateway.errors import NotAllowed, TooManyAttempts
 from copilot_api.http.asgi import Request
 from copilot_api.keys.attempts import Attempts
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 
     Network = IPv4Network | IPv6Network
 
+logger = logging.getLogger("copilot_api.keys")
+
 UNKNOWN = Caller("", "")
 """Who asks without a key where one is needed, for a page that says little to strangers."""
 
-_OPEN = ("/",)
-"""Answered whatever key is shown: they say that the server is up and nothing else (R-20)."""
+_OPEN = frozenset({"/", *OPEN_PATHS})
+"""They say that the server is up, or are the same everywhere, and tell nothing else (R-20)."""
 _LITTLE = ("/health",)
 """Answered without a key, and then they say as much as those."""
 _SAME_OWNER = 64
@@ -39,11 +43,13 @@ class Door:
     """Addresses of proxies whose ``X-Forwarded-For`` is believed."""
     behind_unix_front: bool
     """What comes by the Unix socket comes from such a proxy."""
+    open_paths: set[str]
+    """Answered whatever key is shown; `app` may add pages that are the same in every gateway."""
 
     @classmethod
     def of(cls, keys: KeyRing, trusted_proxies: tuple[str, ...] = ()) -> Door:
         """Make one; `trusted_proxies` are addresses, networks, or ``unix``."""
-        return cls(keys, Attempts(), networks(trusted_proxies), _UNIX in trusted_proxies)
+        return cls(keys, Attempts(), networks(trusted_proxies), _UNIX in trusted_proxies, {*_OPEN})
 
 
 def networks(named: tuple[str, ...]) -> tuple[Network, ...]:
@@ -60,7 +66,7 @@ def identify(request: Request, door: Door) -> Caller:
     keys = door.keys
     if not keys.on:
         return ANYONE
-    if request.path in _OPEN or request.method == "OPTIONS":
+    if request.path in door.open_paths or request.method == "OPTIONS":
         # Browsers ask with OPTIONS, without a key, whether they may send one.
         return UNKNOWN
     given = given_key(request)
@@ -74,8 +80,8 @@ def identify(request: Request, door: Door) -> Caller:
         caller = keys.find(given)
         if caller is not None:
             return caller
-        if not keys.was_good(given):
-            attempts.failed(source)
+        if not keys.was_good(given) and attempts.failed(source):
+            logger.warning("Many wrong keys came from %s: nothing from there is heard for a while", source)
     raise NotAllowed(
         401,
         "a valid key is needed: send it as Authorization: Bearer KEY or x-api-key: KEY",

@@ -18,7 +18,10 @@ PREFIX = "cak_"
 RANDOM_BYTES = 32
 SHORTEST = 16
 """Characters of a key that may be used beyond loopback."""
-FEWEST_DIFFERENT = 6
+_LEAST = 8
+"""Characters of it that are neither marks nor words that everybody writes into a key."""
+_FEWEST = 6
+"""Different ones among them."""
 
 _WORDS = re.compile(
     r"changeme|change|password|passwort|passwd|dummy|secret|example|default|placeholder|insert|copilot|github"
@@ -65,7 +68,7 @@ def weakness(key: str) -> str:
     if len(key) < SHORTEST:
         return f"has fewer than {SHORTEST} characters"
     left = _MARKS.sub("", _WORDS.sub("", key.lower()))
-    if len(set(left)) < FEWEST_DIFFERENT:
+    if len(left) < _LEAST or len(set(left)) < _FEWEST:
         return "can be guessed"
     steps = sum(abs(ord(one) - ord(next_one)) <= 1 for one, next_one in pairwise(left))
     return "can be guessed" if 2 * steps >= len(left) - 1 else ""

@@ -16,6 +16,8 @@ logger = logging.getLogger("copilot_api.keys")
 
 FILE = "keys.json"
 LOCK = "keys.lock"
+PATIENCE = 15.0
+"""Seconds that another program which changes the file is waited for."""
 _TEMPORARY = ".keys.json."
 """How the names of files begin that are being written."""
 
@@ -73,7 +75,7 @@ class KeyStore:
 
         try:
             make_private(self.path.parent)
-            with locked(self._lock) as held:
+            with locked(self._lock, patience=PATIENCE) as held:
                 if not held:
                     # Of two who write without it one would undo what the other did, a revocation perhaps.
                     raise KeyFileProblem(f"another program is changing {self.path}: try again")
