@@ -81,21 +81,34 @@ def fuzz() -> Measured:
 
 
 def mutants() -> Measured:
-    """Judge what ``make mutants`` wrote."""
+    """Judge what ``make mutants`` wrote, each language by itself."""
     found = _read(TARGET / "mutants.json")
     if found is None:
         return missing("make mutants")
-    killed, total = found["killed"], found["total"]
-    part = 100 * killed / max(total, 1)
-    return Measured(f"{part:.0f} % ({killed} of {total})", total > 0 and part >= MUTANTS_GATE)
+    parts = {language: 100 * part["killed"] / max(part["total"], 1) for language, part in found.items()}
+    said = [
+        f"{language} {parts[language]:.0f} % ({part['killed']} of {part['total']})"
+        for language, part in found.items()
+    ]
+    tried = all(part["total"] for part in found.values())
+    return Measured(", ".join(said), tried and min(parts.values()) >= MUTANTS_GATE)
 
 
 def coverage() -> Measured:
-    """Judge what ``make coverage`` wrote: per cent of lines by directory."""
+    """Judge what ``make coverage`` wrote: lines reached, by folder."""
     found = _read(TARGET / "coverage.json")
     if not found:
         return missing("make coverage")
-    worst = min(found, key=found.__getitem__)
-    below = sum(part < COVERAGE_GATE for part in found.values())
-    text = f"lowest {found[worst]:.1f} % ({worst}); {below} of {len(found)} directories below the gate"
-    return Measured(text, below == 0)
+    folders = {
+        name: each["percent"]
+        for table in found.values()
+        for name, each in table.items()
+        if name != "all" and each["lines"]
+    }
+    if not folders:
+        return missing("make coverage")
+    whole = ", ".join(f"{language} {table['all']['percent']} %" for language, table in found.items() if table)
+    worst = min(folders, key=folders.__getitem__)
+    below = sum(part < COVERAGE_GATE for part in folders.values())
+    text = f"{whole}; lowest {folders[worst]} % ({worst}); {below} of {len(folders)} folders below the gate"
+    return Measured(text, below == 0 and len(found) > 1)

@@ -10,6 +10,8 @@ from .watching import MIB, Slope, percentile
 
 GATE = 1.0
 """MiB an hour by which memory may grow (R-57)."""
+SHORTEST = 600
+"""Seconds of a run whose slope says something."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Result:
     """Resident bytes when the warm-up was over."""
     peak: int = 0
     slope: Slope | None = None
+    late: Slope | None = None
+    """The same of the second half: what grows ever more slowly is a warm-up, not a leak."""
     cpu: float = 0.0
     delays: list[float] = field(default_factory=list)
     """Seconds from a client's leaving until upstream saw its connection closed."""
@@ -64,13 +68,16 @@ class Result:
         slope = self.slope
         if slope is None:
             return "memory: too short a run for a slope"
-        if slope.value + 2 * slope.error <= GATE:
+        if self.seconds < SHORTEST:
+            judged = f"not judged in less than {SHORTEST // 60} minutes"
+        elif slope.value + 2 * slope.error <= GATE:
             judged = "met"
         elif slope.value - 2 * slope.error > GATE:
             judged = "NOT MET"
         else:
             judged = "undecided: the error is too large, run longer"
-        return f"memory: {slope} after warm-up (gate {GATE:g} MiB/h: {judged})"
+        late = f", {self.late} in the second half" if self.late is not None else ""
+        return f"memory: {slope} after warm-up{late} (gate {GATE:g} MiB/h: {judged})"
 
     def lines(self) -> list[str]:
         """Return the report."""
@@ -121,6 +128,7 @@ class Result:
             "warm_mib": round(self.warm / MIB, 2),
             "peak_mib": round(self.peak / MIB, 2),
             "slope_mib_h": round(self.slope.value, 3) if self.slope else None,
+            "late_slope_mib_h": round(self.late.value, 3) if self.late else None,
             "slope_error_mib_h": round(self.slope.error, 3) if self.slope else None,
             "cpu_seconds": round(self.cpu, 2),
             "cancel_p50_ms": round(percentile(self.delays, 0.5) * 1000, 2),

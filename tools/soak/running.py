@@ -31,6 +31,7 @@ LATEST_CANCEL = 2.0
 """Seconds in which upstream must see that a client has gone (R-32)."""
 SETTLE = 30.0
 """Seconds in which everything is free again when the load is over."""
+LONGEST_WARM_UP = 600.0
 REVOKE_EVERY = 20.0
 IDLE = 40
 """Connections that do nothing, at most."""
@@ -98,7 +99,7 @@ class Soak:
         result.start = await self._at_rest(None)
         seconds = self._options.minutes * 60
         began, cpu = time.monotonic(), self._process.cpu()
-        warm_until = began + min(max(0.2 * seconds, 5), 300)
+        warm_until = began + min(max(0.2 * seconds, 5), LONGEST_WARM_UP)
         side = [asyncio.create_task(work) for work in (self._idle(), self._look(), self._revoke())]
         watch = asyncio.create_task(self._watch(began, warm_until))
         try:
@@ -110,6 +111,7 @@ class Soak:
         result.seconds = time.monotonic() - began
         result.cpu = self._process.cpu() - cpu
         result.slope = self._memory.slope(warm_until)
+        result.late = self._memory.slope(began + result.seconds / 2)
         result.peak = max(size for _, size in self._memory.samples)
         await self._collect()
         result.end = await self._at_rest(result.start)
