@@ -57,10 +57,10 @@ def turns(text: str) -> list[list[str]]:
 def make(candidate: str, encoding: str) -> Count:
     """Import and load a tokenizer. Raises ImportError when its package is not installed."""
     if candidate == "native":
-        from copilot_api.engine.native import NativeTokenizer
+        # Of the engine only what counts: its package brings asyncio and TLS for the other components.
+        from copilot_api import _native
 
-        native = NativeTokenizer()
-        return lambda text: native.count_text(text, encoding)
+        return lambda text: _native.count_text(text, encoding)
     if candidate == "reference":
         from copilot_api.engine.reference.tokenizer import ReferenceTokenizer
 

@@ -60,7 +60,8 @@ fn seam(text: &[u8], tokens: &Tokens, vocabulary: &Vocabulary) -> Option<(usize,
     for _ in 0..TRIES {
         seam = tokens.last_before(seam).filter(|&seam| seam > 0)?;
         let before = tokens.last_before(seam)?;
-        let next = Tokens::of(head(text.get(seam..)?, WINDOW), vocabulary);
+        // As wide as this one: what was too long for a window is likely to go on.
+        let next = Tokens::of(head(text.get(seam..)?, tokens.length()), vocabulary);
         let after = seam + next.first_after(0);
         // What has been neighbours in one window stays apart. Else it must be tried.
         if tokens.first_after(seam) == after
