@@ -1,9 +1,9 @@
 """Lines that the tests reach, by folder: the crates by cargo-llvm-cov, the package by coverage.py.
 
 Usage: ``coverage_table.py [rust] [python]``; both without arguments. Python's are the unit and differential
-tests, with the processes that they start; Rust's are those of the crates, without the bindings, whose tests are
-Python's. Prints a table and keeps it in ``target/coverage.json``. Needs ``cargo install cargo-llvm-cov --locked``
-and ``rustup component add llvm-tools``; what is missing is said and left out.
+tests, with the processes that they start; Rust's are those of the crates, without the bindings, whose tests
+are Python's. Prints a table and keeps it in ``target/coverage.json``. Needs ``cargo install cargo-llvm-cov
+--locked`` and ``rustup component add llvm-tools``; what is missing is said and left out.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "copilot_api/http/guard.py": ("tests/unit/http/test_guard.py", "tests/unit/test_r58_properties.py"),
+    "copilot_api/http/guard.py": ("tests/unit/http/test_guard.py", "tests/differential/test_guard.py"),
     "copilot_api/redaction.py": ("tests/unit/test_redaction.py", "tests/unit/test_r58_properties.py"),
     "copilot_api/engine/reference/sse.py": ("tests/unit/streaming/test_sse.py",),
     "copilot_api/engine/reference/validation.py": (
@@ -29,7 +29,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tests/differential/test_validation.py",
     ),
     "copilot_api/engine/reference/jsontext.py": (
-        "tests/unit/test_jsontext.py",
+        "tests/unit/translation",
         "tests/differential/test_bodies.py",
     ),
 }
@@ -131,7 +131,7 @@ class Result(NamedTuple):
 
 def run(module: str, tests: tuple[str, ...], sample: int, until: float) -> Result:
     """Try a sample of a module's mutants, until a moment of the monotonic clock."""
-    copy = ROOT / "target" / "mutants" / "src"
+    copy = ROOT / "target" / "mutants" / Path(module).stem
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
     there = [test for test in tests if (ROOT / test).exists()]

@@ -425,6 +425,9 @@ class Relay:
     def wait(self) -> tuple[int, Future[None]]:
         """Wait until :meth:`take` has something."""
 
+    def progress(self) -> tuple[int, int, float]:
+        """Return frames of the answer, bytes for the client, milliseconds without a frame."""
+
     @property
     def summary(
         self,

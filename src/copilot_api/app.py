@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from copilot_api.engine.interfaces import (
     TokenManager,
     TokenUnavailable,
 )
+from copilot_api.gateway.accounting import Observer
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -37,7 +38,8 @@ from copilot_api.http.routes import models as model_routes
 from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
 from copilot_api.redaction import Secret
-from copilot_api.settings import ServerName, Settings
+from copilot_api.settings import ServerName, Settings, option_fields
+from copilot_api.spending import open_accounting
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -66,6 +68,8 @@ class OpenGateway:
     """Use other settings from the next request on; of those in `settings.RELOADABLE` only (R-54)."""
     guard: GuardFeed
     """Whom a server lets in that can judge it."""
+    stop: Callable[[], None]
+    """The server stops: pages that only watch are let go."""
 
 
 @asynccontextmanager
@@ -77,10 +81,15 @@ async def open_gateway(
     request_log: RequestLog | None = None,
     on_token: TokenSeen | None = None,
     keys: KeyRing | None = None,
+    directory: Path | None = None,
+    origins: Mapping[str, str] | None = None,
+    observers: tuple[Observer, ...] = (),
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
-    Without `keys` those of the options and the key file are all there are.
+    Without `keys` those of the options and the key file are all there are; without a data `directory` no
+    ledger is written. `origins` says where settings come from, for the dashboard. Each request that is over
+    is told to `observers`.
 
     Raises :class:`StartupError` with one plain line.
     """
@@ -126,7 +135,12 @@ async def open_gateway(
 
         admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        pipeline = Pipeline(settings, engine, catalog, sender, admission, caching, lambda: keys.several)
+        accounting = open_accounting(settings, directory, observers)
+        if accounting.ledger is not None:
+            stack.callback(accounting.ledger.close)
+        pipeline = Pipeline(
+            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
+        )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
         feed = GuardFeed(access.native())
@@ -145,7 +159,26 @@ async def open_gateway(
             *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
-        app = Application(routes, access, settings, request_log, failures)
+        stopping = asyncio.Event()
+        if settings.dashboard:
+            from copilot_api.http.routes import dashboard
+
+            ledger, budgets = accounting.ledger, accounting.budgets
+            routes += dashboard.routes(
+                dashboard.Sources(
+                    ledger=None if ledger is None else ledger.path,
+                    written=lambda: (0, 0) if ledger is None else (ledger.written, ledger.lost),
+                    standings=lambda: () if budgets is None else budgets.standings(),
+                    usage=usage,
+                    catalog=catalog,
+                    reports=engine.reports,
+                    watched=pipeline,
+                    answers=caching.statistics if caching else None,
+                    settings=_differing(settings, origins or {}),
+                    stopping=stopping,
+                )
+            )
+        app = Application(routes, access, settings, request_log, failures, accounting)
         current = settings
 
         def adopt(changed: Settings) -> None:
@@ -171,6 +204,7 @@ async def open_gateway(
             keys=keys,
             adopt=adopt,
             guard=feed,
+            stop=stopping.set,
         )
 
 
@@ -204,6 +238,17 @@ def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:
         return await upstream.read(MODEL_LIST_LIMIT)
 
     return ModelCatalog(fetch_models, engine.make_freshness(TIME_TO_LIVE, RETRY_AFTER))
+
+
+def _differing(settings: Settings, origins: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Return the options that are not as they come: name, value (secrets are masked) and origin."""
+    found = []
+    for option in option_fields():
+        value = getattr(settings, option.name)
+        if value != option.default:
+            shown = ", ".join(str(each) for each in value) if isinstance(value, tuple) else str(value)
+            found.append((option.name.replace("_", "-"), shown, origins.get(option.name, "")))
+    return tuple(found)
 
 
 def _owners() -> Owners | None:

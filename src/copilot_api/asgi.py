@@ -54,7 +54,7 @@ class LifespanApp:
         token = settings.github_token or TokenFile(directory).read()
         if token is None:
             raise StartupError("there is no GitHub token; run `copilot-api auth` first")
-        return await stack.enter_async_context(open_gateway(settings, token, keys=keys))
+        return await stack.enter_async_context(open_gateway(settings, token, keys=keys, directory=directory))
 
 
 app = LifespanApp()

@@ -16,8 +16,8 @@ from copilot_api.settings import PLAN_NAMES, Settings, option_fields
 ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
-_INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst")
-_SIZES = ("body_limit", "cache", "memory_limit")
+_INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -29,7 +29,7 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key")
@@ -241,7 +241,14 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
             f"{origins['account_type']}: the account type {settings.account_type!r} holds characters that "
             f"may not stand in a host name; it is one of {', '.join(PLAN_NAMES)}"
         )
-    for name in ("body_limit", "max_concurrency", "max_connections", "max_queue", "rate_burst"):
+    for name in (
+        "body_limit",
+        "max_concurrency",
+        "max_connections",
+        "max_queue",
+        "rate_burst",
+        "ledger_days",
+    ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
     if settings.memory_limit and sys.platform != "linux":
@@ -254,6 +261,14 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
         name, equals, model = (part.strip() for part in pair.partition("="))
         if not (name and equals and model):
             raise ConfigurationError(f"{origins['alias']}: write {pair!r} as NAME=MODEL")
+    if settings.budget:
+        from copilot_api.ledger.budgets import parse
+
+        for text in settings.budget:
+            try:
+                parse(text)
+            except ValueError as error:
+                raise ConfigurationError(f"{origins['budget']}: {error}") from None
     for origin in settings.cors_origin:
         if not origin_is_valid(origin):
             raise ConfigurationError(

@@ -126,6 +126,22 @@ class Settings:
     )
     cache_ttl: float = option(3600.0, "Seconds a kept answer is given out, 0 is for ever", metavar="SECONDS")
 
+    # What is spent
+    ledger: bool = option(
+        True, "Write down what each request cost, never its content: see copilot-api usage and /dashboard"
+    )
+    ledger_days: int = option(90, "Days that the ledger keeps", metavar="DAYS")
+    ledger_size: int = option(
+        256 * 1024 * 1024, "Largest ledger in bytes; the oldest go first", metavar="BYTES"
+    )
+    budget: tuple[str, ...] = option(
+        (),
+        "Limit of spending, as '20 credits/day', 'key=alice: $5/month' or 'model=gpt-5: 100 requests/day "
+        "soft'; a soft one only warns; may be given more than once",
+        metavar="LIMIT",
+    )
+    dashboard: bool = option(True, "Serve /dashboard, under the same rules as everything else")
+
     # Server
     server: ServerName | None = option(
         None, "Which server listens: native or uvicorn; default is the engine's", metavar="NAME"

@@ -67,7 +67,7 @@ def send(gateway: InstrumentedGateway, stage: str, *, panic: bool) -> Answer | N
 
 def cut_in_the_middle(gateway: InstrumentedGateway, upstream: ScriptedUpstream) -> None:
     """The server's stage begins anew for each piece: the stream has begun when the panic comes."""
-    upstream.plan(CHAT, head(), frame("some"), wait("later"), frame("more"), finish(), done(), end())
+    upstream.plan(CHAT, head(), frame("some"), wait("later"), frame("more"), hold())
     with gateway.connect() as connection:
         ask(connection, "chat", None, ("X-Test-Panic", "body"))
         attempt = upstream.attempt(CHAT, 1)

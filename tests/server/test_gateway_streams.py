@@ -37,7 +37,7 @@ def script_of(attempt: Attempt) -> Script:
     return (wait("all are here"), head(), pieces(whole, 20 + number % 500), finish(), done(), end())
 
 
-def test_many_streams_at_once_are_all_exact(pair: Pair) -> None:
+def test_r41_many_streams_at_once_are_all_exact(pair: Pair) -> None:
     """R-41: 200 at the same time, half in each dialect, differently cut: every client has its own text."""
     pair.upstream.choose(CHAT, script_of)
 
@@ -62,7 +62,7 @@ def test_many_streams_at_once_are_all_exact(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_each_frame_goes_out_as_it_comes(pair: Pair, dialect: Dialect) -> None:
+def test_r34_each_frame_goes_out_as_it_comes(pair: Pair, dialect: Dialect) -> None:
     """R-34: the client has a frame before upstream sends the next."""
     count = 30
     steps = [step for number in range(count) for step in (frame(f"<{number}>"), wait(f"after {number}"))]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.raw_http import Cut, ProtocolViolation, RawConnection
+from tests.support.raw_http import RawConnection
 from tests.support.scripted_upstream import ScriptedUpstream
-from tests.support.upstream_failures import FAILURES, Failure, read_chat
+from tests.support.upstream_failures import read_chat
 from tests.support.upstream_steps import (
     done,
     end,
@@ -184,27 +184,3 @@ def test_hose_tells_that_it_is_stalled_and_goes_on(scripted: ScriptedUpstream) -
         attempt.reached("stalled")
         assert attempt.sent < total
         assert len(connection.response().body) == total
-
-
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_each_failure_is_on_the_wire_what_its_name_says(scripted: ScriptedUpstream, failure: Failure) -> None:
-    scripted.plan(CHAT, *failure.script)
-    with connect(scripted) as connection:
-        post(connection)
-        attempt = scripted.attempt(CHAT)
-        if failure.script[-1].name == "hold":
-            if len(failure.script) == 1:
-                attempt.reached("hold")
-            else:
-                connection.head()
-            connection.close()
-            assert attempt.closed() in ("fin", "reset")
-            return
-        try:
-            response = connection.response()
-        except (Cut, ProtocolViolation):
-            assert failure.seen != "whole" or "fin" in attempt.played
-            return
-    if failure.name.startswith("status "):
-        assert response.status == failure.status
-    attempt.done()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use copilot_core::{plans::StreamPlan, streams::StreamEnd};
-use copilot_net::relay::{self, Control, Limits, Pump, Source, Taken};
+use copilot_net::relay::{self, Control, Limits, Progress, Pump, Source, Taken};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyBytes};
 
 use crate::{
@@ -38,6 +38,7 @@ enum State {
 pub(crate) struct Relay {
     state: Mutex<State>,
     control: Arc<Control>,
+    progress: Arc<Progress>,
     runtime: Py<Runtime>,
 }
 
@@ -49,7 +50,8 @@ impl Relay {
         limits: Limits,
     ) -> PyResult<Self> {
         let relay = relay::Relay::new(source, plan, limits).map_err(unsupported)?;
-        Ok(Self { control: relay.control(), state: Mutex::new(State::Whole(Box::new(relay))), runtime })
+        let (control, progress) = (relay.control(), relay.progress());
+        Ok(Self { control, progress, state: Mutex::new(State::Whole(Box::new(relay))), runtime })
     }
 
     pub(crate) fn put_back(&self, relay: Box<relay::Relay>) {
@@ -143,6 +145,12 @@ impl Relay {
             summary.translating.1,
             summary.panicked,
         ))
+    }
+
+    /// Frames of the answer, bytes for the client, milliseconds without a frame.
+    fn progress(&self) -> (u64, u64, f64) {
+        let (events, bytes_out, silent) = self.progress.look();
+        (events, bytes_out, silent.as_secs_f64() * 1000.0)
     }
 
     /// Ends the stream soon, with an in-band error.

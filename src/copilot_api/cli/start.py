@@ -8,7 +8,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ class _Session:
     """In the data directory; in a temporary one with the simulator, so that no real token is touched."""
     keys: KeyRing
     reloader: Reloader
+    origins: Mapping[str, str]
+    """Where each option's value comes from."""
 
 
 def run(invocation: Invocation) -> int:
@@ -83,7 +85,7 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            session = _Session(settings, console, TokenFile(directory), keys, reloader)
+            session = _Session(settings, console, TokenFile(directory), keys, reloader, configuration.origins)
             return run_loop(_run(session, sockets))
     finally:
         for listener in sockets:
@@ -181,6 +183,8 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
                 request_log=console,
                 on_token=on_token,
                 keys=session.keys,
+                directory=session.file.path.parent,
+                origins=session.origins,
             )
         )
         session.reloader.attach(settings, gateway.adopt)
@@ -217,6 +221,9 @@ async def _serve(
     if not settings.simulate:
         _warn_once(session)
     console.box(f"🌐 Usage Viewer: {VIEWER}http://localhost:{settings.port}/usage")
+    if settings.dashboard and isinstance(address, tuple):
+        scheme = "https" if settings.tls_certificate else "http"
+        console.info(f"Dashboard: {scheme}://localhost:{port}/dashboard")
 
     def ready() -> None:
         if not os.environ.get("TEST"):
@@ -249,6 +256,7 @@ async def _serve(
             cancel_on_disconnect=True,
             native_bodies=True,
             guard=gateway.guard,
+            on_stop=gateway.stop,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )

@@ -29,6 +29,12 @@ FILES = (
 """All that is served, by name: nothing of a request becomes a path."""
 
 
+PATHS = {"/dashboard" if name == "index.html" else f"/dashboard/{name}": name for name in FILES}
+"""Which path is which file."""
+OPEN_PATHS = tuple(PATHS)
+"""Answered without a key: the files are the same in every gateway, and a browser has no key yet."""
+
+
 @record
 class File:
     """One file as it is answered."""

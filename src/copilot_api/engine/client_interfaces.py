@@ -66,6 +66,17 @@ class RelaySummary:
     """How upstream's body ended; None when its content ended the stream, or the client did."""
 
 
+@record
+class Progress:
+    """How far a relay has come, for whoever looks while it runs."""
+
+    events: int
+    """Frames of the answer."""
+    bytes_out: int
+    silent_ms: float
+    """Since the last frame; since the beginning while there was none."""
+
+
 class Relay(Protocol):
     """Moves one streamed body to the client. Single use; dropping it closes the upstream connection."""
 
@@ -76,6 +87,9 @@ class Relay(Protocol):
     @property
     def summary(self) -> RelaySummary | None:
         """Set when the relay is over."""
+
+    def progress(self) -> Progress:
+        """Return how far it has come."""
 
     async def first(self) -> None:
         """Wait until the first frame is judged, one keep-alive interval at most.

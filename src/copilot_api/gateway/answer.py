@@ -11,6 +11,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     UnusableAnswer,
     UpstreamError,
+    Usage,
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
 from copilot_api.gateway.failures import of_error, of_stream
@@ -46,6 +47,8 @@ class Whole:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    usage: Usage | None = None
+    """What upstream says that it took; None of an answer that was kept."""
 
 
 @record
@@ -97,7 +100,8 @@ async def make_answer(
         if stream_plan is not None:
             whole = translation.answer_as_stream(body, stream_plan)
             return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
-        return Whole(200, JSON + passed, translation.answer(body, answer_plan).body)
+        answer = translation.answer(body, answer_plan)
+        return Whole(200, JSON + passed, answer.body, answer.usage)
     except UnusableAnswer as error:
         fault = read_fault(200, body[:UNUSABLE_LIMIT])
         text = fault.compat_message if body.strip() else str(error)

@@ -10,6 +10,7 @@ GatewayError
 ├── RateLimitHit          the gateway's own rate limit, or the key's (429)
 ├── TooManyAtOnce         the key's own requests in flight (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
+├── BudgetSpent           the user's own budget is spent (402)
 ├── Overloaded            more requests in flight than allowed (503)
 ├── OutOfMemory           more memory in use than allowed (503)
 ├── ShuttingDown          the answer had not begun when the drain time was over (503)
@@ -21,6 +22,7 @@ GatewayError
 from __future__ import annotations
 
 import re
+import time
 from typing import Literal
 
 from copilot_api.gateway.failures import FailureClass
@@ -204,6 +206,22 @@ class ApprovalRefused(GatewayError):
         super().__init__(
             403, "Request rejected at the terminal", compat_message='{"message":"Request rejected"}'
         )
+
+
+class BudgetSpent(GatewayError):
+    """The user's own limit of spending is reached (``--budget``); `opens` is Unix seconds."""
+
+    def __init__(self, budget: str, opens: int, now: float) -> None:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(opens))
+        super().__init__(
+            402,
+            f"The budget '{budget}' of this gateway is spent",
+            compat_message=f"The budget '{budget}' of this gateway is spent; it opens again at {when}",
+            code="budget_spent",
+            # SDKs would try again what is not going to change.
+            headers=(("retry-after", str(max(1, int(opens - now)))), ("x-should-retry", "false")),
+        )
+        self.resets_at = opens
 
 
 class Overloaded(GatewayError):

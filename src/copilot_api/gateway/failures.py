@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from copilot_api.copilot.headers import request_id
 from copilot_api.engine.client_interfaces import RelaySummary
@@ -19,9 +19,15 @@ from copilot_api.engine.interfaces import (
     ConnectFailed,
     FirstByteTimeout,
     IdleTimeout,
+    RequestFacts,
     UpstreamError,
+    Usage,
 )
+from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.redaction import redact
+
+if TYPE_CHECKING:
+    from copilot_api.gateway.plan import Plan
 
 logger = logging.getLogger("copilot_api.failures")
 
@@ -89,14 +95,47 @@ _NOTHING = "upstream ended the stream without an answer"
 class Trace:
     """What a request is known by: in its answer's header ``x-request-id``, upstream, and in the log."""
 
-    __slots__ = ("id", "method", "path", "upstream_id")
+    __slots__ = (
+        "caller",
+        "calls",
+        "facts",
+        "id",
+        "method",
+        "near",
+        "outcome",
+        "path",
+        "plan",
+        "rewrites",
+        "session",
+        "upstream_id",
+        "usage",
+        "user_agent",
+    )
 
-    def __init__(self, method: str, path: str) -> None:
+    def __init__(
+        self, method: str, path: str, user_agent: bytes | None = None, session: bytes | None = None
+    ) -> None:
         self.id = request_id()
         self.method = method
         self.path = path
+        self.user_agent = user_agent
+        self.session = session
+        """The client's own name for its conversation."""
         self.upstream_id = ""
         """The id that upstream gave its answer; empty when none came."""
+        self.facts: RequestFacts | None = None
+        """What is asked for, once it is known; with `plan` and `caller`, for the ledger."""
+        self.plan: Plan | None = None
+        self.caller: Caller = ANYONE
+        self.calls = 0
+        """Requests that upstream got for it."""
+        self.usage: Usage | None = None
+        """Of an answer that was no stream."""
+        self.rewrites = ""
+        self.outcome = ""
+        """Why it was refused."""
+        self.near = ""
+        """A budget that is nearly spent, in words for a header."""
 
 
 _CURRENT: ContextVar[Trace | None] = ContextVar("copilot_api_trace", default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from copilot_api.engine.interfaces import (
     TranslatedRequest,
 )
 from copilot_api.engine.switch import begin_request
+from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.admit import Admission, Gate
 from copilot_api.gateway.allowed import Allowed
 from copilot_api.gateway.answer import Streamed, Whole, make_answer
@@ -26,11 +28,12 @@ from copilot_api.gateway.caching import Asker, Caching
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
 from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
-from copilot_api.gateway.failures import own_words
+from copilot_api.gateway.failures import current, own_words
 from copilot_api.gateway.hints import NO_HINTS, Hints
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
 from copilot_api.gateway.rewrites import header_value, log, lossy
+from copilot_api.gateway.running import Running, Stream
 from copilot_api.gateway.send import Sender
 from copilot_api.gateway.team import Member, Team
 from copilot_api.keys.caller import ANYONE, Caller
@@ -61,7 +64,9 @@ class Pipeline:
         admission: Admission,
         caching: Caching | None = None,
         several_keys: Callable[[], bool] = lambda: False,
+        accounting: Accounting | None = None,
     ) -> None:
+        self._accounting = accounting or Accounting(None, None)
         self._settings = settings
         self._engine = engine
         self.planner = Planner(settings, catalog)
@@ -75,7 +80,8 @@ class Pipeline:
         self.allowed = Allowed(catalog, self.planner.resolve)
         """Which models a key is good for."""
         self._counting = Counting(engine.tokenizer)
-        self._relays: set[Relay] = set()
+        self._relays: dict[Relay, Stream] = {}
+        self._streams = itertools.count(1)
         self._asking: set[asyncio.Task[object]] = set()
         """Requests whose answer has not begun."""
         self._stopping = False
@@ -94,6 +100,18 @@ class Pipeline:
     def caches(self) -> bool:
         """Tell whether it matters what a request says about caches."""
         return self._caching is not None
+
+    @property
+    def places(self) -> int:
+        """Requests that may be in flight."""
+        return self._settings.max_concurrency
+
+    def running(self) -> tuple[Running, ...]:
+        """Return the streams that run."""
+        now = time.monotonic()
+        return tuple(
+            stream.look(relay.progress(), now, self._accounting) for relay, stream in self._relays.items()
+        )
 
     def close(self) -> None:
         """Stop counting."""
@@ -139,6 +157,9 @@ class Pipeline:
                 begin_request()
             facts = self._inspect(body, dialect, hints)
             plan = self.planner.plan(facts, hints)
+            trace = current()
+            if trace is not None:
+                trace.facts, trace.plan, trace.caller = facts, plan, caller
             if caller.models:
                 self.allowed.check(caller, plan, body)
             if self._caching is not None and cache_control is not None and not facts.stream:
@@ -147,6 +168,8 @@ class Pipeline:
                 return
         else:
             facts, plan = known
+            trace = current()
+        self._accounting.admit(caller, plan.resolution.name, trace)
         request = self._translate(body, plan)
         task = asyncio.current_task()
         entry = None
@@ -179,6 +202,8 @@ class Pipeline:
             if isinstance(answer, Streamed):
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
+                if trace is not None:
+                    trace.usage = answer.usage
                 await deliver(answer)
         finally:
             if entry is not None:
@@ -282,6 +307,9 @@ class Pipeline:
                 elif facts.dialect != plan.leg:
                     answer_plan = replace(answer_plan, context=request.context, now=int(time.time()))
                 noted = header_value(plan.rewrites + request.rewrites) if request.rewrites else plan.noted
+                trace = current()
+                if trace is not None:
+                    trace.plan, trace.rewrites = plan, noted
                 return await make_answer(upstream, answer_plan, self._engine.translation, stream_plan, noted)
             except BaseException:
                 await upstream.aclose()
@@ -367,7 +395,7 @@ class Pipeline:
         self, answer: Streamed, plan: Plan, deliver: Deliver, member: Member | None
     ) -> None:
         relay = answer.relay
-        self._relays.add(relay)
+        self._relays[relay] = Stream(next(self._streams), plan.resolution.name, current(), time.monotonic())
         if member is not None:
             member.relays.add(relay)
             if member.ended:
@@ -375,7 +403,7 @@ class Pipeline:
         try:
             await deliver(answer)
         finally:
-            self._relays.discard(relay)
+            self._relays.pop(relay, None)
             if member is not None:
                 member.relays.discard(relay)
             if relay.summary is None:

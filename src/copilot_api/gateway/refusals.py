@@ -35,7 +35,7 @@ def hint_for(fault: UpstreamFault) -> str:
         return "a new Copilot token was refused too: sign in again with `copilot-api auth`"
     if fault.status == 403:
         return (
-            "Copilot refuses this to the account: see its plan by `copilot-api check-usage` and its policies at "
+            "Copilot refuses this to the account: see its plan by `copilot-api check-usage`, its policies at "
             "https://github.com/settings/copilot, or sign in anew with `copilot-api auth`"
         )
     return ""

@@ -147,6 +147,8 @@ class Sender:
                 )
             )
             known_as = None
+            if trace is not None:
+                trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)

@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from copilot_api.engine.client_interfaces import Relay
+from copilot_api.engine.client_interfaces import Relay, RelaySummary
 from copilot_api.engine.interfaces import Dialect, RequestBody
+from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
 from copilot_api.gateway.failures import Failures, Trace, begin
 from copilot_api.http import guard
@@ -42,6 +43,10 @@ ALLOWED_METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH"
 """What the preflight answer of 0.7.0 names (compat.md 3.1)."""
 
 
+SESSION_HEADERS = (b"x-claude-code-session-id", b"session-id", b"x-session-id", b"x-session-affinity")
+"""What clients call their conversation by: Claude Code, Codex, opencode (recorded: tests/fixtures)."""
+
+
 class RequestLog(Protocol):
     """Takes the two lines a request (compat.md 3.2)."""
 
@@ -62,8 +67,10 @@ class Application:
         settings: Settings,
         request_log: RequestLog | None = None,
         failures: Failures | None = None,
+        accounting: Accounting | None = None,
     ) -> None:
         self._failures = failures or Failures()
+        self._accounting = accounting
         self._router = Router(tuple(routes))
         self._access = access
         self._settings = settings
@@ -84,7 +91,9 @@ class Application:
             raise NotImplementedError(f"no {scope['type']} here")
 
     async def _http(self, request: Request, receive: Receive, send: Send) -> None:
-        trace = Trace(request.method, request.path)
+        first = request.first
+        session = next((first[name] for name in SESSION_HEADERS if name in first), None)
+        trace = Trace(request.method, request.path, first.get(b"user-agent"), session)
         begin(trace)
         reply = Reply(request, receive, send, self._access, self._log, trace)
         try:
@@ -101,6 +110,7 @@ class Application:
             await (work if request.own_server else _until_gone(work, receive))
         except (ClientDisconnected, asyncio.CancelledError) as left:
             if reply.relay is None:
+                trace.outcome = "client_gone"
                 self._failures.note("client_gone", "before the answer was whole", 0, trace)
             if isinstance(left, asyncio.CancelledError):
                 raise
@@ -116,8 +126,12 @@ class Application:
             failure.failure = "internal"
             await self._refuse(failure, reply)
         finally:
+            summary = None
             if reply.relay is not None:
-                self._failures.stream(reply.relay.summary, trace)
+                summary = reply.relay.summary
+                self._failures.stream(summary, trace)
+            if self._accounting is not None and trace.facts is not None:
+                reply.settle(self._accounting, summary)
 
     async def _body(self, request: Request) -> RequestBody:
         guard.check_json(request)
@@ -144,6 +158,7 @@ class Application:
         if reply.started:
             raise RuntimeError("an error came after the response had begun") from error
         request = reply.request
+        reply.trace.outcome = error.failure or error.code or error.kind
         if error.failure is None:
             level = logging.WARNING if error.status >= 500 else logging.INFO
             logger.log(level, "%s %s: %d %s", request.method, request.path, error.status, error.log_text)
@@ -171,7 +186,21 @@ class Application:
 class Reply:
     """One request's answer on its way: adds the CORS headers, writes the log lines, knows if it began."""
 
-    __slots__ = ("_began", "_headers", "_log", "_receive", "_send", "relay", "request", "started", "trace")
+    __slots__ = (
+        "_at",
+        "_began",
+        "_first",
+        "_headers",
+        "_log",
+        "_receive",
+        "_send",
+        "_size",
+        "_status",
+        "relay",
+        "request",
+        "started",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -190,7 +219,10 @@ class Reply:
         self._receive = receive
         self._send = send
         self._log = log
+        self._at = time.time()
         self._began = time.monotonic()
+        self._first: float | None = None
+        self._status = self._size = 0
         if log is not None:
             log.arrived(request.method, request.target)
         origin = guard.allowed_origin(request, access)
@@ -204,12 +236,30 @@ class Reply:
         """Send the response."""
         if isinstance(response, StreamResponse):
             self.relay = response.relay
+        elif isinstance(response, PlainResponse):
+            self._size = len(response.content)
         return response(self.request.scope, self._receive, self._pass)
+
+    def settle(self, accounting: Accounting, summary: RelaySummary | None) -> None:
+        """The request is over: tell what it cost."""
+        accounting.settle(
+            self.trace,
+            self._status,
+            summary,
+            at=self._at,
+            first_byte_ms=None if self._first is None else (self._first - self._began) * 1000,
+            duration_ms=(time.monotonic() - self._began) * 1000,
+            bytes_out=self._size,
+        )
 
     def _pass(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
+            self._first = time.monotonic()
+            self._status = message["status"]
             headers = message["headers"]
+            if self.trace.near:
+                headers.append((b"x-copilot-api-budget", self.trace.near.encode("ascii", "replace")))
             for name, value in headers:
                 if name == b"x-request-id":
                     self.trace.upstream_id = value.decode("latin-1")
@@ -218,7 +268,7 @@ class Reply:
                 headers.append((b"x-request-id", self.trace.id.encode()))
             headers += self._headers
             if self._log is not None:
-                seconds = time.monotonic() - self._began
+                seconds = self._first - self._began
                 self._log.answered(self.request.method, self.request.target, message["status"], seconds)
         return self._send(message)
 

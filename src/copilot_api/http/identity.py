@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from copilot_api.dashboard.files import OPEN_PATHS
 from copilot_api.gateway.errors import NotAllowed, TooManyAttempts
 from copilot_api.http.asgi import Request
 from copilot_api.keys.attempts import Attempts
@@ -22,8 +23,8 @@ logger = logging.getLogger("copilot_api.keys")
 UNKNOWN = Caller("", "")
 """Who asks without a key where one is needed, for a page that says little to strangers."""
 
-_OPEN = ("/",)
-"""They say that the server is up and nothing else (R-20)."""
+_OPEN = frozenset({"/", *OPEN_PATHS})
+"""They say that the server is up, or are the same everywhere, and tell nothing else (R-20)."""
 _LITTLE = ("/health",)
 """Answered without a key, and then they say as much as those."""
 _SAME_OWNER = 64

@@ -156,17 +156,25 @@ class Budgets:
                 crossed.append(standing)
         return tuple(crossed)
 
-    def spent(self, key: str, model: str) -> Standing | None:
-        """Return a hard budget that leaves nothing for such a request, the one that opens last."""
+    def judge(self, key: str, model: str) -> tuple[Standing | None, Standing | None]:
+        """Return a hard budget that leaves nothing for such a request, of several the one that opens last;
+        and the one of the others that is the nearest to its end, if it is near.
+        """
         now = self._now()
-        closed = []
+        closed, near = [], []
         for account in self._accounts:
             account.turn(now)
-            if account.budget.hard and account.concerns(key, model):
-                standing = self._standing(account)
-                if standing.share >= 1.0:
-                    closed.append(standing)
-        return max(closed, key=lambda standing: standing.span.end, default=None)
+            if not account.concerns(key, model):
+                continue
+            standing = self._standing(account)
+            if standing.share >= 1.0 and account.budget.hard:
+                closed.append(standing)
+            elif standing.share >= NEARLY:
+                near.append(standing)
+        return (
+            max(closed, key=lambda standing: standing.span.end, default=None),
+            max(near, key=lambda standing: standing.share, default=None),
+        )
 
     def standings(self) -> tuple[Standing, ...]:
         """Return how all of them stand."""

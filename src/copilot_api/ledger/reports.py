@@ -124,6 +124,16 @@ def series(
     return tuple(Point(*row) for row in rows)
 
 
+def sent(connection: sqlite3.Connection, *, since: float, where: Mapping[str, str | int]) -> tuple[int, int]:
+    """Return nano-AIU and number of the requests that went upstream."""
+    condition, values = _condition(since, float("inf"), where)
+    row = connection.execute(
+        f"SELECT coalesce(sum(nano_aiu), 0), count(*) FROM requests WHERE {condition} AND leg <> ''",  # noqa: S608
+        values,
+    ).fetchone()
+    return row[0], row[1]
+
+
 def recent(
     connection: sqlite3.Connection,
     limit: int,

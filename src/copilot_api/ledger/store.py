@@ -6,15 +6,17 @@ The request path only appends to a list. ``kill -9`` loses what came after the l
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from copilot_api.ledger import schema
-from copilot_api.ledger.entry import COLUMNS, Entry
+from copilot_api.ledger.entry import Entry
+
+if TYPE_CHECKING:
+    from copilot_api.ledger.writing import Writer
 
 logger = logging.getLogger("copilot_api.ledger")
 
@@ -26,8 +28,6 @@ DAY = 86_400.0
 PRUNE_INTERVAL = 3_600.0
 LONGEST_FLUSH = 10.0
 """Seconds that the end of the program waits for the disk."""
-SHRINK = 0.9
-"""A ledger over its size is brought down to this share of it, so that it is not done again at once."""
 
 
 class Ledger:
@@ -101,28 +101,30 @@ class Ledger:
             self._thread.join(timeout=LONGEST_FLUSH)
 
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
+        from copilot_api.ledger import writing
+
+        writer: Writer | None = None
         pruned = float("-inf")
         while True:
             closing = self._closing
             try:
-                if connection is None:
-                    connection = schema.open_to_write(self.path)
-                self._write(connection)
+                if writer is None:
+                    writer = writing.Writer(self.path)
+                self._write(writer)
                 if self._now() - pruned >= PRUNE_INTERVAL:
-                    prune(connection, self._now() - self._days * DAY, self._max_bytes)
+                    writer.prune(self._now() - self._days * DAY, self._max_bytes)
                     pruned = self._now()
                 self._complained = False
-            except (sqlite3.Error, OSError, schema.UnknownLedger) as error:
-                self._complain(error)
-                if connection is not None:
-                    connection.close()
-                    connection = None
+            except writing.FAILURES as error:
+                self._complain(error, hopeless=isinstance(error, writing.HOPELESS))
+                if writer is not None:
+                    writer.close()
+                    writer = None
             if closing:
                 break
             self._rest()
-        if connection is not None:
-            connection.close()
+        if writer is not None:
+            writer.close()
 
     def _rest(self) -> None:
         """Wait for the next write; without anything to write for as long as it takes."""
@@ -134,25 +136,20 @@ class Ledger:
         self._asleep = False
         self._wake.clear()
 
-    def _write(self, connection: sqlite3.Connection) -> None:
+    def _write(self, writer: Writer) -> None:
         batch = [self._pending.popleft() for _ in range(len(self._pending))]
         if batch:
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                rows = ([getattr(entry, name) for name in COLUMNS] for entry in batch)
-                connection.executemany(schema.INSERT, rows)
-                connection.execute("COMMIT")
+                writer.write(batch)
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
                 self._pending.extendleft(reversed(batch))
                 raise
             self.written += len(batch)
         with self._flushed:
             self._flushed.notify_all()
 
-    def _complain(self, error: Exception) -> None:
-        if isinstance(error, schema.UnknownLedger) or self._closing:
+    def _complain(self, error: Exception, *, hopeless: bool) -> None:
+        if hopeless or self._closing:
             # There is no other try, or none that could end better.
             self._given_up += len(self._pending)
             self._pending.clear()
@@ -161,25 +158,3 @@ class Ledger:
             self._complained = True
         with self._flushed:
             self._flushed.notify_all()
-
-
-def prune(connection: sqlite3.Connection, oldest: float, max_bytes: int) -> int:
-    """Delete entries from before `oldest`, then the oldest ones of a file over its size; return how many."""
-    deleted = connection.execute("DELETE FROM requests WHERE at < ?", (oldest,)).rowcount
-    size = _pages(connection, "page_count") - _pages(connection, "freelist_count")
-    page = _pages(connection, "page_size")
-    if max_bytes and size * page > max_bytes:
-        total: int = connection.execute("SELECT count(*) FROM requests").fetchone()[0]
-        surplus = total - int(total * max_bytes * SHRINK / (size * page))
-        deleted += connection.execute(
-            "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY at, id LIMIT ?)", (surplus,)
-        ).rowcount
-    if deleted:
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return deleted
-
-
-def _pages(connection: sqlite3.Connection, name: str) -> int:
-    found: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
-    return found

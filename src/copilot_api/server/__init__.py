@@ -23,9 +23,10 @@ async def serve(
     server: ServerName = "uvicorn",
     lifespan: bool = False,
     guard: GuardFeed | None = None,
+    on_stop: Callable[[], None] | None = None,
     **options: Any,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then drain.
+    """Serve until SIGINT or SIGTERM, then call `on_stop` and drain.
 
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
@@ -43,6 +44,7 @@ async def serve(
             on_ready=on_ready,
             cancel_streams=cancel_streams,
             lifespan=lifespan,
+            on_stop=on_stop,
         )
         return
     from copilot_api.engine.server_interfaces import ServerOptions
@@ -53,6 +55,7 @@ async def serve(
         sockets,
         ServerOptions(**options, guard=guard.guard if guard is not None else None),
         guard=guard,
+        on_stop=on_stop,
         drain_timeout=drain_timeout,
         on_ready=on_ready,
         cancel_streams=cancel_streams,

@@ -30,6 +30,7 @@ async def serve(
     cancel_streams: Callable[[], None] | None,
     lifespan: bool,
     guard: GuardFeed | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> None:
     """See :func:`copilot_api.server.serve`."""
     span = Lifespan(app) if lifespan else None
@@ -48,6 +49,8 @@ async def serve(
             if on_ready is not None:
                 on_ready()
             await signals.get()
+            if on_stop is not None:
+                on_stop()
             server.stop_accepting()
             await _drain(server, signals, drain_timeout, cancel_streams)
     finally:

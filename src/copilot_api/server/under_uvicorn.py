@@ -27,6 +27,7 @@ async def serve(
     on_ready: Callable[[], None] | None = None,
     cancel_streams: Callable[[], None] | None = None,
     lifespan: bool = False,
+    on_stop: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain.
 
@@ -60,6 +61,8 @@ async def serve(
                 cancel_streams()
             return
         server.should_exit = True
+        if on_stop is not None:
+            on_stop()
         if cancel_streams is not None:
             deadline = loop.call_later(drain_timeout, cancel_streams)
 

@@ -70,3 +70,16 @@ def both(name: str, ids: str, script: Callable[[Leg], Script], seen: Seen, **mor
     legs, dialects, limit = (more.pop(key, None) for key in ("legs", "dialects", "limit"))
     case = Case(script, seen, **more)
     return Fault(name, ids, case, case, legs or ("chat",), dialects or ALL, limit or "")
+
+
+def odd(
+    name: str,
+    ids: str,
+    script: Callable[[Leg], Script],
+    *,
+    legs: tuple[LegName, ...] = ("chat",),
+    dialects: tuple[str, ...] = ALL,
+    **more: Any,
+) -> Fault:
+    """A stream that looks odd and is right."""
+    return Fault(name, ids, Case(script, "whole", **more), legs=legs, dialects=dialects)

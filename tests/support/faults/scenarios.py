@@ -111,12 +111,15 @@ BY_NAME = {scenario.name: scenario for scenario in BEFORE + WITHIN}
 
 
 def play(upstream: ScriptedUpstream) -> None:
-    """Have every request get what its prompt names."""
+    """Have every request get what its prompt names, on a connection of its own.
+
+    One that was kept may die of having been closed while idle, and is then replaced by another (R-38).
+    """
 
     def choose(attempt: Attempt) -> Script | None:
         found = name_of(attempt)
         leg = next(leg for leg in LEGS.values() if leg.path == attempt.path)
-        return BY_NAME[found].script(leg) if found in BY_NAME else None
+        return (*BY_NAME[found].script(leg), fin()) if found in BY_NAME else None
 
     for leg in LEGS.values():
         upstream.choose(leg.path, choose)

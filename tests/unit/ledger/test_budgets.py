@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from copilot_api.ledger.budgets import Budgets, parse
+from copilot_api.ledger.budgets import Budgets, Standing, parse
 from copilot_api.ledger.entry import NANO_AIU_PER_CREDIT
 from copilot_api.ledger.periods import projected, span
 from tests.unit.ledger.entries import entry
@@ -14,6 +14,10 @@ from tests.unit.ledger.entries import entry
 NOON = time.mktime((2026, 3, 10, 12, 0, 0, 0, 0, -1))
 MIDNIGHT = time.mktime((2026, 3, 11, 0, 0, 0, 0, 0, -1))
 APRIL = time.mktime((2026, 4, 1, 0, 0, 0, 0, 0, -1))
+
+
+def spent(budgets: Budgets, key: str, model: str) -> Standing | None:
+    return budgets.judge(key, model)[0]
 
 
 class Clock:
@@ -54,19 +58,19 @@ def test_what_is_no_budget_is_told_how_to_be_one(text: str) -> None:
 def test_a_day_closes_and_opens_again_at_midnight() -> None:
     clock = Clock()
     budgets = Budgets([parse("2 credits/day")], clock)
-    assert budgets.spent("", "m") is None
+    assert spent(budgets, "", "m") is None
     budgets.add(entry(nano_aiu=2 * NANO_AIU_PER_CREDIT))
-    closed = budgets.spent("", "m")
+    closed = spent(budgets, "", "m")
     assert closed is not None
     assert closed.span.end == MIDNIGHT
     clock.now = MIDNIGHT
-    assert budgets.spent("", "m") is None
+    assert spent(budgets, "", "m") is None
 
 
 def test_the_one_that_opens_last_is_named() -> None:
     budgets = Budgets([parse("1 requests/day"), parse("1 requests/month")], Clock())
     budgets.add(entry())
-    closed = budgets.spent("", "m")
+    closed = spent(budgets, "", "m")
     assert closed is not None
     assert closed.span.end == APRIL
 
@@ -75,17 +79,20 @@ def test_soft_ones_only_warn_once_near_and_once_over() -> None:
     budgets = Budgets([parse("10 requests/day soft")], Clock())
     crossed = [len(budgets.add(entry())) for _ in range(12)]
     assert crossed == [0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0]
-    assert budgets.spent("", "m") is None
+    assert spent(budgets, "", "m") is None
+    near = budgets.judge("", "m")[1]
+    assert near is not None
+    assert near.share == 1.2
 
 
 def test_keys_and_models_count_their_own() -> None:
     budgets = Budgets([parse("key=ann: 1 requests/day"), parse("model=big: 1 requests/day")], Clock())
     budgets.add(entry(key="ann", model="small"))
-    assert budgets.spent("ann", "small") is not None
-    assert budgets.spent("bob", "small") is None
-    assert budgets.spent("bob", "big") is None
+    assert spent(budgets, "ann", "small") is not None
+    assert spent(budgets, "bob", "small") is None
+    assert spent(budgets, "bob", "big") is None
     budgets.add(entry(key="bob", model="big"))
-    assert budgets.spent("bob", "big") is not None
+    assert spent(budgets, "bob", "big") is not None
 
 
 def test_what_was_not_sent_or_not_billed_costs_nothing() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from copilot_api.ledger import reports, schema
-from copilot_api.ledger.store import DAY, Ledger, prune
+from copilot_api.ledger.store import DAY, Ledger
+from copilot_api.ledger.writing import prune
 from tests.unit.ledger.entries import entry
 
 ROOT = Path(__file__).resolve().parents[3]

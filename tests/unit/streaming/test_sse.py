@@ -63,3 +63,30 @@ def test_r24_a_large_frame_in_small_pieces_is_read_whole() -> None:
     raw = b"data: " + body + b"\n\n"
     events = [event for at in range(0, len(raw), 1400) for event in parser.feed(raw[at : at + 1400])]
     assert [event.data for event in events] == [body]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n",
+        b"data: a\rdata: b\r\rdata: c\r\r",
+        b"\xef\xbb\xbfevent: e\ndata: a\n\n: comment\r\n\r\nid: 7\rdata: c\n\r\n",
+        b"data: \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\r\n\n\rdata: b",
+    ],
+)
+def test_r58_any_two_cuts_give_the_same_events(raw: bytes) -> None:
+    whole = parse(raw)
+    assert whole
+    for first in range(len(raw) + 1):
+        for second in range(first, len(raw) + 1):
+            parser = Parser()
+            events = parser.feed(raw[:first]) + parser.feed(raw[first:second]) + parser.feed(raw[second:])
+            assert events + parser.finish() == whole, (first, second)
+
+
+def test_r24_the_limit_is_16_mib() -> None:
+    largest = b"x" * (16 * 1024 * 1024)
+    parser = Parser()
+    assert parser.feed(largest) == []
+    with pytest.raises(FrameTooLarge):
+        parser.feed(b"x")

@@ -6,6 +6,7 @@
 
 mod ahead;
 mod control;
+mod progress;
 mod pump;
 mod source;
 mod summary;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub use self::{
     ahead::Taken,
     control::Control,
+    progress::Progress,
     pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
@@ -63,6 +65,7 @@ pub struct Relay {
     plan: StreamPlan,
     limits: Limits,
     control: Arc<Control>,
+    progress: Arc<Progress>,
     /// What [`poll_first`](Self::poll_first) found.
     ready: Option<Bytes>,
     over: bool,
@@ -100,6 +103,7 @@ impl Relay {
             plan,
             limits,
             control: Arc::default(),
+            progress: Arc::new(Progress::new(now)),
             ready: None,
             over: false,
             panicked: false,
@@ -121,6 +125,12 @@ impl Relay {
     #[must_use]
     pub fn control(&self) -> Arc<Control> {
         Arc::clone(&self.control)
+    }
+
+    /// How far this relay has come.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Waits until the first frame is judged, one keep-alive interval at most: after it the client is given
@@ -221,6 +231,7 @@ impl Relay {
             self.events = events;
             self.content = self.heard;
         }
+        self.progress.note(self.events, self.bytes_out, self.content);
         if self.translator.done() {
             let failed = self.translator.error().is_some() || self.translator.refusal().is_some();
             self.finish(if failed { Outcome::UpstreamFailed } else { Outcome::Completed }, None);

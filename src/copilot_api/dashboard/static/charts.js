@@ -3,7 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const WIDTH = 760;
-const HEIGHT = 220;
+const HEIGHT = 200;
 const LEFT = 46;
 const BOTTOM = 22;
 const TOP = 8;
@@ -36,7 +36,7 @@ function ticks(chart, names, at) {
 // `rows` are {time, group, value}; times in order. Beyond the seven largest groups all are "others".
 export function stacked(label, times, rows, words) {
   const sums = new Map();
-  for (const row of rows) sums.set(row.group, (sums.get(row.group) ?? 0) + row.value);
+  for (const row of rows) if (row.value) sums.set(row.group, (sums.get(row.group) ?? 0) + row.value);
   const ranked = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
   const named = ranked.length > SERIES ? ranked.slice(0, SERIES - 1) : ranked;
   const groups = named.length < ranked.length ? [...named, "others"] : named;
@@ -44,7 +44,7 @@ export function stacked(label, times, rows, words) {
   for (const row of rows) {
     const at = named.indexOf(row.group);
     const column = columns.get(row.time);
-    if (column) column[at < 0 ? groups.length - 1 : at] += row.value;
+    if (column && row.value) column[at < 0 ? groups.length - 1 : at] += row.value;
   }
   const top = ceiling(Math.max(...[...columns.values()].map((column) => column.reduce((a, b) => a + b, 0))));
   const chart = frame(label, top, words);

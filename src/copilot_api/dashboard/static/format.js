@@ -12,8 +12,8 @@ export function number(value, digits = 0) {
 
 export function tokens(value) {
   if (value === null || value === undefined) return dash;
-  if (value >= 1e6) return `${number(value / 1e6, 1)}M`;
-  if (value >= 1e4) return `${number(value / 1e3, 1)}k`;
+  if (value >= 1e6) return `${Number((value / 1e6).toFixed(1))}M`;
+  if (value >= 1e4) return `${Number((value / 1e3).toFixed(1))}k`;
   return number(value);
 }
 

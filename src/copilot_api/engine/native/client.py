@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
 from copilot_api import _native
-from copilot_api.engine.client_interfaces import ClientOptions, Relay, RelaySummary, UpstreamCall
+from copilot_api.engine.client_interfaces import ClientOptions, Progress, Relay, RelaySummary, UpstreamCall
 from copilot_api.engine.interfaces import StreamFacts, StreamPlan
 from copilot_api.engine.native.runtime import attach, detach, wait
 from copilot_api.engine.native.stateless import PAIRS, stream_arguments, usage_of
@@ -190,6 +190,10 @@ class NativeRelay:
                 end,
             )
         return self._summary
+
+    def progress(self) -> Progress:
+        """Return how far it has come."""
+        return Progress(*self.native.progress())
 
     async def first(self) -> None:
         """Judge the first frame; return early when the upstream stays silent."""

@@ -162,10 +162,17 @@ class _Progress:
         reason = _reason(error)
         if not self.writing:
             return ConnectFailed(f"cannot reach {host}: {reason}")
-        if self.reused:
+        if self.reused and _is_silent(error):
             # The pool's connection was closed by the other side while idle: nothing was processed (D-H13).
             return ConnectFailed(f"{host} had closed the connection")
         return ConnectionLost(f"{host} closed the connection before it answered: {reason}")
+
+
+def _is_silent(error: httpx2.TransportError) -> bool:
+    """Tell whether the connection ended without a byte: an answer that is none was an answer."""
+    import httpx2
+
+    return not isinstance(error, httpx2.RemoteProtocolError) or "without sending" in str(error)
 
 
 class ReferenceUpstream:

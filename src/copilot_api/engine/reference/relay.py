@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
-from copilot_api.engine.client_interfaces import Outcome, RelaySummary
+from copilot_api.engine.client_interfaces import Outcome, Progress, RelaySummary
 from copilot_api.engine.interfaces import StreamEnd, StreamPlan, StreamTranslator, UpstreamError
 
 _OUTCOMES: dict[StreamEnd, Outcome] = {
@@ -62,6 +62,10 @@ class ReferenceRelay:
     def summary(self) -> RelaySummary | None:
         """Set when the relay is over."""
         return self._summary
+
+    def progress(self) -> Progress:
+        """Return how far it has come."""
+        return Progress(self._events, self._bytes_out, (self._clock() - self._content) * 1000)
 
     async def first(self) -> None:
         """Judge the first frame; return early when the upstream stays silent."""

@@ -19,10 +19,12 @@ from urllib.parse import parse_qsl
 from copilot_api.dashboard import files, questions
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
+from copilot_api.engine.interfaces import EngineError
 from copilot_api.gateway.catalog import ModelCatalog
-from copilot_api.gateway.errors import BadRequest
+from copilot_api.gateway.errors import BadRequest, GatewayError
 from copilot_api.gateway.model_facts import model_facts
-from copilot_api.github.quota import Quota
+from copilot_api.gateway.running import Running
+from copilot_api.github.quota import Quota, read
 from copilot_api.http.asgi import PlainResponse, Receive, Request, Response, Scope, Send, json_response, start
 from copilot_api.http.routing import Route, simple
 from copilot_api.ledger.budgets import Standing
@@ -52,21 +54,6 @@ QUOTA_AGE = 60.0
 """Seconds that GitHub's answer is shown before it is asked again."""
 
 
-@record
-class Running:
-    """One stream that runs now."""
-
-    number: int
-    """Tells it from all others of this process."""
-    model: str
-    client: str
-    key: str
-    age_ms: float
-    silent_ms: float
-    events: int
-    bytes: int
-
-
 class Watched(Protocol):
     """What the page watches live."""
 
@@ -90,11 +77,13 @@ class Watched(Protocol):
 class Sources:
     """Where the answers come from."""
 
-    ledger: Path
+    ledger: Path | None
+    """None where nothing is written."""
     written: Callable[[], tuple[int, int]]
     """Entries written and lost since the start."""
     standings: Callable[[], tuple[Standing, ...]]
-    usage: Callable[[], Awaitable[Quota | None]]
+    usage: Callable[[], Awaitable[bytes]]
+    """Fetches GitHub's answer."""
     catalog: ModelCatalog
     reports: Callable[[], tuple[ComponentReport, ...]]
     watched: Watched
@@ -141,7 +130,7 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             "settings": [
                 {"name": name, "value": value, "origin": origin} for name, value, origin in sources.settings
             ],
-            "ledger": {"path": str(sources.ledger), "written": written, "lost": lost},
+            "ledger": {"path": str(sources.ledger or "off: --no-ledger"), "written": written, "lost": lost},
         }
         return json_response(200, told, NO_STORE)
 
@@ -184,10 +173,6 @@ def routes(sources: Sources) -> tuple[Route, ...]:
     )
 
 
-OPEN_PATHS = ("/dashboard", *(f"/dashboard/{name}" for name in files.FILES if name != "index.html"))
-"""Answered without a key: files that are the same in every gateway."""
-
-
 def _file_routes() -> Iterator[Route]:
     def serve(name: str) -> Any:
         async def handle(request: Request, _body: object) -> Response:
@@ -204,17 +189,17 @@ def _file_routes() -> Iterator[Route]:
 
         return simple(handle)
 
-    for name in files.FILES:
-        path = "/dashboard" if name == "index.html" else f"/dashboard/{name}"
+    for path, name in files.PATHS.items():
         yield Route("GET", (path,), serve(name))
 
 
-def _with_ledger(path: Path, question: Callable[[sqlite3.Connection | None], Any]) -> Any:
+def _with_ledger(path: Path | None, question: Callable[[sqlite3.Connection | None], Any]) -> Any:
+    ledger: sqlite3.Connection | None = None
     try:
-        ledger = open_to_read(path)
+        if path is not None:
+            ledger = open_to_read(path)
     except (sqlite3.Error, UnknownLedger) as error:
         logger.warning("The ledger cannot be read: %s", error)
-        ledger = None
     try:
         return question(ledger)
     finally:
@@ -244,7 +229,7 @@ def _component(report: ComponentReport) -> dict[str, Any]:
 class _Quota:
     """GitHub's answer, asked at most once a minute however many pages look."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[Quota | None]]) -> None:
+    def __init__(self, fetch: Callable[[], Awaitable[bytes]]) -> None:
         self._fetch = fetch
         self._found: Quota | None = None
         self._asked = float("-inf")
@@ -253,8 +238,11 @@ class _Quota:
     async def read(self) -> Quota | None:
         async with self._lock:
             if time.monotonic() - self._asked >= QUOTA_AGE:
-                self._found = await self._fetch()
                 self._asked = time.monotonic()
+                try:
+                    self._found = read(await self._fetch())
+                except (EngineError, GatewayError) as error:
+                    logger.info("GitHub does not tell the quota: %s", error)
             return self._found
 
 

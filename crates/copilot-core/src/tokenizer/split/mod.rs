@@ -43,7 +43,7 @@ impl<'t> Pieces<'t> {
     pub(crate) fn end<P: Pattern>(&mut self, at: usize) -> usize {
         // Text that is not ASCII is not worth a window.
         let rest = match self.text.get(at..) {
-            Some([..0x80, ..0x80, ..]) => self.window.rest(self.text, at),
+            Some([first, second, ..]) if *first < 0x80 && *second < 0x80 => self.window.rest(self.text, at),
             _ => None,
         };
         rest.and_then(|rest| P::piece_end_in(&rest, self.text, at))
