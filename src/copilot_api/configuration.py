@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,6 @@ def _seconds(text: str, origin: str) -> float:
 
 
 def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
-    from copilot_api.gateway.memory import is_supported
     from copilot_api.http.guard import origin_is_valid
     from copilot_api.http.identity import networks
 
@@ -251,7 +251,7 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
-    if settings.memory_limit and not is_supported():
+    if settings.memory_limit and sys.platform != "linux":
         raise ConfigurationError(
             f"{origins['memory_limit']}: this system does not say how much memory a process holds"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copilot_api.http.guard import is_loopback
 from copilot_api.keys.ring import KeyRing
-from copilot_api.keys.secrets import weakness
 from copilot_api.settings import Settings
 
 REMEDY = "make one with `copilot-api keys add NAME`"
@@ -38,8 +37,14 @@ def weak_keys(settings: Settings) -> list[str]:
     """Return a sentence for each key of the options and the key file that can be guessed; none quotes one."""
     from copilot_api.app import client_keys
 
+    keys = client_keys(settings)
+    if not keys:
+        return []
+    # Its patterns take memory that a gateway without such keys has no use for.
+    from copilot_api.keys.weakness import weakness
+
     found = []
-    for at, given in enumerate(client_keys(settings), 1):
+    for at, given in enumerate(keys, 1):
         why = weakness(given.key.reveal())
         if why:
             where = "--api-key" if given.name == "option" else "--api-key-file"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,11 +58,6 @@ class MemoryLimit:
             self._is_over = self._resident() > self._limit
         if self._is_over and not was_over:
             logger.warning("More than %d bytes of memory are in use: new requests get 503", self._limit)
-
-
-def is_supported() -> bool:
-    """Tell whether this system says how much memory the process holds."""
-    return sys.platform == "linux"
 
 
 def resident_bytes() -> int:

@@ -7,14 +7,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from copilot_api.engine.client_interfaces import Relay, RelaySummary
 from copilot_api.engine.interfaces import Dialect, RequestBody
 from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
 from copilot_api.gateway.failures import Failures, Trace, begin
-from copilot_api.gateway.memory import MemoryLimit
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
     BodyTooLarge,
@@ -34,6 +33,9 @@ from copilot_api.http.routes import models as model_routes
 from copilot_api.http.routing import Route, Router
 from copilot_api.http.streaming import StreamResponse
 from copilot_api.settings import Settings
+
+if TYPE_CHECKING:
+    from copilot_api.gateway.memory import MemoryLimit
 
 logger = logging.getLogger("copilot_api.http")
 
@@ -73,7 +75,7 @@ class Application:
         self._access = access
         self._settings = settings
         self._log = request_log
-        self._memory = MemoryLimit(settings.memory_limit) if settings.memory_limit else None
+        self._memory = _memory_limit(settings)
 
     def adopt(self, settings: Settings) -> None:
         """Use other settings from the next request on (R-54)."""
@@ -269,6 +271,14 @@ class Reply:
                 seconds = self._first - self._began
                 self._log.answered(self.request.method, self.request.target, message["status"], seconds)
         return self._send(message)
+
+
+def _memory_limit(settings: Settings) -> MemoryLimit | None:
+    if not settings.memory_limit:
+        return None
+    from copilot_api.gateway.memory import MemoryLimit
+
+    return MemoryLimit(settings.memory_limit)
 
 
 def _cors(origin: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -9,13 +9,16 @@ import time
 # What `hmac.compare_digest` is; that module brings OpenSSL's hashes with it, 3.6 MB.
 from _operator import _compare_digest as compare_digest
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from copilot_api.keys.caller import Caller
 from copilot_api.keys.secrets import digest
 from copilot_api.keys.store import Identity, KeyFileProblem, KeyStore
-from copilot_api.keys.stored import StoredKey
 from copilot_api.records import field, record
 from copilot_api.redaction import Secret
+
+if TYPE_CHECKING:
+    from copilot_api.keys.stored import StoredKey
 
 logger = logging.getLogger("copilot_api.keys")
 

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from copilot_api.keys.stored import BadKeyText, StoredKey, dump, parse
+if TYPE_CHECKING:
+    from copilot_api.keys.stored import StoredKey
 
 logger = logging.getLogger("copilot_api.keys")
 
@@ -56,6 +58,9 @@ class KeyStore:
             return (), None
         except OSError as error:
             raise KeyFileProblem(f"the keys in {self.path} cannot be read: {error.strerror}") from None
+        # Loaded where there is a file: most gateways have none.
+        from copilot_api.keys.stored import BadKeyText, parse
+
         self._check_owner(facts)
         try:
             return parse(content.decode("utf-8")), _identity(facts)
@@ -68,10 +73,11 @@ class KeyStore:
     def change(self, edit: Callable[[tuple[StoredKey, ...]], tuple[StoredKey, ...]]) -> None:
         """Replace the keys by what `edit` makes of them; nobody else changes them meanwhile.
 
-        Raises :class:`KeyFileProblem`, :class:`BadKeyText`, and what `edit` raises.
+        Raises :class:`KeyFileProblem`, :class:`copilot_api.keys.stored.BadKeyText`, and what `edit` raises.
         """
         from copilot_api.github.credentials import make_private
         from copilot_api.github.file_lock import locked
+        from copilot_api.keys.stored import dump, parse
 
         try:
             make_private(self.path.parent)

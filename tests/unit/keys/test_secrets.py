@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from copilot_api.keys.secrets import digest, make_key, weakness
+from copilot_api.keys.secrets import digest, make_key
+from copilot_api.keys.weakness import weakness
 
 
 def test_a_made_key_is_long_and_each_is_another() -> None:
