@@ -211,7 +211,7 @@ mod tests {
         let headers = [("authorization", "Bearer MarkOfAToken"), ("x-own", "MarkOfAValue")];
         let body = Payload::from("MarkOfAPrompt");
         let call = Call::new("POST", "http://h/p", headers, Some(body), timeouts).unwrap();
-        let shown = format!("{call:?} {:?}", Payload::from_iter([Bytes::from("MarkOfAPrompt")]));
+        let shown = format!("{call:?} {:?}", [Bytes::from("MarkOfAPrompt")].into_iter().collect::<Payload>());
         assert!(!shown.contains("Mark"), "{shown}");
         assert!(shown.contains("authorization") && shown.contains("Payload(13 bytes)"), "{shown}");
         assert!(
