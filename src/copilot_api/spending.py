@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from copilot_api.gateway.accounting import Accounting, Observer
 from copilot_api.gateway.errors import StartupError
-from copilot_api.ledger.budgets import Budget, Budgets, parse
 from copilot_api.ledger.store import Ledger
 from copilot_api.settings import Settings
+
+if TYPE_CHECKING:
+    from copilot_api.ledger.budgets import Budget, Budgets
 
 logger = logging.getLogger("copilot_api.spending")
 
@@ -31,6 +34,8 @@ def open_accounting(
         )
     budgets = None
     if settings.budget:
+        from copilot_api.ledger.budgets import Budgets, parse
+
         budgets = Budgets(parse(text) for text in settings.budget)
         if ledger is not None:
             _seed(budgets, ledger.path)

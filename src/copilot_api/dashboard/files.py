@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from zlib import crc32
 
 from copilot_api.records import record
 
+_STATIC = Path(__file__).with_name("static")
 _TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -49,5 +50,5 @@ def read(name: str) -> File:
     """Return a file. Raises KeyError for a name that is none of `FILES`."""
     if name not in FILES:
         raise KeyError(name)
-    content = resources.files("copilot_api.dashboard").joinpath("static", *name.split("/")).read_bytes()
+    content = (_STATIC / name).read_bytes()
     return File(content, _TYPES[name.rpartition(".")[2]], f'"{crc32(content):08x}"')

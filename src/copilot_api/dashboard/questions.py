@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from copilot_api.github.quota import Quota
 from copilot_api.ledger import reports
@@ -14,6 +13,9 @@ from copilot_api.ledger.entry import COLUMNS
 from copilot_api.ledger.periods import projected, span
 from copilot_api.ledger.reports import Sums
 from copilot_api.records import fields
+
+if TYPE_CHECKING:
+    import sqlite3
 
 HOURS = 24
 DAYS = 30

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from copilot_api.ledger.entry import COLUMNS, Entry
 from copilot_api.records import record
+
+if TYPE_CHECKING:
+    import sqlite3
 
 Axis = Literal["day", "hour", "model", "client", "key", "session", "outcome", "dialect"]
 AXES: tuple[Axis, ...] = ("day", "hour", "model", "client", "key", "session", "outcome", "dialect")
