@@ -75,14 +75,16 @@ def question(dialect: str, model: str, *, streamed: bool) -> tuple[str, dict[str
     return path, {"model": model, "stream": streamed, **body}
 
 
-def send(port: int, request: bytes, patience: float = 30.0) -> bytes:
-    """All bytes that come back for these bytes, until the server closes."""
+def send(port: int, request: bytes, patience: float = 30.0, enough: bytes | None = None) -> bytes:
+    """All bytes that come back for these bytes, until the server closes, or `enough` of a stream came."""
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), patience) as connection:
         connection.sendall(request)
         try:
             while piece := connection.recv(1 << 16):
                 received += piece
+                if enough is not None and enough in received:
+                    break
         except ConnectionResetError:
             pass
     return bytes(received)

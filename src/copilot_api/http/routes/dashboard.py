@@ -15,6 +15,7 @@ from copilot_api.dashboard import files
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
 from copilot_api.gateway.catalog import ModelCatalog
+from copilot_api.gateway.errors import NotAllowed
 from copilot_api.gateway.running import Running
 from copilot_api.http.asgi import PlainResponse, Request, Response
 from copilot_api.http.routing import Route, simple
@@ -84,6 +85,8 @@ def routes(sources: Sources) -> tuple[Route, ...]:
 
     def question(name: str) -> Any:
         async def handle(request: Request, _body: object) -> Response:
+            if request.caller.restricted:
+                raise NotAllowed(403, "this key has limits, and the dashboard shows what all keys do")
             if not made:
                 from copilot_api.http.routes.dashboard_api import DashboardApi
 

@@ -146,13 +146,13 @@ class _Live:
         self._before: Mapping[int, int] = {}
         self._looked = time.monotonic()
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send events until the page or the server goes away."""
         headers = (("content-type", "text/event-stream"), ("x-accel-buffering", "no"), *NO_STORE)
         await send(start(200, headers))
         said, told = "", float("-inf")
         stopping = self._sources.stopping
-        while not stopping.is_set():
+        while not stopping.is_set() and scope["method"] != "HEAD":
             state = json.dumps(self._state(), separators=(",", ":"))
             if state != said or time.monotonic() - told >= REMINDER:
                 said, told = state, time.monotonic()
