@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.server.conftest import Pair
+from tests.support.departures import logged
 from tests.support.descriptors import count_descriptors
 from tests.support.instrumented import (
     DIALECTS,
@@ -60,11 +61,10 @@ def quiet(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     pair: Pair = request.getfixturevalue("pair")
-    before = len(pair.gateway.errors.lines)
+    before = len(logged(pair.gateway))
     yield
     pair.gateway.wait_until_idle()
-    logged = [line for line in pair.gateway.errors.lines[before:] if "test hook" not in line]
-    assert logged == []
+    assert [line for line in logged(pair.gateway, before) if "test hook" not in line] == []
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -18,6 +18,7 @@ from tests.support.departures import (
     depart,
     depart_together,
     leave,
+    logged,
     open_request,
 )
 from tests.support.descriptors import count_descriptors
@@ -40,10 +41,10 @@ by_situation = pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situa
 @pytest.fixture(autouse=True)
 def quiet(pair: Pair) -> Iterator[None]:
     """Going away is no error and no warning."""
-    before = len(pair.gateway.errors.lines)
+    before = len(logged(pair.gateway))
     yield
     pair.gateway.wait_until_idle()
-    assert pair.gateway.errors.lines[before:] == []
+    assert logged(pair.gateway, before) == []
 
 
 @by_situation
@@ -79,7 +80,7 @@ def test_r32_waiting_for_a_place(
     gateway, upstream = small
     upstream.forget()
     upstream.plan(CHAT, *SITUATIONS[0].script)
-    logged = len(gateway.errors.lines)
+    before = len(logged(gateway))
     with open_request(gateway, DIALECTS[0], stream=True) as holder:
         first = upstream.attempt(CHAT)
         for how in WAYS:
@@ -91,7 +92,7 @@ def test_r32_waiting_for_a_place(
     first.closed()
     gateway.wait_until_idle()
     assert len(upstream.attempts(CHAT)) == 1
-    assert gateway.errors.lines[logged:] == []
+    assert logged(gateway, before) == []
 
 
 @pytest.fixture(scope="module")

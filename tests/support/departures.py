@@ -48,6 +48,14 @@ SITUATIONS: tuple[Situation, ...] = (
 )
 
 
+def logged(gateway: InstrumentedGateway, before: int = 0) -> list[str]:
+    """Lines of the error output from `before` on, but for what is said at the first start."""
+    # It is written before the gateway listens, and may be read after that.
+    gateway.errors.wait_for("github-acceptable-use-policies")
+    lines = [line for line in gateway.errors.lines if line]
+    return lines[before:]
+
+
 def open_request(gateway: InstrumentedGateway, dialect: Dialect, *, stream: bool) -> RawConnection:
     """Connect and ask, and do not wait."""
     asked = dialect.request(Ask("gpt-4.1", (user("hello"),), stream))
