@@ -110,6 +110,10 @@ class Copilot:
 
     def _bill(self, call: Recorded, reply: vendors.Reply) -> None:
         cost = reply.cost
+        # As the answers tell it (upstream.md 4.4): GPT's always, Claude's own format when it streams.
+        told = reply.family == "gpt"
+        if call.path == "/v1/messages":
+            told = b'"stream":true' in call.body.replace(b" ", b"")
         self.state.bill(
             Billed(
                 request_id=call.headers.get("x-request-id", ""),
@@ -117,7 +121,7 @@ class Copilot:
                 input_tokens=cost.input,
                 cached_tokens=cost.cached,
                 output_tokens=cost.output,
-                nano_aiu=cost.nano_aiu if reply.family == "gpt" else None,
+                nano_aiu=cost.nano_aiu if told else None,
                 initiator=call.headers.get("x-initiator", ""),
             )
         )

@@ -192,7 +192,8 @@ def _format(given: Any) -> Any:
 
 def whole(reply: vendors.Reply) -> dict[str, Any]:
     """Return the non-streamed answer."""
-    return _response(reply, _random_id(), [_finished(item) for item in _items(reply)])
+    body = _response(reply, _random_id(), [_finished(item) for item in _items(reply)])
+    return body | {"copilot_usage": vendors.copilot_usage(reply)}
 
 
 def events(reply: vendors.Reply) -> Iterator[dict[str, Any]]:
