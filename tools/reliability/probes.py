@@ -27,6 +27,8 @@ KIB = 1024
 CANCEL_GATE = 0.1
 EACH_GATE = 64 * KIB
 STOPPED_GATE = MIB + 4096
+NO_LEDGER = ("--no-ledger",)
+"""The ledger takes its 2 MB once, at some moment after the first request: no stream's memory."""
 RECOVERY_GATE = 3.0
 STALL_GATE = 0.5
 STALL_LIMIT = 0.5
@@ -72,9 +74,9 @@ def cancel(rounds: int = 10) -> Measured:
 
 def stalled() -> Measured:
     """Hold many streams: silent ones, and ones whose reader stopped while upstream goes on."""
-    with pair() as both, silent_streams(both.gateway, both.upstream, 500) as held:
+    with pair(*NO_LEDGER) as both, silent_streams(both.gateway, both.upstream, 500) as held:
         silent = held.each
-    with pair() as both, fire_hose(both.gateway, both.upstream, 50, 64 * MIB) as held:
+    with pair(*NO_LEDGER) as both, fire_hose(both.gateway, both.upstream, 50, 64 * MIB) as held:
         stopped = held.each
     text = (
         f"{silent / KIB:.0f} KiB of each of 500 silent streams; {stopped / KIB:.0f} KiB of each of 50 whose "
@@ -85,7 +87,7 @@ def stalled() -> Measured:
 
 def stopped_reader() -> Measured:
     """Point a fire-hose of 256 MiB at a reader that stops."""
-    with pair() as both, fire_hose(both.gateway, both.upstream, 1, 256 * MIB) as held:
+    with pair(*NO_LEDGER) as both, fire_hose(both.gateway, both.upstream, 1, 256 * MIB) as held:
         grown, sent = held.grown, held.most_sent
     text = f"{grown / KIB:.0f} KiB; upstream came to a halt after {sent / MIB:.1f} of 256 MiB"
     return Measured(text, grown <= STOPPED_GATE)
