@@ -38,6 +38,7 @@ __all__ = [
     "count_chat",
     "count_text",
     "inspect_request",
+    "panic_once",
     "translate_answer",
     "translate_request",
 ]
