@@ -13,7 +13,7 @@ from pathlib import Path
 from copilot_api.app import OpenGateway, client_keys, open_gateway
 from copilot_api.configuration import ConfigurationError, load
 from copilot_api.gateway.errors import StartupError
-from copilot_api.github.credentials import CredentialProblem, TokenFile, data_directory
+from copilot_api.github.credentials import CredentialProblem, data_directory, token_store
 from copilot_api.http.asgi import Receive, Scope, Send
 from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
@@ -51,7 +51,7 @@ class LifespanApp:
         directory = data_directory(Path.home())
         settings = load({}, os.environ, directory).settings
         keys = KeyRing(client_keys(settings), KeyStore(directory))
-        token = settings.github_token or TokenFile(directory).read()
+        token = settings.github_token or token_store(directory, in_keyring=settings.keyring).read()
         if token is None:
             raise StartupError("there is no GitHub token; run `copilot-api auth` first")
         return await stack.enter_async_context(open_gateway(settings, token, keys=keys, directory=directory))

@@ -53,6 +53,9 @@ class Settings:
     github_token: Secret | None = option(
         None, "GitHub token to use instead of the stored one", alias="g", metavar="TOKEN"
     )
+    keyring: bool = option(
+        False, "Keep the GitHub token in the system's keyring, not in a file (pip install keyring)"
+    )
     claude_code: bool = option(
         False, "Choose two models and get the command that starts Claude Code", alias="c"
     )

@@ -10,7 +10,8 @@ from copilot_api.cli.signin import device_flow
 from copilot_api.configuration import ConfigurationError, load
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import TokenFile, data_directory, token_store
+from copilot_api.settings import Settings
 
 REVOKE = "https://github.com/settings/apps/authorizations"
 _OTHER_TOKENS = ("COPILOT_API_GITHUB_TOKEN", "GH_TOKEN")
@@ -19,9 +20,11 @@ _OTHER_TOKENS = ("COPILOT_API_GITHUB_TOKEN", "GH_TOKEN")
 def run(invocation: Invocation) -> int:
     """Run the sub-command; none is the sign-in of 0.7.0."""
     words = invocation.parsed.positionals
-    file = TokenFile(data_directory(invocation.home))
+    directory = data_directory(invocation.home)
+    settings = load(invocation.parsed.values, os.environ, directory).settings
+    file = token_store(directory, in_keyring=settings.keyring)
     if not words:
-        return _sign_in(invocation, file)
+        return _sign_in(invocation, file, settings)
     if words != ["logout"]:
         raise ConfigurationError(
             f"there is no `auth {words[0]}`; there are `copilot-api auth` and `copilot-api auth logout`"
@@ -29,9 +32,7 @@ def run(invocation: Invocation) -> int:
     return _log_out(invocation, file)
 
 
-def _sign_in(invocation: Invocation, file: TokenFile) -> int:
-    settings = load(invocation.parsed.values, os.environ, file.path.parent).settings
-
+def _sign_in(invocation: Invocation, file: TokenFile, settings: Settings) -> int:
     async def sign_in() -> None:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
         try:
@@ -42,14 +43,14 @@ def _sign_in(invocation: Invocation, file: TokenFile) -> int:
     run_loop(sign_in())
     if not file.exists():
         return 1
-    invocation.console.success(f"GitHub token written to {file.path}")
+    invocation.console.success(f"GitHub token written to {file.place}")
     return 0
 
 
 def _log_out(invocation: Invocation, file: TokenFile) -> int:
     console = invocation.console
     if file.erase():
-        console.success(f"Signed out: {file.path} is erased")
+        console.success(f"Signed out: the token in {file.place} is erased")
         console.info(
             f"A gateway that runs keeps its token until it is stopped; to withdraw it at GitHub: {REVOKE}"
         )

@@ -12,7 +12,7 @@ from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import data_directory, token_store
 from copilot_api.github.quota import Quota, Snapshot, read
 from copilot_api.redaction import one_line
 
@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> int:
     """Print the quota of the stored account, signing in first when there is none."""
     directory = data_directory(invocation.home)
     settings = load(invocation.parsed.values, os.environ, directory).settings
-    file, console = TokenFile(directory), invocation.console
+    file, console = token_store(directory, in_keyring=settings.keyring), invocation.console
 
     async def ask() -> bytes:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))

@@ -105,6 +105,7 @@ def _plain_options(command: Command) -> list[str]:
         "show-token": "Print the GitHub token",
         "json": "Print JSON",
         "alias": "NAME=MODEL",
+        "keyring": "Keep the token in the system's keyring",
         "csv": "Print comma-separated values",
         "by": "Group by day, hour, model, client, key, session, outcome or dialect",
         "since": "today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30",

@@ -66,7 +66,7 @@ COMMANDS = (
         "auth",
         "Sign in to GitHub without starting the server, or sign out: auth logout",
         "copilot_api.cli.auth",
-        lambda: (_VERBOSE, _SHOW_TOKEN),
+        lambda: (_VERBOSE, _SHOW_TOKEN, Flag("keyring", boolean=True)),
     ),
     Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
     Command(

@@ -19,7 +19,7 @@ from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.model_facts import model_facts
 from copilot_api.gateway.resolver import resolve, steps
 from copilot_api.gateway.routing import legs_of
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import TokenFile, data_directory, token_store
 from copilot_api.redaction import Secret, one_line
 from copilot_api.settings import Settings
 
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
     directory = data_directory(invocation.home)
     aliases = _aliases(invocation)
     settings = load({"alias": aliases} if aliases else {}, os.environ, directory).settings
-    catalog = run_loop(_catalog(invocation, settings, TokenFile(directory)))
+    catalog = run_loop(_catalog(invocation, settings, token_store(directory, in_keyring=settings.keyring)))
     as_json = invocation.flag("json")
     if wanted:
         told = explain(wanted, catalog, settings)

@@ -18,7 +18,7 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import TokenFile, data_directory, token_store
 from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
@@ -85,7 +85,8 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            session = _Session(settings, console, TokenFile(directory), keys, reloader, configuration.origins)
+            store = token_store(directory, in_keyring=settings.keyring and not settings.simulate)
+            session = _Session(settings, console, store, keys, reloader, configuration.origins)
             return run_loop(_run(session, sockets))
     finally:
         for listener in sockets:

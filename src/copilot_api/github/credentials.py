@@ -47,12 +47,26 @@ def make_private(directory: Path) -> None:
         logger.warning("The directory %s was open to others; its mode is now 0700", directory)
 
 
+def token_store(directory: Path, *, in_keyring: bool) -> TokenFile:
+    """Return where the token is kept. Raises :class:`CredentialProblem`."""
+    if not in_keyring:
+        return TokenFile(directory)
+    from copilot_api.github.keyring_token import KeyringToken
+
+    return KeyringToken(directory)
+
+
 class TokenFile:
     """The GitHub token on disk; processes that share a home write in turns, and the last one wins (R-48)."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "github_token"
         self._complained = False
+
+    @property
+    def place(self) -> str:
+        """Where the token lies, in words."""
+        return str(self.path)
 
     def exists(self) -> bool:
         """Tell whether there is a regular file with a token in it; nothing is created."""
