@@ -5,9 +5,7 @@ VENV ?= .venv
 ARGS ?= start
 ONLY ?=
 SECONDS ?= 60
-MINUTES ?= 25
 SAMPLE ?= 20
-MINUTES ?= 10
 RATE ?= 60
 ENGINE ?= native
 
@@ -108,6 +106,7 @@ audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as
 sbom: $(BASE) ## Write the bill of materials of a release into dist/
 	$(PY) tools/write_sbom.py
 
+mutants: MINUTES ?= 25
 mutants: $(NATIVE) $(DEV) ## Change readers and guards, tests must notice: make mutants ONLY=sse SAMPLE=20 MINUTES=25
 	$(PY) tools/mutants.py --minutes $(MINUTES) --sample $(SAMPLE) $(ONLY)
 
@@ -141,6 +140,7 @@ bench-gateway: ## Measure it beside nginx, 0.7.0 and LiteLLM: make bench-gateway
 fuzz: ## Fuzz the core with the committed corpus, each target for SECONDS (needs a C++ compiler)
 	$(PYTHON) tools/fuzz.py $(SECONDS) $(ONLY)
 
+soak: MINUTES ?= 10
 soak: $(NATIVE) $(DEV) ## Soak the gateway with faults and aborts: make soak MINUTES=60 RATE=100 ENGINE=reference
 	$(PY) -m tools.soak --minutes $(MINUTES) --rate $(RATE) --engine $(ENGINE) $(filter-out start,$(ARGS))
 
