@@ -211,7 +211,7 @@ def make_targets() -> set[str]:
 
 
 def test_every_command_is_explained() -> None:
-    plain = set(re.findall(r"^([a-z][a-z-]*):(?!.*## )", text_of("Makefile"), re.MULTILINE))
+    plain = set(re.findall(r"^([a-z][a-z-]*):(?!.*## | [A-Z]+ \?=)", text_of("Makefile"), re.MULTILINE))
     assert plain == {"lint-python", "lint-rust"}  # the two halves of lint
 
 
