@@ -180,6 +180,8 @@ Point your own client at it:
   OpenAI clients   OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY=dummy
   curl             curl {url}/v1/models
 
+What it cost, as it goes: {url}/dashboard
+
 With a Copilot subscription, start the same without --simulate: copilot-api start
 """)
 

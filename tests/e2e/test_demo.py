@@ -44,6 +44,7 @@ def test_tells_how_to_point_a_client_at_it(shown: str) -> None:
     assert port
     assert f"ANTHROPIC_BASE_URL=http://localhost:{port.group(1)} " in shown
     assert f"OPENAI_BASE_URL=http://localhost:{port.group(1)}/v1 " in shown
+    assert f"http://localhost:{port.group(1)}/dashboard" in shown
 
 
 def test_leaves_nothing_running(shown: str) -> None:
