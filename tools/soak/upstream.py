@@ -21,7 +21,7 @@ from typing import Any
 from copilot_api.simulator.models import model_list
 
 from . import frames
-from .orders import BEFORE, LEGS, WITHIN, Leg, Order, read
+from .orders import BEFORE, HOLDS, LEGS, WITHIN, Leg, Order, read
 
 LATE = 0.05
 """Seconds that a late head comes late."""
@@ -42,6 +42,8 @@ class State:
         self.issued = self.expired = self.lists = 0
         self.gone: list[tuple[int, float]] = []
         """Number of an order and when its connection was closed before its answer was whole."""
+        self.begun: list[int] = []
+        """Orders that will not be answered and have come: those who leave them must be seen to leave."""
         self.peers: set[Peer] = set()
         self.refused: set[int] = set()
         """Orders whose token was refused once, as they ask."""
@@ -49,6 +51,7 @@ class State:
     def seen(self) -> dict[str, Any]:
         """Return the counts, and what was not told yet of those who left."""
         gone, self.gone = self.gone, []
+        begun, self.begun = self.begun, []
         return {
             "requests": self.requests,
             "tokens": self.issued,
@@ -56,6 +59,7 @@ class State:
             "lists": self.lists,
             "connections": len(self.peers),
             "gone": gone,
+            "begun": begun,
         }
 
 
@@ -188,6 +192,8 @@ class Peer(asyncio.Protocol):
         if order is not None and order.fate == "expired" and order.number not in self._state.refused:
             self._state.refused.add(order.number)
             expired = True
+        if order is not None and order.fate in HOLDS and not expired:
+            self._state.begun.append(order.number)
         if expired:
             self._state.expired += 1
             self._whole(401, b"unauthorized: token expired\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -27,8 +27,12 @@ pytestmark = pytest.mark.parametrize("native", [False, True], ids=["reference", 
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("copilot_api").setLevel(logging.ERROR)
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("copilot_api")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    yield
+    logger.setLevel(before)
 
 
 class Renewals:
