@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from copilot_api.github.file_lock import locked
+from copilot_api.private_files import make_private, remove_leftovers, replace_private
 from copilot_api.redaction import Secret
 
 logger = logging.getLogger("copilot_api.credentials")
 
-_TEMPORARY = ".github_token."
-"""How the names of files begin that are being written."""
 _READS, _PAUSE = 3, 0.02
 """Times that a file without content is read, and the seconds between: 0.7.0 empties it before it writes."""
 _LEFT = 60.0
@@ -32,19 +31,6 @@ class CredentialProblem(Exception):
 def data_directory(home: Path) -> Path:
     """Return the data directory, the same on every platform as in 0.7.0."""
     return home / ".local" / "share" / "copilot-api"
-
-
-def make_private(directory: Path) -> None:
-    """Make a directory, and the parents it lacks, for this user alone; tighten the one that is there.
-
-    Raises OSError.
-    """
-    missing = [each for each in (directory, *directory.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
-    if sys.platform != "win32" and stat.S_IMODE(directory.stat().st_mode) & 0o077:
-        directory.chmod(0o700)
-        logger.warning("The directory %s was open to others; its mode is now 0700", directory)
 
 
 def token_store(directory: Path, *, in_keyring: bool) -> TokenFile:
@@ -138,7 +124,7 @@ class TokenFile:
             return False
         try:
             with locked(self._lock_path):
-                self._remove_leftovers(0.0)
+                remove_leftovers(self.path)
                 self.path.unlink()
         except FileNotFoundError:
             return False
@@ -180,30 +166,7 @@ class TokenFile:
             logger.warning(words)
 
     def _write(self, text: str) -> None:
-        import tempfile
-
-        directory = self.path.parent
-        make_private(directory)
+        make_private(self.path.parent)
         with locked(self._lock_path):
-            self._remove_leftovers(_LEFT)
-            # mkstemp makes the file 0600 whatever the umask; rename replaces in one step.
-            handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=directory)
-            temporary = Path(name)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-                raise
-
-    def _remove_leftovers(self, age: float) -> None:
-        """Remove what killed processes were writing (R-56) so many seconds ago."""
-        now = time.time()
-        for left in self.path.parent.glob(f"{_TEMPORARY}*"):
-            with contextlib.suppress(OSError):
-                if now - left.stat().st_mtime >= age:
-                    left.unlink()
+            remove_leftovers(self.path, _LEFT)
+            replace_private(self.path, text)

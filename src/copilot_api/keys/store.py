@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from copilot_api.private_files import make_private, remove_leftovers, replace_private
+
 if TYPE_CHECKING:
     from copilot_api.keys.stored import StoredKey
 
@@ -20,8 +22,6 @@ FILE = "keys.json"
 LOCK = "keys.lock"
 PATIENCE = 15.0
 """Seconds that another program which changes the file is waited for."""
-_TEMPORARY = ".keys.json."
-"""How the names of files begin that are being written."""
 
 Identity = tuple[int, int, int]
 """Time of the last change in nanoseconds, size, inode: a file that is renamed over has others each time."""
@@ -75,7 +75,6 @@ class KeyStore:
 
         Raises :class:`KeyFileProblem`, :class:`copilot_api.keys.stored.BadKeyText`, and what `edit` raises.
         """
-        from copilot_api.github.credentials import make_private
         from copilot_api.github.file_lock import locked
         from copilot_api.keys.stored import dump, parse
 
@@ -88,30 +87,12 @@ class KeyStore:
                 keys, _ = self.read()
                 text = dump(edit(keys))
                 parse(text)  # what cannot be read again must not replace what can
-                self._write(text)
+                # Of one who was killed: nobody else writes while the lock is held.
+                remove_leftovers(self.path)
+                replace_private(self.path, text)
         except OSError as error:
             why = error.strerror or error
             raise KeyFileProblem(f"the keys in {self.path} cannot be changed: {why}") from None
-
-    def _write(self, text: str) -> None:
-        import tempfile
-
-        for left in self.path.parent.glob(f"{_TEMPORARY}*"):
-            # Of one who was killed: nobody else writes while the lock is held.
-            left.unlink(missing_ok=True)
-        # mkstemp makes the file 0600 whatever the umask; rename replaces in one step.
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=self.path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
 
     def _check_owner(self, facts: os.stat_result) -> None:
         if sys.platform == "win32":

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from copilot_api.ledger.entry import COLUMNS
+from copilot_api.private_files import make_private
 
 VERSION = 1
 BUSY_SECONDS = 5.0
@@ -55,7 +56,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
     Raises :class:`UnknownLedger`, ``sqlite3.Error`` and ``OSError``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     # Made here, so that its mode is right whatever the umask; SQLite gives its other files the same one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     with contextlib.suppress(OSError):
