@@ -12,13 +12,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from copilot_api.simulator import SimulatorServer
-from tests.support.descriptors import allow_descriptors, count_descriptors
+from tests.support.descriptors import count_descriptors
 from tests.support.http import request
 from tests.support.process import GatewayProcess, clean_environment
 from tests.support.raw_http import PATIENCE, Cut, RawConnection, exchange
@@ -33,29 +32,9 @@ LIMIT = 32 * MIB
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, sets limits")
 
 
-@pytest.fixture(scope="module", params=["native", "uvicorn"])
-def gateway(
-    request: pytest.FixtureRequest, simulator: SimulatorServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[GatewayProcess]:
-    if sys.platform == "linux":
-        allow_descriptors(4096)
-    home = tmp_path_factory.mktemp("home")
-    with GatewayProcess(home, simulator.url, "--server", request.param) as process:
-        yield process
-
-
-def asked_upstream(simulator: SimulatorServer) -> int:
-    """Requests so far, but for the model list, which the gateway fetches anew now and then."""
-    return sum(each.path != "/models" for each in simulator.state.requests)
-
-
-@pytest.fixture
-def nothing_upstream(gateway: GatewayProcess, simulator: SimulatorServer) -> Iterator[None]:
-    """What the test does causes no request upstream, and does not harm the next client."""
-    before = asked_upstream(simulator)
-    yield
-    assert asked_upstream(simulator) == before
-    assert ask(gateway) == 200
+@pytest.fixture(scope="module")
+def gateway(either: GatewayProcess) -> GatewayProcess:
+    return either
 
 
 def ask(gateway: GatewayProcess) -> int:

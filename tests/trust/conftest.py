@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -44,16 +45,24 @@ def combination(request: pytest.FixtureRequest) -> tuple[str, str]:
     return pair
 
 
+@contextmanager
+def running(
+    combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory, *arguments: str
+) -> Iterator[Side]:
+    """A gateway of a combination in front of an upstream whose answers are marked."""
+    home = tmp_path_factory.mktemp("home")
+    with (
+        ScriptedUpstream(marked) as upstream,
+        GatewayProcess(home, upstream.url, *flags(*combination), *arguments, token=GITHUB) as gateway,
+    ):
+        yield Side(gateway, upstream, *combination)
+
+
 @pytest.fixture(scope="module")
 def open_side(combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     """A gateway of each combination without keys, for all tests of a module."""
-    with (
-        ScriptedUpstream(marked) as upstream,
-        GatewayProcess(
-            tmp_path_factory.mktemp("home"), upstream.url, *flags(*combination), token=GITHUB
-        ) as gateway,
-    ):
-        yield Side(gateway, upstream, *combination)
+    with running(combination, tmp_path_factory) as side:
+        yield side
 
 
 @pytest.fixture

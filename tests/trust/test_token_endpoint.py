@@ -22,9 +22,8 @@ from tests.support.marks import (
     request_bytes,
     send,
 )
-from tests.support.process import GatewayProcess
 from tests.support.scripted_upstream import ScriptedUpstream
-from tests.trust.conftest import Side, flags
+from tests.trust.conftest import Side, running
 
 pytestmark = pytest.mark.secrets
 
@@ -81,35 +80,15 @@ def targets() -> list[str]:
 @pytest.fixture(scope="module")
 def keyed(combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     """A gateway that wants a key."""
-    with (
-        ScriptedUpstream(marked) as upstream,
-        GatewayProcess(
-            tmp_path_factory.mktemp("home"),
-            upstream.url,
-            *flags(*combination),
-            "--api-key",
-            KEY,
-            token=GITHUB,
-        ) as gateway,
-    ):
-        yield Side(gateway, upstream, *combination)
+    with running(combination, tmp_path_factory, "--api-key", KEY) as side:
+        yield side
 
 
 @pytest.fixture(scope="module")
 def guessed(combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     """Another one, for wrong keys: who sends many of them is served no more for a while (R-09)."""
-    with (
-        ScriptedUpstream(marked) as upstream,
-        GatewayProcess(
-            tmp_path_factory.mktemp("home"),
-            upstream.url,
-            *flags(*combination),
-            "--api-key",
-            KEY,
-            token=GITHUB,
-        ) as gateway,
-    ):
-        yield Side(gateway, upstream, *combination)
+    with running(combination, tmp_path_factory, "--api-key", KEY) as side:
+        yield side
 
 
 def fetch(side: Side, method: str, target: str, *headers: tuple[str, str]) -> bytes:
@@ -190,13 +169,7 @@ STRONG = "q8Zr2LwXv7Tn4KcYp1Hd6Bs9"
 def test_r06_the_token_can_be_kept_altogether(
     combination: tuple[str, str], tmp_path_factory: pytest.TempPathFactory, arguments: tuple[str, ...]
 ) -> None:
-    with (
-        ScriptedUpstream(marked) as upstream,
-        GatewayProcess(
-            tmp_path_factory.mktemp("home"), upstream.url, *flags(*combination), *arguments, token=GITHUB
-        ) as gateway,
-    ):
-        side = Side(gateway, upstream, *combination)
+    with running(combination, tmp_path_factory, *arguments) as side:
         for target, extra in itertools.product(SAME, ((), (("x-api-key", STRONG),))):
             got = fetch(side, "GET", target, *extra)
             assert got.partition(b" ")[2][:3] in (b"401", b"403"), target
