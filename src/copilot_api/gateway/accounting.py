@@ -39,11 +39,6 @@ class Accounting:
         self._observers = observers
         self._clients = Clients()
 
-    @property
-    def lost(self) -> int:
-        """Entries that the disk did not take."""
-        return 0 if self.ledger is None else self.ledger.lost
-
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
         return self._clients.name(trace.user_agent)
