@@ -20,6 +20,7 @@ class Flag:
     alias: str | None = None
     boolean: bool = False
     many: bool = False
+    help: str = ""
 
     @property
     def field(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_api.version import VERSION
 
 if TYPE_CHECKING:
-    from copilot_api.cli.main import Command
+    from copilot_api.cli.commands import Command
 
 _GROUPS = (
     ("Options", "port"),
@@ -18,42 +18,6 @@ _GROUPS = (
     ("Engine", "engine"),
 )
 """Heading and the first option under it, in the order of `settings`."""
-
-_EXAMPLES = {
-    "start": (
-        ("copilot-api start", "sign in if needed and serve at http://localhost:4141"),
-        ("copilot-api start --simulate", "try it without an account"),
-        ("copilot-api start -p 8080 --rate-limit 10 --wait", "another port, ten seconds between requests"),
-        ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
-    ),
-    "auth": (
-        ("copilot-api auth", "sign in to GitHub and store the token"),
-        ("copilot-api auth logout", "erase the stored token"),
-    ),
-    "check-usage": (("copilot-api check-usage", "what is left of this month's quota"),),
-    "usage": (
-        ("copilot-api usage", "this month, day by day"),
-        ("copilot-api usage --by model --since 7d", "the dearest models of a week"),
-        ("copilot-api usage --by key --since today", "who spends how much today"),
-        ("copilot-api usage --client 'Claude Code' --csv", "one program's days, for a spreadsheet"),
-    ),
-    "models": (
-        ("copilot-api models", "what the account may use, with limits and endpoints"),
-        ("copilot-api models resolve sonnet", "which model a name means, step by step"),
-    ),
-    "keys": (
-        ("copilot-api keys add ann", "a key for everything; it is shown once"),
-        ("copilot-api keys add ci --model sonnet --expires 30d", "for Claude Sonnet, and for a month"),
-        (
-            "copilot-api keys add bot --model 'gpt-*' --rate 30/min",
-            "models by pattern, not too often",
-        ),
-        ("copilot-api keys add old-laptop --concurrency 2", "two requests at once"),
-        ("copilot-api keys list", "who has a key, and what for"),
-        ("copilot-api keys revoke ann", "its streams end, its next request gets 401"),
-    ),
-    "debug": (("copilot-api debug --json", "the same facts for a program"),),
-}
 
 
 def of_program(commands: Sequence[Command]) -> str:
@@ -79,46 +43,22 @@ def of_command(command: Command) -> str:
     lines = [
         f"{command.description} (copilot-api {command.name} v{VERSION})",
         "",
-        f"USAGE copilot-api {command.name} [OPTIONS]",
+        f"USAGE copilot-api {command.name} {command.words + ' ' if command.words else ''}[OPTIONS]",
     ]
     lines += _start_options() if command.name == "start" else _plain_options(command)
     lines += ["", "EXAMPLES", ""]
-    lines += [f"  {example:50} {what}" for example, what in _EXAMPLES[command.name]]
+    width = max(len(example) for example, _ in command.examples) + 2
+    lines += [f"  {example:{width}}{what}" for example, what in command.examples]
     return "\n".join(lines)
-
-
-_KEYS = {
-    "model": "MODEL that the new key is good for: a name, a family or a pattern; give several",
-    "rate": "N/min: requests a minute with the new key; after a pause as many at once",
-    "concurrency": "N: requests in flight with the new key",
-    "expires": "TIME until the new key expires: 45m, 12h, 30d, 8w or 1y",
-}
-"""What the options of `keys` mean, some of which mean something else elsewhere."""
 
 
 def _plain_options(command: Command) -> list[str]:
     flags = command.flags()
     if not flags:
         return []
-    helps = {
-        "verbose": "Log every step",
-        "show-token": "Print the GitHub token",
-        "json": "Print JSON",
-        "alias": "NAME=MODEL",
-        "keyring": "Keep the token in the system's keyring",
-        "csv": "Print comma-separated values",
-        "by": "Group by day, hour, model, client, key, session, outcome or dialect",
-        "since": "today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30",
-        "model": "Only this model",
-        "client": "Only this program",
-        "key": "Only this client key",
-        "session": "Only this conversation",
-    }
-    if command.name == "keys":
-        helps |= _KEYS
-    rows = [
-        f"  {f'-{flag.alias}, ' if flag.alias else ''}--{flag.name:16} {helps[flag.name]}" for flag in flags
-    ]
+    spellings = [f"-{flag.alias}, --{flag.name}" if flag.alias else f"    --{flag.name}" for flag in flags]
+    width = max(map(len, spellings)) + 2
+    rows = [f"  {spelling:{width}}{flag.help}" for spelling, flag in zip(spellings, flags, strict=True)]
     return ["", "OPTIONS", "", *rows]
 
 

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import cast
 
 from copilot_api.cli import helptext
-from copilot_api.cli.arguments import Flag, Parsed, parse
+from copilot_api.cli.arguments import Parsed, parse
+from copilot_api.cli.commands import COMMANDS, Command
 from copilot_api.cli.console import Console, install_last_resorts, install_logging
 from copilot_api.records import record
 from copilot_api.redaction import trace
 from copilot_api.version import VERSION
 
 INTERRUPTED = 130
-
-
-@record
-class Command:
-    """A sub-command: `module` has ``run(invocation) -> exit code`` and is imported only when it runs."""
-
-    name: str
-    description: str
-    module: str
-    flags: Callable[[], tuple[Flag, ...]]
 
 
 @record
@@ -40,70 +31,6 @@ class Invocation:
     def flag(self, name: str) -> bool:
         """Return a boolean flag."""
         return self.parsed.values.get(name) is True
-
-
-def _start_flags() -> tuple[Flag, ...]:
-    from copilot_api.configuration import is_boolean, is_list
-    from copilot_api.settings import option_fields
-
-    return tuple(
-        Flag(
-            option.name.replace("_", "-"),
-            option.metadata["alias"],
-            boolean=is_boolean(option),
-            many=is_list(option.name),
-        )
-        for option in option_fields()
-    )
-
-
-_VERBOSE = Flag("verbose", "v", boolean=True)
-_SHOW_TOKEN = Flag("show-token", boolean=True)
-
-COMMANDS = (
-    Command("start", "Start the Copilot API server", "copilot_api.cli.start", _start_flags),
-    Command(
-        "auth",
-        "Sign in to GitHub without starting the server, or sign out: auth logout",
-        "copilot_api.cli.auth",
-        lambda: (_VERBOSE, _SHOW_TOKEN, Flag("keyring", boolean=True)),
-    ),
-    Command("check-usage", "Show the account's Copilot quota", "copilot_api.cli.check_usage", lambda: ()),
-    Command(
-        "usage",
-        "Show what was spent through this gateway",
-        "copilot_api.cli.usage",
-        lambda: (
-            *(Flag(name) for name in ("by", "since", "model", "client", "key", "session")),
-            Flag("json", boolean=True),
-            Flag("csv", boolean=True),
-        ),
-    ),
-    Command(
-        "models",
-        "List the account's models, or explain a name: models resolve NAME",
-        "copilot_api.cli.models",
-        lambda: (Flag("json", boolean=True), Flag("alias", many=True)),
-    ),
-    Command(
-        "keys",
-        "Make, list and revoke client keys: keys add NAME, keys list, keys revoke NAME",
-        "copilot_api.cli.keys",
-        lambda: (
-            Flag("model", many=True),
-            Flag("rate"),
-            Flag("concurrency"),
-            Flag("expires"),
-            Flag("json", boolean=True),
-        ),
-    ),
-    Command(
-        "debug",
-        "Print paths, versions and engine state",
-        "copilot_api.cli.debug",
-        lambda: (Flag("json", boolean=True),),
-    ),
-)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from copilot_api.cli import usage
 from copilot_api.cli.arguments import parse
+from copilot_api.cli.commands import COMMANDS
 from copilot_api.cli.console import Console
-from copilot_api.cli.main import COMMANDS, Invocation
+from copilot_api.cli.main import Invocation
 from copilot_api.configuration import ConfigurationError
 from copilot_api.ledger.entry import NANO_AIU_PER_CREDIT
 from copilot_api.ledger.store import Ledger
