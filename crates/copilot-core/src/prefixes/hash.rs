@@ -22,11 +22,11 @@ fn fold(one: u64, other: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// The hash of a sequence that goes on: its order counts.
+/// The hash of a sequence that goes on: its order counts. Both words are added, so that none can void the other.
 #[inline]
 pub(super) fn combine(state: u64, next: u64) -> u64 {
-    let [one, other, ..] = KEYS;
-    fold(state ^ one, next ^ other).wrapping_add(next.rotate_left(23))
+    let product = fold(state ^ 0x9216_d5d9_8979_fb1b, next ^ 0xd131_0ba6_98df_b5ac);
+    product.wrapping_add(next.rotate_left(23)).wrapping_add(state.rotate_left(41))
 }
 
 /// The hash of bytes.
@@ -42,27 +42,31 @@ pub(super) fn of(bytes: &[u8]) -> u64 {
     fold(fold(head ^ one, last ^ other) ^ state, length ^ one.rotate_left(32)).wrapping_add(state)
 }
 
-/// All but what stands at both ends. Four lanes, so that no product waits for the one before.
+/// All but what stands at both ends. Eight lanes, so that no product waits for the one before.
 fn of_long(bytes: &[u8]) -> u64 {
-    let [_, _, _, key, mut one, mut two, mut three, mut four] = KEYS;
-    let (blocks, rest) = bytes.as_chunks::<64>();
+    let mut lanes = KEYS;
+    let key = 0x2ffd_72db_d01a_dfb7; // no lane begins with it: its words could change places
+    let (blocks, rest) = bytes.as_chunks::<128>();
     for block in blocks {
-        let (words, _) = block.as_chunks::<8>();
-        if let [a, b, c, d, e, f, g, h] = words {
-            one = fold(u64::from_le_bytes(*a) ^ key, u64::from_le_bytes(*b) ^ one);
-            two = fold(u64::from_le_bytes(*c) ^ key, u64::from_le_bytes(*d) ^ two);
-            three = fold(u64::from_le_bytes(*e) ^ key, u64::from_le_bytes(*f) ^ three);
-            four = fold(u64::from_le_bytes(*g) ^ key, u64::from_le_bytes(*h) ^ four);
+        let (pairs, _) = block.as_chunks::<16>();
+        for (lane, pair) in lanes.iter_mut().zip(pairs) {
+            let word = u128::from_le_bytes(*pair);
+            *lane = fold(low(word) ^ key, low(word >> 64) ^ *lane);
         }
     }
-    let (words, rest) = rest.as_chunks::<8>();
-    for word in words {
-        one = fold(u64::from_le_bytes(*word) ^ key, one ^ two.rotate_left(17)).wrapping_add(two);
+    let (pairs, rest) = rest.as_chunks::<16>();
+    for (lane, pair) in lanes.iter_mut().zip(pairs) {
+        let word = u128::from_le_bytes(*pair);
+        *lane = fold(low(word) ^ key, low(word >> 64) ^ *lane);
     }
-    for byte in rest {
-        two = two.rotate_left(9) ^ u64::from(*byte);
-    }
-    fold(one ^ three.rotate_left(31), two ^ four.rotate_left(43)) ^ fold(three, key ^ four)
+    let last = rest.iter().fold(key, |state, byte| state.rotate_left(9) ^ u64::from(*byte));
+    lanes.iter().fold(last, |state, lane| combine(state, *lane))
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+const fn low(word: u128) -> u64 {
+    word as u64
 }
 
 #[cfg(test)]

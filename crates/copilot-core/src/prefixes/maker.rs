@@ -14,6 +14,9 @@ const TEXT: u64 = 1;
 const CONTENT: u64 = 2;
 const OBJECT: u64 = 3;
 
+/// The one parameter that is not a member of the request itself.
+const CONFIGURATION: &str = "generationConfig.thinkingConfig";
+
 /// What begins the first system block of Claude Code; it changes with each of its versions.
 const BILLING_LINE: &str = "x-anthropic-billing-header";
 
@@ -24,11 +27,57 @@ pub fn chain_of(document: &Document<'_>, dialect: Dialect) -> Option<Chain> {
     if root.kind() != Kind::Object || matches!(dialect, Dialect::Embeddings | Dialect::Completions) {
         return None;
     }
-    let mut maker = Maker { pieces: Vec::with_capacity(16), marked: false, hour: false };
-    maker.tools(root, dialect);
-    maker.conversation(root, dialect);
+    let request = Request::of(root, dialect);
+    let mut maker = Maker { pieces: Vec::with_capacity(8), marked: false, hour: false };
+    maker.tools(request.tools, dialect);
+    maker.conversation(&request, dialect);
     let Maker { pieces, marked, hour } = maker;
     Some(Chain { dialect, pieces: pieces.into_boxed_slice(), marked, hour })
+}
+
+/// The members that count, found in one pass.
+struct Request<'d, 'a> {
+    tools: Option<Node<'d, 'a>>,
+    system: Option<Node<'d, 'a>>,
+    messages: Option<Node<'d, 'a>>,
+    /// As in [`PARAMETERS`]
+    parameters: [Option<Node<'d, 'a>>; PARAMETERS.len()],
+}
+
+impl<'d, 'a> Request<'d, 'a> {
+    fn of(root: Node<'d, 'a>, dialect: Dialect) -> Self {
+        let mut found =
+            Self { tools: None, system: None, messages: None, parameters: [None; PARAMETERS.len()] };
+        let mut prompt = None;
+        root.each_member(|name, value| {
+            let name = name.string().unwrap_or_default();
+            match (&*name, dialect) {
+                ("tools", _) => found.tools = Some(value),
+                ("messages", Dialect::Chat | Dialect::Messages | Dialect::Ollama)
+                | ("input", Dialect::Responses)
+                | ("contents", Dialect::Gemini) => found.messages = Some(value),
+                ("system", Dialect::Messages | Dialect::Ollama)
+                | ("instructions", Dialect::Responses)
+                | ("systemInstruction", Dialect::Gemini) => found.system = Some(value),
+                ("system_instruction", Dialect::Gemini) => found.system = found.system.or(Some(value)),
+                ("prompt", Dialect::Ollama) => prompt = Some(value),
+                // What others call so is no text of an answer.
+                ("text", _) if dialect != Dialect::Responses => {}
+                ("generationConfig", _) => found.put(CONFIGURATION, value.get("thinkingConfig")),
+                (name, _) => found.put(name, Some(value)),
+            }
+        });
+        found.messages = found.messages.or(prompt).filter(|messages| !messages.is_null());
+        found.system = found.system.filter(|system| !system.is_null());
+        found
+    }
+
+    fn put(&mut self, name: &str, value: Option<Node<'d, 'a>>) {
+        let place = PARAMETERS.iter().position(|parameter| *parameter == name);
+        if let Some(slot) = place.and_then(|place| self.parameters.get_mut(place)) {
+            *slot = value.filter(|value| !value.is_null());
+        }
+    }
 }
 
 struct Maker {
@@ -58,8 +107,8 @@ impl Maker {
         }
     }
 
-    fn tools(&mut self, root: Node<'_, '_>, dialect: Dialect) {
-        let tools = root.get("tools").into_iter().flat_map(Node::items);
+    fn tools(&mut self, tools: Option<Node<'_, '_>>, dialect: Dialect) {
+        let tools = tools.into_iter().flat_map(Node::items);
         for (index, tool) in tools.enumerate() {
             if dialect == Dialect::Gemini {
                 self.declarations(tool, index);
@@ -99,18 +148,9 @@ impl Maker {
         });
     }
 
-    fn conversation(&mut self, root: Node<'_, '_>, dialect: Dialect) {
-        let (system, messages) = match dialect {
-            Dialect::Responses => (root.get("instructions"), root.get("input")),
-            Dialect::Gemini => {
-                let system = root.get("systemInstruction").or_else(|| root.get("system_instruction"));
-                (system, root.get("contents"))
-            }
-            Dialect::Ollama => (root.get("system"), root.get("messages").or_else(|| root.get("prompt"))),
-            Dialect::Messages => (root.get("system"), root.get("messages")),
-            _ => (None, root.get("messages")),
-        };
-        self.system(system, dialect);
+    fn conversation(&mut self, request: &Request<'_, '_>, dialect: Dialect) {
+        let messages = request.messages;
+        self.system(request.system, dialect);
         let is_list = messages.is_some_and(|messages| messages.kind() == Kind::List);
         let items = || messages.filter(|_| is_list).into_iter().flat_map(Node::items).enumerate();
         // Anthropic's messages of a system are where they stand; elsewhere the first ones are the preface.
@@ -123,7 +163,7 @@ impl Maker {
             let (hash, _) = self.message(message);
             self.push(Form::Said, index, 0, hash, 0);
         }
-        self.parameters(root, dialect);
+        self.parameters(request);
         for (index, message) in items().skip(before) {
             let (hash, flags) = self.message(message);
             self.push(Form::Message, index, 0, hash, flags);
@@ -134,7 +174,7 @@ impl Maker {
     }
 
     fn system(&mut self, system: Option<Node<'_, '_>>, dialect: Dialect) {
-        let Some(system) = system.filter(|system| !system.is_null()) else { return };
+        let Some(system) = system else { return };
         if system.kind() != Kind::List || dialect != Dialect::Messages {
             self.push(Form::System, 0, 0, whole(system), 0);
             return;
@@ -146,19 +186,14 @@ impl Maker {
         }
     }
 
-    fn parameters(&mut self, root: Node<'_, '_>, dialect: Dialect) {
-        for (index, name) in PARAMETERS.iter().enumerate() {
-            let value = match name.split_once('.') {
-                Some((outer, inner)) => root.get(outer).and_then(|value| value.get(inner)),
-                // What Ollama and Anthropic call so is no text of an answer.
-                None if *name == "text" && dialect != Dialect::Responses => None,
-                None => root.get(name),
-            };
-            let Some(value) = value.filter(|value| !value.is_null()) else { continue };
-            if value.kind() == Kind::Object {
-                self.members(value, Form::Parameter, index, 1, 0);
-            } else {
-                self.push(Form::Parameter, index, 0, whole(value), 0);
+    fn parameters(&mut self, request: &Request<'_, '_>) {
+        for (index, value) in request.parameters.iter().enumerate() {
+            match value {
+                Some(value) if value.kind() == Kind::Object => {
+                    self.members(*value, Form::Parameter, index, 1, 0);
+                }
+                Some(value) => self.push(Form::Parameter, index, 0, whole(*value), 0),
+                None => {}
             }
         }
     }
@@ -170,14 +205,17 @@ impl Maker {
         }
         let (mut hash, mut flags) = (OBJECT, 0);
         message.each_member(|name, value| {
-            if name.is("cache_control") {
-                self.mark(value);
-                return;
-            }
-            if name.is("role") && (value.is("assistant") || value.is("model")) {
-                flags |= OF_MODEL;
-            }
-            let inner = if name.is("content") { self.content(value) } else { whole(value) };
+            let inner = match &*name.string().unwrap_or_default() {
+                "cache_control" => return self.mark(value),
+                "content" => self.content(value),
+                "role" => {
+                    if value.is("assistant") || value.is("model") {
+                        flags |= OF_MODEL;
+                    }
+                    whole(value)
+                }
+                _ => whole(value),
+            };
             hash = combine(hash, named(name, inner));
         });
         (hash, flags)
@@ -198,16 +236,14 @@ impl Maker {
         }
         let (mut hash, mut count, mut text, mut is_text) = (OBJECT, 0, None, false);
         block.each_member(|name, value| {
-            if name.is("cache_control") {
-                self.mark(value);
-                return;
+            let inner = whole(value);
+            match &*name.string().unwrap_or_default() {
+                "cache_control" => return self.mark(value),
+                "text" if value.kind() == Kind::String => text = Some(inner),
+                "type" => is_text |= value.is("text"),
+                _ => {}
             }
             count += 1;
-            let inner = whole(value);
-            if name.is("text") && value.kind() == Kind::String {
-                text = Some(inner);
-            }
-            is_text |= name.is("type") && value.is("text");
             hash = combine(hash, named(name, inner));
         });
         match text {
@@ -232,6 +268,8 @@ fn named(name: Node<'_, '_>, value: u64) -> u64 {
 fn member_of(name: Node<'_, '_>, first: usize) -> usize {
     let prefix = if first == IN_FUNCTION { "function." } else { "" };
     let mut known = MEMBERS.iter().enumerate().skip(first);
-    let found = known.find(|(_, member)| member.strip_prefix(prefix).is_some_and(|member| name.is(member)));
+    let found = known.find(|(_, member)| {
+        member.strip_prefix(prefix).is_some_and(|member| !member.contains('.') && name.is(member))
+    });
     found.map_or(0, |(at, _)| at)
 }
