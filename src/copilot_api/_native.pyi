@@ -121,9 +121,9 @@ def inspect_request(
 
     In order: model, stream, vision, whether the initiator is ``agent``, why, number of messages, of tools,
     state of ``max_tokens``, whether there is a ``max_completion_tokens``, whether a tool's name begins with
-    ``mcp__``, whether reasoning is asked for, what the client calls its conversation. Dialects are those of ``DIALECTS`` in
-    :mod:`copilot_api.engine.native.stateless`. No tree of the body is built, and the interpreter lock is
-    released meanwhile.
+    ``mcp__``, whether reasoning is asked for, what the client calls its conversation.
+    Dialects are those of ``DIALECTS`` in :mod:`copilot_api.engine.native.stateless`. No tree of the body is
+    built, and the interpreter lock is released meanwhile.
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """
@@ -265,7 +265,10 @@ class Chain:
 
 @final
 class Prefixes:
-    """Remembers the last requests of conversations; see :class:`copilot_api.engine.prefix_interfaces.Prefixes`."""
+    """Remembers the last requests of conversations, by hashes.
+
+    See :class:`copilot_api.engine.prefix_interfaces.Prefixes`.
+    """
 
     def __new__(cls) -> Prefixes: ...
     @staticmethod

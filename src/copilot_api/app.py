@@ -135,7 +135,7 @@ async def open_gateway(
 
         admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        accounting = open_accounting(settings, directory, observers)
+        accounting = open_accounting(settings, directory, observers, engine.make_prefixes)
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
         pipeline = Pipeline(

@@ -62,7 +62,7 @@ class Prefixes(Protocol):
     def turn(
         self,
         session: str,
-        named: bool,  # noqa: FBT001 - by place, as the native one takes it
+        named: bool,
         model: str,
         chain: object,
         tokens: int,

@@ -9,7 +9,6 @@ from copilot_api.engine.prefix_interfaces import Prefixes, Turn
 from copilot_api.engine.switch import Switch
 
 
-
 class SwitchedPrefixes:
     """See :class:`copilot_api.engine.prefix_interfaces.Prefixes`."""
 
@@ -29,7 +28,7 @@ class SwitchedPrefixes:
     def turn(
         self,
         session: str,
-        named: bool,  # noqa: FBT001 - as the contract has it
+        named: bool,
         model: str,
         chain: object,
         tokens: int,

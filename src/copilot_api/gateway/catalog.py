@@ -13,6 +13,7 @@ from typing import Any
 from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import EngineError, ModelTraits
 from copilot_api.gateway.errors import GatewayError
+from copilot_api.ledger.entry import NANO_AIU_PER_CREDIT
 from copilot_api.records import record
 
 logger = logging.getLogger("copilot_api.models")
@@ -42,6 +43,8 @@ class Model:
     """The account's policy forbids it: it cannot be called."""
     multiplier: float | None = None
     """Premium requests a call costs; 0 is included in the plan."""
+    cache_saving: float | None = None
+    """Nano-AIU that an input token costs less where upstream has it cached."""
 
 
 class MalformedList(EngineError):
@@ -96,7 +99,17 @@ def _model(entry: dict[str, Any]) -> Model:
         ),
         disabled=_mapping(entry.get("policy")).get("state") == "disabled",
         multiplier=_number(_mapping(entry.get("billing")).get("multiplier")),
+        cache_saving=_cache_saving(_mapping(_mapping(entry.get("billing")).get("token_prices"))),
     )
+
+
+def _cache_saving(prices: dict[str, Any]) -> float | None:
+    """Read what cached tokens save; prices are credits for a batch, of the tier for prompts of usual size."""
+    usual, batch = _mapping(prices.get("default")), _number(prices.get("batch_size"))
+    fresh, cached = _number(usual.get("input_price")), _number(usual.get("cache_price"))
+    if not batch or fresh is None or cached is None:
+        return None
+    return (fresh - cached) * NANO_AIU_PER_CREDIT / batch
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Trace:
     __slots__ = (
         "caller",
         "calls",
+        "chain",
         "facts",
         "id",
         "method",
@@ -129,6 +130,8 @@ class Trace:
         self.caller: Caller = ANYONE
         self.calls = 0
         """Requests that upstream got for it."""
+        self.chain: object = None
+        """The hashes of what was sent, for the cache doctor."""
         self.usage: Usage | None = None
         """Of an answer that was no stream."""
         self.rewrites = ""

@@ -19,7 +19,7 @@ class NativePrefixes:
     def turn(
         self,
         session: str,
-        named: bool,  # noqa: FBT001 - as the contract has it
+        named: bool,
         model: str,
         chain: object,
         tokens: int,

@@ -128,7 +128,7 @@ class _Maker:
 
     def _conversation(self, value: dict[str, Any]) -> tuple[Any, Any]:
         if self._dialect == "responses":
-            return value.get("instructions"), value.get("input", None)
+            return value.get("instructions"), value.get("input")
         if self._dialect == "gemini":
             return value.get("systemInstruction", value.get("system_instruction")), value.get("contents")
         messages = value.get("messages")
@@ -267,7 +267,7 @@ class ReferencePrefixes:
     def turn(
         self,
         session: str,
-        named: bool,  # noqa: FBT001 - as the contract has it
+        named: bool,
         model: str,
         chain: object,
         tokens: int,
@@ -299,9 +299,7 @@ def _rank(old: Chain, new: Chain, *, named: bool) -> tuple[int, int] | None:
     preface = sum(one.same(other) for one, other in zip(old.preface, new.preface, strict=False))
     begins = bool(before and now) and before[0].same(now[0])
     goes_on = (
-        named
-        and any(piece.of_model for piece in now)
-        and preface == max(len(old.preface), len(new.preface))
+        named and any(piece.of_model for piece in now) and preface == max(len(old.preface), len(new.preface))
     )
     return (messages, preface) if begins or messages * 2 > len(before) or goes_on else None
 
