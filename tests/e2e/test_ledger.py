@@ -189,7 +189,7 @@ def test_a_question_that_is_none_is_400(served: tuple[GatewayProcess, Path], nam
     ("name", "members"),
     [
         ("about", {"version", "account"}),
-        ("cache", {"month", "days", "sessions", "answers"}),
+        ("cache", {"month", "days", "sessions", "answers", "doctor"}),
         ("models", {"models"}),
         ("engine", {"components", "settings", "ledger"}),
     ],

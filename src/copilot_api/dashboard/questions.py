@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from copilot_api.github.quota import Quota
-from copilot_api.ledger import reports
+from copilot_api.ledger import reports, turns
 from copilot_api.ledger.budgets import NEARLY, Standing
 from copilot_api.ledger.entry import COLUMNS
 from copilot_api.ledger.periods import projected, span
@@ -23,6 +23,8 @@ HOUR = 3_600.0
 DAY = 86_400.0
 MOST_ROWS = 500
 MOST_SESSIONS = 50
+MOST_CAUSES = 20
+MOST_BREAKS = 50
 
 _BY: tuple[reports.Axis, ...] = ("model", "client", "key")
 _NOTHING = Sums("total", 0, 0, 0, 0, 0, 0, 0, None, 0, None, None, 0.0)
@@ -85,7 +87,7 @@ def requests(ledger: sqlite3.Connection | None, parameters: Mapping[str, str]) -
 
 
 def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, now: float) -> dict[str, Any]:
-    """Return how much of what was sent upstream had cached, by day and by conversation."""
+    """Return how much of what was sent upstream had cached, by day and by conversation, and what broke it."""
     month = span("month", now).start
     days = _groups(ledger, "day", span("day", now - (DAYS - 1) * DAY).start)
     sessions = _groups(ledger, "session", month)
@@ -94,6 +96,18 @@ def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, 
         "days": days,
         "sessions": sessions[:MOST_SESSIONS],
         "answers": dict(answers) if answers is not None else None,
+        "doctor": None if ledger is None else _doctor(ledger, month),
+    }
+
+
+def _doctor(ledger: sqlite3.Connection, since: float) -> dict[str, Any]:
+    causes = turns.causes(ledger, since, {})
+    return {
+        "total": _facts(turns.sums(ledger, since, {})),
+        "causes": [
+            _facts(each) | {"words": turns.WORDS.get(each.cause, "")} for each in causes[:MOST_CAUSES]
+        ],
+        "breaks": [_facts(each) for each in turns.turns(ledger, since, {}, limit=MOST_BREAKS, broken=True)],
     }
 
 
