@@ -129,7 +129,7 @@ class Trace:
         self.plan: Plan | None = None
         self.caller: Caller = ANYONE
         self.calls = 0
-        """Requests that upstream got for it."""
+        """Calls that were made for it, repeated ones too; 0 where none got as far as upstream."""
         self.chain: object = None
         """The hashes of what was sent, for the cache doctor."""
         self.usage: Usage | None = None

@@ -23,7 +23,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.failures import Failures, current, of_error
+from copilot_api.gateway.failures import Failures, Trace, current, of_error
 from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.redaction import without
 from copilot_api.settings import Settings
@@ -144,11 +144,10 @@ class Sender:
                     ahead,
                     self._patience,
                     (("x-request-id", known_as or request_id()), *own),
-                )
+                ),
+                trace,
             )
             known_as = None
-            if trace is not None:
-                trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)
@@ -179,11 +178,11 @@ class Sender:
         self._forbidden_at = now
         return True
 
-    async def _request(self, call: UpstreamCall) -> Upstream:
+    async def _request(self, call: UpstreamCall, trace: Trace | None) -> Upstream:
         for attempt in (1, 2):
             self._failures.calls += 1
             try:
-                return await self._client.request(call)
+                upstream = await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
                     raise UpstreamFailed(
@@ -191,9 +190,16 @@ class Sender:
                     ) from error
                 self._failures.retry("connect", f"{call.url}: {error}")
             except UpstreamError as error:
+                # It was written, and may have been billed.
+                if trace is not None:
+                    trace.calls += attempt
                 raise UpstreamFailed(
                     error.status, str(error), of_error(error), code="upstream_failed"
                 ) from error
+            else:
+                if trace is not None:
+                    trace.calls += attempt
+                return upstream
         raise AssertionError("unreachable")
 
     async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:

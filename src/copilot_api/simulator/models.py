@@ -35,6 +35,13 @@ _TABLE: tuple[tuple[str, str, str, float, int, int, list[str] | None, str], ...]
 )
 
 
+# Credits for a batch of tokens: what `vendors.NANO_AIU_PER_TOKEN` bills.
+_PRICES = {
+    "batch_size": 1_000_000,
+    "default": {"input_price": 200, "output_price": 800, "cache_price": 50, "context_max": 200_000},
+}
+
+
 def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str]) -> dict[str, Any]:
     name, title, vendor, multiplier, prompt, output, endpoints, features = row
     limits: dict[str, Any] = {
@@ -67,7 +74,7 @@ def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str
             *(["max"] if name == "claude-opus-5" else []),
         ]
     entry: dict[str, Any] = {
-        "billing": {"is_premium": multiplier > 0, "multiplier": multiplier},
+        "billing": {"is_premium": multiplier > 0, "multiplier": multiplier, "token_prices": _PRICES},
         "capabilities": {
             "family": name,
             "limits": limits,
