@@ -40,6 +40,9 @@ _CHOICES = {
     "error_style": ("compat", "dialect"),
 }
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
+_GITHUB_HOST = re.compile(
+    r"(?:https?://)?(?:www\.)?(github\.com|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com)/?", re.IGNORECASE
+)
 _INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SMALLEST_CACHE = 64 * 1024
@@ -103,8 +106,29 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
         raw, origin = found
         values[option.name] = _convert(option, raw, origin)
         origins[option.name] = origin
+    _spread_host(values, origins)
     settings = Settings(**values)
     return Configuration(settings, origins, _check(settings, origins), read is not None)
+
+
+def _spread_host(values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Let ``github_host`` say where signing in and the API are, unless they are said themselves."""
+    given = values.pop("github_host", None)
+    if given is None:
+        return
+    found = _GITHUB_HOST.fullmatch(given)
+    if found is None:
+        raise ConfigurationError(
+            f"{origins['github_host']}: {given!r} is neither github.com nor a name such as acme.ghe.com; "
+            "GitHub Enterprise Server has no Copilot of its own"
+        )
+    host = found[1].lower()
+    if host == "github.com":
+        return
+    values["github_host"] = host
+    for name, url in (("github_url", f"https://{host}"), ("github_api_url", f"https://api.{host}")):
+        if name not in values:
+            values[name], origins[name] = url, origins["github_host"]
 
 
 def _find(
@@ -161,6 +185,11 @@ def _config_file(path: Path) -> _File | None:
             *(f"{name}={model}" for name, model in aliases.items()),
         ]
     known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
+    if "profile" in values:
+        raise ConfigurationError(
+            f"{path} line {file.line('profile')}: a profile has its own {CONFIG_FILE}; "
+            "choose one by --profile NAME or $COPILOT_API_PROFILE"
+        )
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigurationError(f"{path} line {file.line(unknown[0])}: there is no option {unknown[0]!r}")
