@@ -158,6 +158,22 @@ COMMANDS = (
         words="add NAME | list | revoke NAME",
     ),
     Command(
+        "doctor",
+        "Find what keeps the gateway from working, and say how to mend it",
+        "copilot_api.cli.doctor",
+        (
+            ("copilot-api doctor", "look at everything that start would need"),
+            ("copilot-api doctor --fix", "and tighten the modes of files that others can read"),
+            ("copilot-api doctor --proxy-env --port 8080", "as a start with these options would be"),
+            ("copilot-api doctor --json", "for a program: each finding has a name that does not change"),
+        ),
+        lambda: (
+            JSON,
+            Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
+            *_start_flags(),
+        ),
+    ),
+    Command(
         "debug",
         "Print paths, versions and engine state",
         "copilot_api.cli.debug",
