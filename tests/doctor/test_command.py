@@ -114,7 +114,6 @@ def test_modes_are_mended_if_that_is_wanted(simulator: SimulatorServer, tmp_path
 def test_on_a_terminal_progress_is_shown_and_wiped(simulator: SimulatorServer, tmp_path: Path) -> None:
     healthy(tmp_path)
     arguments, environ = command(tmp_path, simulator.url)
-    del environ["NO_COLOR"]
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -137,7 +136,6 @@ def test_on_a_terminal_progress_is_shown_and_wiped(simulator: SimulatorServer, t
     assert re.search(r"\r\x1b\[K\d+ checks? done", text)
     progress, _, result = text.rpartition("\r\x1b[K")
     assert "checks done" not in result
-    assert "\x1b[32m✔" in result
     assert "Nothing is wrong." in result
     assert "Nothing is wrong." not in progress
 

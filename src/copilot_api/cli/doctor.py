@@ -17,13 +17,7 @@ from copilot_api.doctor.situation import read_situation
 from copilot_api.github.credentials import data_directory
 from copilot_api.redaction import redact
 
-_MARKS = {
-    "ok": ("✔", 32),
-    "warning": ("!", 33),
-    "problem": ("✖", 31),
-    "note": ("i", 36),
-    "skipped": ("-", 90),
-}
+_MARKS = {"ok": "✔", "note": "i", "warning": "!", "problem": "✖", "skipped": "-"}
 
 
 def run(invocation: Invocation) -> int:
@@ -94,16 +88,13 @@ def as_members(examination: Examination) -> dict[str, object]:
     }
 
 
-def shown(examination: Examination, *, colour: bool) -> str:
+def shown(examination: Examination) -> str:
     """Return the result for a person."""
     width = max(map(len, CHECKS.values()))
     lines = []
     for each in examination.findings:
-        mark, code = _MARKS[each.level]
-        if colour:
-            mark = f"\x1b[{code}m{mark}\x1b[0m"
         about = f"{', '.join(each.about)}: " if each.about and each.check == "network" else ""
-        lines.append(f"{mark} {CHECKS[each.check]:{width}}  {about}{each.says}")
+        lines.append(f"{_MARKS[each.level]} {CHECKS[each.check]:{width}}  {about}{each.says}")
         if each.fix:
             lines.append(f"  {'':{width}}  fix: {each.fix}")
             lines.append(f"  {'':{width}}  see {PAGE}#{each.cause}")
