@@ -32,7 +32,7 @@ _SECONDS = (
 _LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
-_SECRETS = ("github_token", "api_key")
+_SECRETS = ("github_token", "api_key", "shared")
 _URLS = ("github_url", "github_api_url", "copilot_url")
 _CHOICES = {
     "engine": ("native", "reference"),
@@ -251,6 +251,8 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.shared and not re.match(r"(rediss?|unix)://.", settings.shared.reveal()):
+        raise ConfigurationError(f"{origins['shared']}: write redis://host:6379/0, or rediss:// for TLS")
     if settings.memory_limit and sys.platform != "linux":
         raise ConfigurationError(
             f"{origins['memory_limit']}: this system does not say how much memory a process holds"

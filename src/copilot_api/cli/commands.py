@@ -136,6 +136,7 @@ COMMANDS = (
             Flag("rate", help="N/min: requests a minute with the new key; after a pause as many at once"),
             Flag("concurrency", help="N: requests in flight with the new key"),
             Flag("expires", help="TIME until the new key expires: 45m, 12h, 30d, 8w or 1y"),
+            Flag("shared", help="URL of the store that several gateways share, as for start"),
             JSON,
         ),
         words="add NAME | list | revoke NAME",
