@@ -27,9 +27,9 @@ class Command:
     """What follows the name beside options, for the usage line: ``add NAME | list | revoke NAME``."""
 
 
-def _start_flags() -> tuple[Flag, ...]:
-    from copilot_api.configuration import is_boolean, is_list
-    from copilot_api.settings import option_fields
+def _start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
+    from copilot_api.configuration import CHOICES, is_boolean, is_list
+    from copilot_api.settings import PLAN_NAMES, option_fields
 
     return tuple(
         Flag(
@@ -38,6 +38,9 @@ def _start_flags() -> tuple[Flag, ...]:
             boolean=is_boolean(option),
             many=is_list(option.name),
             help=option.metadata["help"],
+            metavar=option.metadata["metavar"],
+            choices=PLAN_NAMES if option.name == "account_type" else CHOICES.get(option.name, ()),
+            hidden=hidden,
         )
         for option in option_fields()
     )
@@ -146,6 +149,27 @@ COMMANDS = (
         "copilot_api.cli.debug",
         (("copilot-api debug --json", "the same facts for a program"),),
         lambda: (JSON,),
+    ),
+    Command(
+        "config",
+        "Show every option with its value and origin, and change the config file",
+        "copilot_api.cli.config",
+        (
+            ("copilot-api config", "what holds, and where each value comes from"),
+            ("copilot-api config --changed", "without the defaults"),
+            ("copilot-api config --port 8080", "the same with a flag of start"),
+            ("copilot-api config get port", "one value"),
+            ("copilot-api config set rate-limit 10", "write it to the config file; comments stay"),
+            ("copilot-api config set budget '20 credits/day' 'key=ann: $5/month'", "a list"),
+            ("copilot-api config unset rate-limit", "back to the default"),
+            ("copilot-api config path", "where the config file is"),
+        ),
+        lambda: (
+            Flag("changed", boolean=True, help="Only what is not as it comes"),
+            JSON,
+            *_start_flags(hidden=True),
+        ),
+        words="[get NAME | set NAME VALUE | unset NAME | path]",
     ),
 )
 """In the order in which help lists them."""
