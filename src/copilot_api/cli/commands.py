@@ -46,6 +46,12 @@ def _start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
     )
 
 
+def _axes() -> tuple[str, ...]:
+    from copilot_api.ledger.reports import AXES
+
+    return tuple(AXES)
+
+
 JSON = Flag("json", boolean=True, help="Print JSON")
 CSV = Flag("csv", boolean=True, help="Print comma-separated values")
 
@@ -97,7 +103,11 @@ COMMANDS = (
             ("copilot-api usage --client 'Claude Code' --csv", "one program's days, for a spreadsheet"),
         ),
         lambda: (
-            Flag("by", help="Group by day, hour, model, client, key, session, outcome or dialect"),
+            Flag(
+                "by",
+                help="Group by day, hour, model, client, key, session, outcome or dialect",
+                choices=_axes(),
+            ),
             Flag("since", help="today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30"),
             Flag("model", help="Only this model"),
             Flag("client", help="Only this program"),
@@ -170,6 +180,20 @@ COMMANDS = (
             *_start_flags(hidden=True),
         ),
         words="[get NAME | set NAME VALUE | unset NAME | path]",
+    ),
+    Command(
+        "completions",
+        "Print what a shell needs to complete copilot-api's words",
+        "copilot_api.cli.completions",
+        (
+            (
+                "copilot-api completions bash > ~/.local/share/bash-completion/completions/copilot-api",
+                "for bash",
+            ),
+            ("copilot-api completions zsh > ~/.zfunc/_copilot-api", "for zsh, with ~/.zfunc in its fpath"),
+            ("copilot-api completions fish > ~/.config/fish/completions/copilot-api.fish", "for fish"),
+        ),
+        words="bash | zsh | fish",
     ),
 )
 """In the order in which help lists them."""
