@@ -27,7 +27,8 @@ class Command:
     """What follows the name beside options, for the usage line: ``add NAME | list | revoke NAME``."""
 
 
-def _start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
+def start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
+    """Return the flags of `start`, which are the options."""
     from copilot_api.configuration import CHOICES, is_boolean, is_list
     from copilot_api.settings import PLAN_NAMES, option_fields
 
@@ -69,7 +70,7 @@ COMMANDS = (
             ),
             ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
         ),
-        _start_flags,
+        start_flags,
     ),
     Command(
         "auth",
@@ -177,9 +178,28 @@ COMMANDS = (
         lambda: (
             Flag("changed", boolean=True, help="Only what is not as it comes"),
             JSON,
-            *_start_flags(hidden=True),
+            *start_flags(hidden=True),
         ),
         words="[get NAME | set NAME VALUE | unset NAME | path]",
+    ),
+    Command(
+        "service",
+        "Keep the gateway running: a systemd user unit, or a launchd agent on macOS",
+        "copilot_api.cli.service",
+        (
+            ("copilot-api service install", "start it now, and whenever you log in"),
+            ("copilot-api service install -- --port 8080", "with options of start"),
+            ("copilot-api service install --print", "only show what would be written"),
+            ("copilot-api service status", "whether it runs; exit code 3 if not"),
+            ("copilot-api service uninstall", "stop and remove it"),
+        ),
+        lambda: (
+            Flag("print", boolean=True, help="Show the unit and write nothing"),
+            Flag("no-start", boolean=True, help="Install it, and start it at the next log-in only"),
+            Flag("force", boolean=True, help="Replace a unit that this program did not write"),
+            JSON,
+        ),
+        words="install [-- START OPTIONS] | uninstall | status",
     ),
     Command(
         "completions",

@@ -1,4 +1,4 @@
-"""``copilot-api completions``: what a shell needs to complete this program's words, from the table of commands."""
+"""``copilot-api completions``: what a shell needs to complete our words, from the table of commands."""
 
 from __future__ import annotations
 
