@@ -53,7 +53,7 @@ def of_command(command: Command) -> str:
 
 
 def _plain_options(command: Command) -> list[str]:
-    flags = command.flags()
+    flags = [flag for flag in command.flags() if not flag.hidden]
     if not flags:
         return []
     spellings = [f"-{flag.alias}, --{flag.name}" if flag.alias else f"    --{flag.name}" for flag in flags]
