@@ -162,6 +162,12 @@ class Settings:
         "soft'; a soft one only warns; may be given more than once",
         metavar="LIMIT",
     )
+    shared: Secret | None = option(
+        None,
+        "Redis or Valkey that several gateways share limits, budgets, keys, kept answers and the ledger by: "
+        "redis://host:6379/0, rediss:// for TLS",
+        metavar="URL",
+    )
     dashboard: bool = option(True, "Serve /dashboard, under the same rules as everything else")
 
     # Server

@@ -36,9 +36,10 @@ class Command:
         return flags if any(flag.name == PROFILE.name for flag in flags) else (*flags, PROFILE)
 
 
-def _start_flags() -> tuple[Flag, ...]:
-    from copilot_api.configuration import is_boolean, is_list
-    from copilot_api.settings import option_fields
+def start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
+    """Return the flags of `start`, which are the options."""
+    from copilot_api.configuration import CHOICES, is_boolean, is_list
+    from copilot_api.settings import PLAN_NAMES, option_fields
 
     return tuple(
         Flag(
@@ -47,9 +48,18 @@ def _start_flags() -> tuple[Flag, ...]:
             boolean=is_boolean(option),
             many=is_list(option.name),
             help=option.metadata["help"],
+            metavar=option.metadata["metavar"],
+            choices=PLAN_NAMES if option.name == "account_type" else CHOICES.get(option.name, ()),
+            hidden=hidden,
         )
         for option in option_fields()
     )
+
+
+def _axes() -> tuple[str, ...]:
+    from copilot_api.ledger.reports import AXES
+
+    return tuple(AXES)
 
 
 JSON = Flag("json", boolean=True, help="Print JSON")
@@ -69,7 +79,7 @@ COMMANDS = (
             ),
             ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
         ),
-        _start_flags,
+        start_flags,
     ),
     Command(
         "auth",
@@ -111,7 +121,11 @@ COMMANDS = (
             ("copilot-api usage --client 'Claude Code' --csv", "one program's days, for a spreadsheet"),
         ),
         lambda: (
-            Flag("by", help="Group by day, hour, model, client, key, session, outcome or dialect"),
+            Flag(
+                "by",
+                help="Group by day, hour, model, client, key, session, outcome or dialect",
+                choices=_axes(),
+            ),
             Flag("since", help="today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30"),
             Flag("model", help="Only this model"),
             Flag("client", help="Only this program"),
@@ -153,6 +167,7 @@ COMMANDS = (
             Flag("rate", help="N/min: requests a minute with the new key; after a pause as many at once"),
             Flag("concurrency", help="N: requests in flight with the new key"),
             Flag("expires", help="TIME until the new key expires: 45m, 12h, 30d, 8w or 1y"),
+            Flag("shared", help="URL of the store that several gateways share, as for start"),
             JSON,
         ),
         words="add NAME | list | revoke NAME",
@@ -170,7 +185,7 @@ COMMANDS = (
         lambda: (
             JSON,
             Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
-            *_start_flags(),
+            *start_flags(hidden=True),
         ),
     ),
     Command(
@@ -179,6 +194,60 @@ COMMANDS = (
         "copilot_api.cli.debug",
         (("copilot-api debug --json", "the same facts for a program"),),
         lambda: (JSON,),
+    ),
+    Command(
+        "config",
+        "Show every option with its value and origin, and change the config file",
+        "copilot_api.cli.config",
+        (
+            ("copilot-api config", "what holds, and where each value comes from"),
+            ("copilot-api config --changed", "without the defaults"),
+            ("copilot-api config --port 8080", "the same with a flag of start"),
+            ("copilot-api config get port", "one value"),
+            ("copilot-api config set rate-limit 10", "write it to the config file; comments stay"),
+            ("copilot-api config set budget '20 credits/day' 'key=ann: $5/month'", "a list"),
+            ("copilot-api config unset rate-limit", "back to the default"),
+            ("copilot-api config path", "where the config file is"),
+        ),
+        lambda: (
+            Flag("changed", boolean=True, help="Only what is not as it comes"),
+            JSON,
+            *start_flags(hidden=True),
+        ),
+        words="[get NAME | set NAME VALUE | unset NAME | path]",
+    ),
+    Command(
+        "service",
+        "Keep the gateway running: a systemd user unit, or a launchd agent on macOS",
+        "copilot_api.cli.service",
+        (
+            ("copilot-api service install", "start it now, and whenever you log in"),
+            ("copilot-api service install -- --port 8080", "with options of start"),
+            ("copilot-api service install --print", "only show what would be written"),
+            ("copilot-api service status", "whether it runs; exit code 3 if not"),
+            ("copilot-api service uninstall", "stop and remove it"),
+        ),
+        lambda: (
+            Flag("print", boolean=True, help="Show the unit and write nothing"),
+            Flag("no-start", boolean=True, help="Install it, and start it at the next log-in only"),
+            Flag("force", boolean=True, help="Replace a unit that this program did not write"),
+            JSON,
+        ),
+        words="install [-- START OPTIONS] | uninstall | status",
+    ),
+    Command(
+        "completions",
+        "Print what a shell needs to complete copilot-api's words",
+        "copilot_api.cli.completions",
+        (
+            (
+                "copilot-api completions bash > ~/.local/share/bash-completion/completions/copilot-api",
+                "for bash",
+            ),
+            ("copilot-api completions zsh > ~/.zfunc/_copilot-api", "for zsh, with ~/.zfunc in its fpath"),
+            ("copilot-api completions fish > ~/.config/fish/completions/copilot-api.fish", "for fish"),
+        ),
+        words="bash | zsh | fish",
     ),
 )
 """In the order in which help lists them."""

@@ -28,9 +28,7 @@ def run(invocation: Invocation) -> int:
     if invocation.flag("json"):
         invocation.console.plain(json.dumps(as_members(examination), indent=2))
     else:
-        invocation.console.plain(
-            shown(examination, colour="NO_COLOR" not in os.environ and sys.stdout.isatty())
-        )
+        invocation.console.plain(shown(examination))
     return 1 if examination.has_problem else 0
 
 

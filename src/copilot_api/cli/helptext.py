@@ -53,7 +53,7 @@ def of_command(command: Command) -> str:
 
 
 def _plain_options(command: Command) -> list[str]:
-    flags = command.all_flags
+    flags = [flag for flag in command.all_flags if not flag.hidden]
     spellings = [f"-{flag.alias}, --{flag.name}" if flag.alias else f"    --{flag.name}" for flag in flags]
     width = max(map(len, spellings)) + 2
     rows = [f"  {spelling:{width}}{flag.help}" for spelling, flag in zip(spellings, flags, strict=True)]

@@ -70,6 +70,10 @@ def run(invocation: Invocation) -> int:
     if settings.verbose:
         console.show_everything(True)
         install_logging(console)
+    if settings.shared is not None:
+        from copilot_api.shared.keys import fetch
+
+        fetch(settings.shared, home)
     keys = _check(configuration, home)
     reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
     for warning in (*configuration.warnings, *_warnings(settings, keys)):
