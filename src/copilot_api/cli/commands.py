@@ -174,7 +174,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "Find what keeps the gateway from working, and say how to mend it",
+        "Find what keeps a start with these options from working, and say how to mend it",
         "copilot_api.cli.doctor",
         (
             ("copilot-api doctor", "look at everything that start would need"),
@@ -185,6 +185,22 @@ COMMANDS = (
         lambda: (
             JSON,
             Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
+            *start_flags(hidden=True),
+        ),
+    ),
+    Command(
+        "report",
+        "Write what helps with an issue into a file that can be shown: no secrets, no names",
+        "copilot_api.cli.report",
+        (
+            ("copilot-api report", "a file in this directory; it says what is in it"),
+            ("copilot-api report --print", "look at it first"),
+            ("copilot-api report --log gateway.log", "with the last lines of the gateway's output"),
+        ),
+        lambda: (
+            Flag("print", boolean=True, help="Print it; write nothing"),
+            Flag("output", "o", help="FILE to write"),
+            Flag("log", help="FILE with the gateway's output, whose last 200 lines go in"),
             *start_flags(hidden=True),
         ),
     ),

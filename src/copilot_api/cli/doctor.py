@@ -13,7 +13,7 @@ from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
 from copilot_api.doctor.examination import Examination, Progress, examine
 from copilot_api.doctor.findings import CHECKS, PAGE, Finding
-from copilot_api.doctor.situation import read_situation
+from copilot_api.doctor.situation import Situation, read_situation
 from copilot_api.github.credentials import data_directory
 from copilot_api.redaction import redact
 
@@ -22,9 +22,9 @@ _MARKS = {"ok": "✔", "note": "i", "warning": "!", "problem": "✖", "skipped":
 
 def run(invocation: Invocation) -> int:
     """Make all checks and print them; 1 when there is a problem."""
-    examination = look(invocation)
+    _, examination = look_at(invocation)
     if invocation.flag("fix") and repair(examination.findings, invocation):
-        examination = look(invocation)
+        _, examination = look_at(invocation)
     if invocation.flag("json"):
         invocation.console.plain(json.dumps(as_members(examination), indent=2))
     else:
@@ -53,12 +53,12 @@ def progress() -> Iterator[Progress]:
         show("")
 
 
-def look(invocation: Invocation) -> Examination:
+def look_at(invocation: Invocation) -> tuple[Situation, Examination]:
     """Make all checks of what a start with these options would find."""
     directory = data_directory(invocation.home)
     situation, before = read_situation(invocation.parsed.values, os.environ, invocation.home, directory)
     with progress() as tell:
-        return run_loop(examine(situation, before, tell))
+        return situation, run_loop(examine(situation, before, tell))
 
 
 def repair(findings: tuple[Finding, ...], invocation: Invocation) -> bool:
