@@ -20,7 +20,7 @@ from tests.support.http import request
 from tests.support.marks import ALL, COPILOT, GITHUB, KEY, PROMPT, WRONG_KEY, found_in
 from tests.support.process import GatewayProcess
 
-NAMES = ("MarkOfAMachine", "markofauser", "MarkOfAnAccount", "proxy.markofacompany.example", "markofatenant")
+NAMES = ("MarkOfAMachine", "markofauser", "MarkOfAnAccount", "markofacompany", "markofatenant")
 SECRETS = ("MarkOfAnother", "MarkOfAProxyPassword", "MarkOfAStorePassword", "MarkOfAStoredKey", *ALL)
 
 LOG = f"""\
@@ -69,7 +69,7 @@ def full_of_secrets(tmp_path: Path) -> tuple[Path, dict[str, str]]:
         "GH_TOKEN": "gho_MarkOfAnother0123456789abcdef",
         "COPILOT_API_API_KEY_FILE": str(home / "keys"),
         "HTTPS_PROXY": "http://ann:MarkOfAProxyPassword@proxy.markofacompany.example:3128",
-        "COPILOT_API_SHARED": "redis://:MarkOfAStorePassword@proxy.markofacompany.example/0",
+        "COPILOT_API_SHARED": "redis://:MarkOfAStorePassword@store.markofacompany.example/0",
         "USER": "markofauser",
         "SECRET_OF_ANOTHER_PROGRAM": "MarkOfAnother-secret",
         "COPILOT_API_GITHUB_API_URL": "https://api.github.invalid",
