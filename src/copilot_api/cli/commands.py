@@ -13,6 +13,9 @@ def no_flags() -> tuple[Flag, ...]:
     return ()
 
 
+PROFILE = Flag("profile", help="NAME of the profile: its account, settings, keys and ledger")
+
+
 @record
 class Command:
     """A sub-command: `module` has ``run(invocation) -> exit code`` and is imported only when it runs."""
@@ -25,6 +28,12 @@ class Command:
     flags: Callable[[], tuple[Flag, ...]] = no_flags
     words: str = ""
     """What follows the name beside options, for the usage line: ``add NAME | list | revoke NAME``."""
+
+    @property
+    def all_flags(self) -> tuple[Flag, ...]:
+        """The command's flags, and the one that all have."""
+        flags = self.flags()
+        return flags if any(flag.name == PROFILE.name for flag in flags) else (*flags, PROFILE)
 
 
 def start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
@@ -74,18 +83,26 @@ COMMANDS = (
     ),
     Command(
         "auth",
-        "Sign in to GitHub without starting the server, or sign out: auth logout",
+        "Sign in to GitHub without starting the server, say who is signed in, or sign out",
         "copilot_api.cli.auth",
         (
             ("copilot-api auth", "sign in to GitHub and store the token"),
+            ("copilot-api auth status", "who is signed in, with which token, and who pays"),
+            ("copilot-api auth explain", "every place that may hold a token, and which one is used"),
             ("copilot-api auth logout", "erase the stored token"),
+            ("copilot-api auth --profile work", "a second account, apart from the first"),
+            ("copilot-api auth --github-host acme.ghe.com", "an enterprise with data residency"),
         ),
         lambda: (
             Flag("verbose", "v", boolean=True, help="Log every step"),
             Flag("show-token", boolean=True, help="Print the GitHub token"),
             Flag("keyring", boolean=True, help="Keep the token in the system's keyring"),
+            Flag("github-host", help="HOST of an enterprise with data residency, as acme.ghe.com"),
+            Flag("github-token-file", help="FILE with the token, for status and explain"),
+            Flag("use-gh", boolean=True, help="Look at the token of gh too, for status and explain"),
+            JSON,
         ),
-        words="[logout]",
+        words="[status | explain | logout]",
     ),
     Command(
         "check-usage",
@@ -154,6 +171,22 @@ COMMANDS = (
             JSON,
         ),
         words="add NAME | list | revoke NAME",
+    ),
+    Command(
+        "doctor",
+        "Find what keeps the gateway from working, and say how to mend it",
+        "copilot_api.cli.doctor",
+        (
+            ("copilot-api doctor", "look at everything that start would need"),
+            ("copilot-api doctor --fix", "and tighten the modes of files that others can read"),
+            ("copilot-api doctor --proxy-env --port 8080", "as a start with these options would be"),
+            ("copilot-api doctor --json", "for a program: each finding has a name that does not change"),
+        ),
+        lambda: (
+            JSON,
+            Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
+            *start_flags(hidden=True),
+        ),
     ),
     Command(
         "debug",

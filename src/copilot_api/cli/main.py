@@ -83,7 +83,11 @@ def _import_asyncio() -> None:
 
 def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     _import_asyncio()
-    parsed = parse(words, command.flags())
+    parsed = parse(words, command.all_flags)
+    profile = parsed.values.pop("profile", None)
+    if isinstance(profile, str):
+        # Where the data directory is looked for; a gateway that a command starts is to use the same.
+        os.environ["COPILOT_API_PROFILE"] = profile
     verbose = parsed.values.get("verbose") is True
     console = Console(verbose=verbose)
     install_logging(console)
@@ -112,6 +116,7 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
         console.error(" ".join(text.split()))
         if not expected:
             console.debug(trace(error))
-        return 1
+        failed: int = getattr(error, "exit_code", 1)
+        return failed
     finally:
         console.flush()
