@@ -174,6 +174,11 @@ def proxies(client: str, place: Place, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def has_proxy(environ: Mapping[str, str]) -> bool:
+    """Tell whether the environment names a proxy."""
+    return any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES)
+
+
 def bypasses(environ: Mapping[str, str], host: str) -> bool:
     """Tell whether NO_PROXY keeps a host away from proxies."""
     words = [word.strip().lstrip(".").lower() for word in _no_proxy_words(environ)]
