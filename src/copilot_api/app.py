@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -25,6 +26,7 @@ from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
 from copilot_api.gateway.failures import Failures
+from copilot_api.gateway.metrics import Metrics
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
 from copilot_api.github.account import fetch_usage
@@ -40,6 +42,9 @@ from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
+
+if TYPE_CHECKING:
+    from copilot_api.ledger.budgets import Standing
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -116,9 +121,17 @@ async def open_gateway(
 
         seen = 0
 
+        metrics = Metrics()
+
         async def fetch_token() -> TokenGrant:
             nonlocal seen
-            grant = await exchange_token(client, settings, github_token)
+            try:
+                grant = await exchange_token(client, settings, github_token)
+            except BaseException:
+                metrics.failed_exchanges += 1
+                raise
+            metrics.exchanges += 1
+            metrics.token_expires = grant.expires_at
             if on_token is not None:
                 on_token(grant, seen > 0)
             seen += 1
@@ -135,7 +148,7 @@ async def open_gateway(
 
         admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        accounting = open_accounting(settings, directory, observers)
+        accounting = open_accounting(settings, directory, observers, (metrics.count,))
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
         pipeline = Pipeline(
@@ -148,6 +161,15 @@ async def open_gateway(
         keys.watch()
         stack.callback(keys.close)
 
+        ledger, budgets = accounting.ledger, accounting.budgets
+        answers = caching.statistics if caching else None
+
+        def written() -> tuple[int, int]:
+            return (0, 0) if ledger is None else (ledger.written, ledger.lost)
+
+        def standings() -> tuple[Standing, ...]:
+            return () if budgets is None else budgets.standings()
+
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
 
@@ -156,29 +178,30 @@ async def open_gateway(
             *gemini.routes(pipeline),
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
+            *health.routes(
+                health.Sources(engine.reports, pipeline, answers, failures, metrics, written, standings)
+            ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
         stopping = asyncio.Event()
         if settings.dashboard:
             from copilot_api.http.routes import dashboard
 
-            ledger, budgets = accounting.ledger, accounting.budgets
             routes += dashboard.routes(
                 dashboard.Sources(
                     ledger=None if ledger is None else ledger.path,
-                    written=lambda: (0, 0) if ledger is None else (ledger.written, ledger.lost),
-                    standings=lambda: () if budgets is None else budgets.standings(),
+                    written=written,
+                    standings=standings,
                     usage=usage,
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
-                    answers=caching.statistics if caching else None,
+                    answers=answers,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,
                 )
             )
-        app = Application(routes, access, settings, request_log, failures, accounting)
+        app = Application(routes, access, settings, request_log, failures, accounting, metrics)
         current = settings
 
         def adopt(changed: Settings) -> None:

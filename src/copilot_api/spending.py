@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copilot_api.gateway.accounting import Accounting, Observer
+from copilot_api.gateway.accounting import Accounting, Observer, Watcher
 from copilot_api.gateway.errors import StartupError
 from copilot_api.ledger.store import Ledger
 from copilot_api.settings import Settings
@@ -21,7 +21,10 @@ LEDGER_FILE = "ledger.sqlite"
 
 
 def open_accounting(
-    settings: Settings, directory: Path | None, observers: tuple[Observer, ...] = ()
+    settings: Settings,
+    directory: Path | None,
+    observers: tuple[Observer, ...] = (),
+    watchers: tuple[Watcher, ...] = (),
 ) -> Accounting:
     """Return what takes the requests that are over. Without a directory nothing is written.
 
@@ -39,7 +42,7 @@ def open_accounting(
         budgets = Budgets(parse(text) for text in settings.budget)
         if ledger is not None:
             _seed(budgets, ledger.path)
-    return Accounting(ledger, budgets, observers)
+    return Accounting(ledger, budgets, observers, watchers)
 
 
 def _seed(budgets: Budgets, path: Path) -> None:

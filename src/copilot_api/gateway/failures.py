@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
@@ -98,6 +97,7 @@ class Trace:
     __slots__ = (
         "caller",
         "calls",
+        "elsewhere",
         "facts",
         "id",
         "method",
@@ -129,6 +129,8 @@ class Trace:
         self.caller: Caller = ANYONE
         self.calls = 0
         """Requests that upstream got for it."""
+        self.elsewhere = 0.0
+        """Seconds that upstream took, and that it waited for its turn: what the gateway did not add."""
         self.usage: Usage | None = None
         """Of an answer that was no stream."""
         self.rewrites = ""
@@ -215,20 +217,6 @@ class Failures:
             seen = f"{summary.facts.events} events, {summary.bytes_out} bytes, {summary.duration_ms:.0f} ms"
             cause = own_words(message) or _WORDS.get(kind, summary.outcome)
             self.note(kind, f"{cause} after {seen}", 200, trace)
-
-    def lines(self) -> Iterator[str]:
-        """Give the counters for Prometheus; each class is there from the start."""
-        yield "# HELP copilot_api_failures_total Requests that failed, by class and by whom to ask."
-        yield "# TYPE copilot_api_failures_total counter"
-        for kind, count in self.counts.items():
-            yield f'copilot_api_failures_total{{class="{kind}",origin="{ORIGINS[kind]}"}} {count}'
-        yield "# HELP copilot_api_upstream_calls_total Calls of Copilot, repeated ones too."
-        yield "# TYPE copilot_api_upstream_calls_total counter"
-        yield f"copilot_api_upstream_calls_total {self.calls}"
-        yield "# HELP copilot_api_upstream_retries_total Calls of Copilot that were made again, by reason."
-        yield "# TYPE copilot_api_upstream_retries_total counter"
-        for reason, count in self.retries.items():
-            yield f'copilot_api_upstream_retries_total{{reason="{reason}"}} {count}'
 
     def _log(self, level: int, what: str, cause: str, trace: Trace | None, status: int) -> None:
         if not logger.isEnabledFor(level):

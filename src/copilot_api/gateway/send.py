@@ -134,20 +134,23 @@ class Sender:
             if account is None or account.grant is not grant:
                 account = self._account = _Account(grant, self._settings)
             ahead: Literal["first", "whole"] = "first" if stream else "whole"
-            upstream = await self._request(
-                UpstreamCall(
-                    method,
-                    account.url + path,
-                    account.headers(initiator, vision, leg),
-                    body,
-                    self._timeouts,
-                    ahead,
-                    self._patience,
-                    (("x-request-id", known_as or request_id()), *own),
-                )
+            call = UpstreamCall(
+                method,
+                account.url + path,
+                account.headers(initiator, vision, leg),
+                body,
+                self._timeouts,
+                ahead,
+                self._patience,
+                (("x-request-id", known_as or request_id()), *own),
             )
             known_as = None
-            if trace is not None:
+            if trace is None:
+                upstream = await self._request(call)
+            else:
+                asked = time.monotonic()
+                upstream = await self._request(call)
+                trace.elsewhere += time.monotonic() - asked
                 trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream
