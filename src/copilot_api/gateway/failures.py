@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
@@ -202,12 +203,13 @@ class Failures:
             level = logging.DEBUG
         elif kind == "token_refused" or (0 < status < 500 and status != 200):
             level = logging.INFO
-        self._log(level, f"failure class={kind} origin={ORIGINS[kind]}", cause, trace or current(), status)
+        told: dict[str, str] = {"class": kind, "origin": ORIGINS[kind]}
+        self._log(level, "failure", told, cause, trace or current(), status)
 
     def retry(self, reason: RetryReason, cause: str) -> None:
         """Count a call that is made again and log its event."""
         self.retries[reason] += 1
-        self._log(logging.INFO, f"retry reason={reason}", cause, current(), 0)
+        self._log(logging.INFO, "retry", {"reason": reason}, cause, current(), 0)
 
     def stream(self, summary: RelaySummary | None, trace: Trace | None = None) -> None:
         """Count a stream that ended badly after its head was sent."""
@@ -218,14 +220,24 @@ class Failures:
             cause = own_words(message) or _WORDS.get(kind, summary.outcome)
             self.note(kind, f"{cause} after {seen}", 200, trace)
 
-    def _log(self, level: int, what: str, cause: str, trace: Trace | None, status: int) -> None:
+    def _log(
+        self, level: int, event: str, told: Mapping[str, str], cause: str, trace: Trace | None, status: int
+    ) -> None:
         if not logger.isEnabledFor(level):
             return
+        what = f"{event} {' '.join(f'{name}={value}' for name, value in told.items())}"
+        fields: dict[str, str | int] = {**told}
         if trace is not None:
             what += f" request_id={trace.id}"
+            fields["request_id"] = trace.id
             if trace.upstream_id:
                 what += f" upstream_request_id={trace.upstream_id}"
-            what += f" request={json.dumps(f'{trace.method} {trace.path}')}"
+                fields["upstream_request_id"] = trace.upstream_id
+            fields["request"] = f"{trace.method} {trace.path}"
+            what += f" request={json.dumps(fields['request'])}"
         if status:
             what += f" status={status}"
-        logger.log(level, "%s cause=%s", what, json.dumps(redact(cause)[:LONGEST_CAUSE], ensure_ascii=False))
+            fields["status"] = status
+        fields["cause"] = redact(cause)[:LONGEST_CAUSE]
+        told_cause = json.dumps(fields["cause"], ensure_ascii=False)
+        logger.log(level, "%s cause=%s", what, told_cause, extra={"event": event, "fields": fields})

@@ -51,10 +51,10 @@ SESSION_HEADERS = (b"x-claude-code-session-id", b"session-id", b"x-session-id", 
 class RequestLog(Protocol):
     """Takes the two lines a request (compat.md 3.2)."""
 
-    def arrived(self, method: str, target: str) -> None:
+    def arrived(self, method: str, target: str, request_id: str) -> None:
         """A request came in."""
 
-    def answered(self, method: str, target: str, status: int, seconds: float) -> None:
+    def answered(self, method: str, target: str, status: int, seconds: float, request_id: str) -> None:
         """Its answer began."""
 
 
@@ -228,7 +228,7 @@ class Reply:
         self._first: float | None = None
         self.status = self._size = 0
         if log is not None:
-            log.arrived(request.method, request.target)
+            log.arrived(request.method, request.target, trace.id)
         origin = guard.allowed_origin(request, access)
         self._headers = [] if origin is None else [*_cors(origin)]
 
@@ -273,7 +273,8 @@ class Reply:
             headers += self._headers
             if self._log is not None:
                 seconds = self._first - self._began
-                self._log.answered(self.request.method, self.request.target, message["status"], seconds)
+                request = self.request
+                self._log.answered(request.method, request.target, self.status, seconds, self.trace.id)
         return self._send(message)
 
 
