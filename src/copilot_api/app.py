@@ -20,7 +20,7 @@ from copilot_api.engine.interfaces import (
     TokenManager,
     TokenUnavailable,
 )
-from copilot_api.gateway.accounting import Observer
+from copilot_api.gateway.accounting import Observer, Watcher
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
@@ -148,7 +148,14 @@ async def open_gateway(
 
         admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
-        accounting = open_accounting(settings, directory, observers, (metrics.count,))
+        watchers: tuple[Watcher, ...] = (metrics.count,)
+        if settings.otel:
+            from copilot_api.telemetry.sdk import open_telemetry
+
+            telemetry = open_telemetry()
+            stack.push_async_callback(telemetry.aclose)
+            watchers += (telemetry.watch,)
+        accounting = open_accounting(settings, directory, observers, watchers)
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
         pipeline = Pipeline(

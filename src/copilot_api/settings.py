@@ -155,6 +155,12 @@ class Settings:
         10 * 1024 * 1024, "With --log-file: bytes at which it is put aside, 0 is never", metavar="BYTES"
     )
 
+    otel: bool = option(
+        False,
+        "Send traces and metrics, never content, by OTLP to where OTEL_EXPORTER_OTLP_ENDPOINT says "
+        "(pip install 'copilot-api-gateway[otel]')",
+    )
+
     # Server
     server: ServerName | None = option(
         None, "Which server listens: native or uvicorn; default is the engine's", metavar="NAME"

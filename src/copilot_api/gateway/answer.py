@@ -51,6 +51,9 @@ class Whole:
     body: bytes
     usage: Usage | None = None
     """What upstream says that it took; None of an answer that was kept."""
+    finish_reason: str | None = None
+    model: str | None = None
+    """The name that upstream gives the model that answered."""
 
 
 @record
@@ -97,7 +100,8 @@ async def make_answer(
     except UpstreamError as error:
         raise UpstreamFailed(error.status, str(error), of_error(error), code="upstream_failed") from error
     if trace is not None:
-        trace.elsewhere += time.monotonic() - asked
+        trace.heard = time.monotonic()
+        trace.elsewhere += trace.heard - asked
     if content_type == "text/event-stream":
         raise UpstreamFailed(
             502,
@@ -110,7 +114,7 @@ async def make_answer(
             whole = translation.answer_as_stream(body, stream_plan)
             return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
         answer = translation.answer(body, answer_plan)
-        return Whole(200, JSON + passed, answer.body, answer.usage)
+        return Whole(200, JSON + passed, answer.body, answer.usage, answer.finish_reason, answer.model)
     except UnusableAnswer as error:
         fault = read_fault(200, body[:UNUSABLE_LIMIT])
         text = fault.compat_message if body.strip() else str(error)

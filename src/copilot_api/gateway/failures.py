@@ -92,14 +92,22 @@ _WORDS: dict[FailureClass, str] = {
 _NOTHING = "upstream ended the stream without an answer"
 
 
+NO_HEADERS: Mapping[bytes, bytes] = {}
+
+
 class Trace:
     """What a request is known by: in its answer's header ``x-request-id``, upstream, and in the log."""
 
     __slots__ = (
+        "answer_model",
+        "asked",
         "caller",
         "calls",
         "elsewhere",
         "facts",
+        "finish_reason",
+        "headers",
+        "heard",
         "id",
         "method",
         "near",
@@ -109,6 +117,7 @@ class Trace:
         "rewrites",
         "session",
         "upstream_id",
+        "upstream_url",
         "usage",
         "user_agent",
     )
@@ -132,8 +141,15 @@ class Trace:
         """Requests that upstream got for it."""
         self.elsewhere = 0.0
         """Seconds that upstream took, and that it waited for its turn: what the gateway did not add."""
+        self.asked = self.heard = 0.0
+        """When upstream was asked first and a call of it ended last, in monotonic seconds; 0 is never."""
+        self.upstream_url = ""
+        self.headers: Mapping[bytes, bytes] = NO_HEADERS
+        """Those of the client, the first of each name."""
+        self.finish_reason: str | None = None
+        """Of an answer that was no stream, as `answer_model` and `usage` are."""
+        self.answer_model: str | None = None
         self.usage: Usage | None = None
-        """Of an answer that was no stream."""
         self.rewrites = ""
         self.outcome = ""
         """Why it was refused."""

@@ -219,7 +219,8 @@ class Pipeline:
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
                 if trace is not None:
-                    trace.usage = answer.usage
+                    trace.usage, trace.answer_model = answer.usage, answer.model
+                    trace.finish_reason = answer.finish_reason
                 await deliver(answer)
         finally:
             if entry is not None:

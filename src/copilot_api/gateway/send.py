@@ -149,8 +149,11 @@ class Sender:
                 upstream = await self._request(call)
             else:
                 asked = time.monotonic()
+                if not trace.calls:
+                    trace.asked, trace.upstream_url = asked, account.url
                 upstream = await self._request(call)
-                trace.elsewhere += time.monotonic() - asked
+                heard = trace.heard = time.monotonic()
+                trace.elsewhere += heard - asked
                 trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream

@@ -97,6 +97,7 @@ class Application:
         first = request.first
         session = next((first[name] for name in SESSION_HEADERS if name in first), None)
         trace = Trace(request.method, request.path, first.get(b"user-agent"), session)
+        trace.headers = first
         begin(trace)
         reply = Reply(request, receive, send, self._access, self._log, trace)
         try:
