@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
-_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -38,6 +38,7 @@ CHOICES = {
     "engine": ("native", "reference"),
     "server": ("native", "uvicorn"),
     "error_style": ("compat", "dialect"),
+    "log_format": ("text", "json"),
 }
 """The words that an option takes, where there are only these."""
 _PLAN = re.compile(r"[A-Za-z0-9-]+")

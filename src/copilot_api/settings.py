@@ -14,6 +14,7 @@ from copilot_api.redaction import Secret
 
 EngineName = Literal["native", "reference"]
 ErrorStyle = Literal["compat", "dialect"]
+LogFormat = Literal["text", "json"]
 ServerName = Literal["native", "uvicorn"]
 
 EDITOR_VERSION = "1.104.3"
@@ -169,6 +170,21 @@ class Settings:
         metavar="URL",
     )
     dashboard: bool = option(True, "Serve /dashboard, under the same rules as everything else")
+
+    # What can be watched
+    log_format: LogFormat = option("text", "text, for people; json: an object a line", metavar="FORMAT")
+    log_file: str | None = option(
+        None, "Write the log to this file too, for this user only; five older ones are kept", metavar="FILE"
+    )
+    log_file_size: int = option(
+        10 * 1024 * 1024, "With --log-file: bytes at which it is put aside, 0 is never", metavar="BYTES"
+    )
+
+    otel: bool = option(
+        False,
+        "Send traces and metrics, never content, by OTLP to where OTEL_EXPORTER_OTLP_ENDPOINT says "
+        "(pip install 'copilot-api-gateway[otel]')",
+    )
 
     # Server
     server: ServerName | None = option(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copilot_api.gateway.accounting import Accounting, Observer
+from copilot_api.gateway.accounting import Accounting, Observer, Watcher
 from copilot_api.gateway.errors import StartupError
 from copilot_api.ledger.store import Ledger
 from copilot_api.settings import Settings
@@ -25,6 +25,7 @@ def open_accounting(
     settings: Settings,
     directory: Path | None,
     observers: tuple[Observer, ...] = (),
+    watchers: tuple[Watcher, ...] = (),
     make_budgets: Callable[[Iterable[Budget]], Budgets] | None = None,
 ) -> Accounting:
     """Return what takes the requests that are over. Without a directory nothing is written.
@@ -45,7 +46,7 @@ def open_accounting(
         budgets = (make_budgets or Budgets)(parse(text) for text in settings.budget)
         if ledger is not None:
             _seed(budgets, ledger.path)
-    return Accounting(ledger, budgets, observers)
+    return Accounting(ledger, budgets, observers, watchers)
 
 
 def _seed(budgets: Budgets, path: Path) -> None:

@@ -23,6 +23,9 @@ CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
 MESSAGES = CHAT | {"max_tokens": 100, "stream": True}
 
 THIRD_PARTY = (
+    "google",
+    "opentelemetry",
+    "requests",
     "anyio",
     "certifi",
     "click",

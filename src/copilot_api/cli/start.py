@@ -70,6 +70,7 @@ def run(invocation: Invocation) -> int:
     if settings.verbose:
         console.show_everything(True)
         install_logging(console)
+    _open_log(settings, console)
     if settings.shared is not None:
         from copilot_api.shared.keys import fetch
 
@@ -97,6 +98,24 @@ def run(invocation: Invocation) -> int:
     finally:
         for listener in sockets:
             listener.close()
+
+
+def _open_log(settings: Settings, console: Console) -> None:
+    """Have the console write as the options say. Raises :class:`ConfigurationError`."""
+    if settings.log_format == "json":
+        console.use_json()
+    if settings.log_file is not None:
+        from copilot_api.cli.log_file import LogFile
+
+        path = Path(settings.log_file).expanduser()
+
+        def complain(error: OSError) -> None:
+            console.warn(f"the log file {path} cannot be written: {error.strerror}")
+
+        try:
+            console.also_to(LogFile(path, settings.log_file_size, complain))
+        except OSError as error:
+            raise ConfigurationError(f"--log-file {path} cannot be written: {error.strerror}") from None
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -194,6 +213,7 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
                 keys=session.keys,
                 directory=session.file.path.parent,
                 origins=session.origins,
+                observers=(console.finished,) if console.is_json else (),
             )
         )
         session.reloader.attach(settings, gateway.adopt)

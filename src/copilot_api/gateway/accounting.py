@@ -23,6 +23,9 @@ logger = logging.getLogger("copilot_api.spending")
 Observer = Callable[[Entry], None]
 """Called on the event loop with each request that is over; it must not block."""
 
+Watcher = Callable[[Entry, Trace, RelaySummary | None], None]
+"""The same for parts of the gateway, with what the entry was made of."""
+
 COMPLETE = "complete"
 LONGEST_SESSION = 100
 LONGEST_NAME = 200
@@ -32,11 +35,16 @@ class Accounting:
     """Made once, in `app`. Every part of it may be missing."""
 
     def __init__(
-        self, ledger: Ledger | None, budgets: Budgets | None, observers: tuple[Observer, ...] = ()
+        self,
+        ledger: Ledger | None,
+        budgets: Budgets | None,
+        observers: tuple[Observer, ...] = (),
+        watchers: tuple[Watcher, ...] = (),
     ) -> None:
         self.ledger = ledger
         self.budgets = budgets
         self._observers = observers
+        self._watchers = watchers
         self._clients = Clients()
 
     def observe(self, observer: Observer) -> None:
@@ -111,6 +119,11 @@ class Accounting:
         if self.budgets:
             for standing in self.budgets.add(entry):
                 logger.warning("Budget %s", words(standing))
+        for watcher in self._watchers:
+            try:
+                watcher(entry, trace, summary)
+            except Exception:
+                logger.exception("a watcher of requests failed")
         for observer in self._observers:
             try:
                 observer(entry)

@@ -108,6 +108,16 @@ class Pipeline:
         """Requests that may be in flight."""
         return self._settings.max_concurrency
 
+    @property
+    def streams(self) -> int:
+        """Streams that run now."""
+        return len(self._relays)
+
+    @property
+    def paced(self) -> int:
+        """Requests that the rate limit keeps waiting now."""
+        return self._admission.waiting
+
     def running(self) -> tuple[Running, ...]:
         """Return the streams that run."""
         now = time.monotonic()
@@ -181,11 +191,17 @@ class Pipeline:
                 self._asking.add(task)
             try:
                 if caller.id:
+                    asked = time.monotonic()
                     entry = await self._team.enter(caller)
+                    if trace is not None:
+                        trace.elsewhere += time.monotonic() - asked
                     await entry.admit(self._admission, plan.leg)
                 else:
                     if not self._gate.try_enter():
+                        asked = time.monotonic()
                         await self._gate.wait()
+                        if trace is not None:
+                            trace.elsewhere += time.monotonic() - asked
                     has_place = True
                     await self._admission.admit(plan.leg)
                 if dialect == "chat":
@@ -205,7 +221,8 @@ class Pipeline:
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
                 if trace is not None:
-                    trace.usage = answer.usage
+                    trace.usage, trace.answer_model = answer.usage, answer.model
+                    trace.finish_reason = answer.finish_reason
                 await deliver(answer)
         finally:
             if entry is not None:
@@ -312,7 +329,8 @@ class Pipeline:
                 trace = current()
                 if trace is not None:
                     trace.plan, trace.rewrites = plan, noted
-                return await make_answer(upstream, answer_plan, self._engine.translation, stream_plan, noted)
+                translation = self._engine.translation
+                return await make_answer(upstream, answer_plan, translation, stream_plan, noted, trace)
             except BaseException:
                 await upstream.aclose()
                 raise
