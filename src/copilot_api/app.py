@@ -173,6 +173,7 @@ async def open_gateway(
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
+                    failures=failures,
                     answers=caching.statistics if caching else None,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,
