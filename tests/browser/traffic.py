@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from copilot_api.simulator import SimulatorServer
 from tests.matrix.chat import Chat
 from tests.matrix.messages import Messages
 from tests.matrix.responses import Responses
 from tests.matrix.talk import Ask, Dialect, Turn, user
 from tests.support.http import request
+from tests.support.process import GatewayProcess
 
 DAYS = 30
+PATIENCE = 20.0
 _ASKED = (
     "Why does the parser lose the last line of the file?",
     "Write a test for the retry with a jittered pause.",
@@ -118,6 +120,25 @@ def _moments(count: int, chance: random.Random, now: float) -> Iterator[float]:
             yield now - ago
 
 
-def plain(url: str, body: dict[str, Any]) -> int:
-    """One request of the chat dialect."""
-    return request(url, "POST", "/v1/chat/completions", body).status
+def busy_hour(gateway: GatewayProcess, simulator: SimulatorServer) -> None:
+    """A few conversations, and one request of each that fails; all are in the ledger afterwards."""
+    sent = Day(gateway.url).run(6)
+    for path, model, fault, more in (
+        ("/chat/completions", "gpt-4.1", "status", {"status": 503}),
+        ("/chat/completions", "gpt-4.1", "cut", {"after_frames": 2}),
+        ("/v1/messages", "claude-sonnet-4.6", "error_frame", {"after_frames": 3}),
+    ):
+        simulator.faults.add(path, fault, **more)
+        dialect: Dialect = Messages() if model.startswith("claude") else Chat()
+        asked = dialect.request(Ask(model, (user("This goes wrong."),), stream=True))
+        request(gateway.url, "POST", asked.path, asked.body)
+        sent += 1
+    wait_for_written(gateway, sent)
+
+
+def wait_for_written(gateway: GatewayProcess, count: int) -> None:
+    """Wait until so many requests are in the ledger."""
+    end = time.monotonic() + PATIENCE
+    while request(gateway.url, "GET", "/dashboard/api/engine").json["ledger"]["written"] < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)

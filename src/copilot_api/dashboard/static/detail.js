@@ -11,7 +11,8 @@ dialog.addEventListener("click", (event) => { if (event.target === dialog) dialo
 export function outcome(row) {
   if (row.outcome === "complete") return tag("complete", "good");
   const tone = row.outcome === "client_gone" || row.outcome === "cancelled" ? "" : row.status >= 500 || row.status === 200 ? "bad" : "warn";
-  return tag(`${row.outcome.replaceAll("_", " ")} ${row.status || ""}`.trim(), tone);
+  const status = row.status && row.status !== 200 ? ` ${row.status}` : "";
+  return tag(`${row.outcome.replaceAll("_", " ")}${status}`, tone);
 }
 
 export function way(row) {

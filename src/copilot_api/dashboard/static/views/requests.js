@@ -85,7 +85,7 @@ export function list(rows) {
   return table("Requests, newest first", [
     { name: "Time", of: (row) => when(row.at) },
     { name: "Model", of: (row) => row.model || row.asked },
-    { name: "Client", of: (row) => row.client },
+    { name: "Client", wide: true, of: (row) => row.client },
     { name: "Way", wide: true, of: way },
     { name: "Outcome", of: outcome },
     { name: "Input", num: true, wide: true, of: (row) => tokens(row.input_tokens) },
