@@ -217,6 +217,7 @@ async def open_gateway(
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
+                    failures=failures,
                     answers=answers,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,

@@ -24,6 +24,16 @@ RETRY_AFTER = 30.0
 
 
 @record
+class Prices:
+    """AI credits for a million tokens; None where the list says nothing."""
+
+    input: float | None
+    cached: float | None
+    cache_write: float | None
+    output: float | None
+
+
+@record
 class Model:
     """One entry of ``GET /models``; absent members are None (upstream.md 3.1)."""
 
@@ -42,6 +52,7 @@ class Model:
     """The account's policy forbids it: it cannot be called."""
     multiplier: float | None = None
     """Premium requests a call costs; 0 is included in the plan."""
+    prices: Prices | None = None
 
 
 class MalformedList(EngineError):
@@ -70,7 +81,7 @@ def _model(entry: dict[str, Any]) -> Model:
     capabilities = _mapping(entry.get("capabilities"))
     limits = _mapping(capabilities.get("limits"))
     supports = _mapping(capabilities.get("supports"))
-    endpoints = entry.get("supported_endpoints")
+    endpoints, billing = entry.get("supported_endpoints"), _mapping(entry.get("billing"))
     output, prompt = _count(limits.get("max_output_tokens")), _count(limits.get("max_prompt_tokens"))
     return Model(
         id=entry["id"],
@@ -95,7 +106,22 @@ def _model(entry: dict[str, Any]) -> Model:
             parallel_tool_calls=supports.get("parallel_tool_calls") is True,
         ),
         disabled=_mapping(entry.get("policy")).get("state") == "disabled",
-        multiplier=_number(_mapping(entry.get("billing")).get("multiplier")),
+        multiplier=_number(billing.get("multiplier")),
+        prices=_prices(_mapping(billing.get("token_prices"))),
+    )
+
+
+def _prices(given: dict[str, Any]) -> Prices | None:
+    usual, batch = _mapping(given.get("default")), _number(given.get("batch_size"))
+    if not usual or not batch or batch < 0:
+        return None
+
+    def price(name: str) -> float | None:
+        found = _number(usual.get(name))
+        return None if found is None else found * 1e6 / batch
+
+    return Prices(
+        price("input_price"), price("cache_price"), price("cache_write_price"), price("output_price")
     )
 
 
