@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -41,6 +42,9 @@ from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
 
+if TYPE_CHECKING:
+    from copilot_api.gateway.hooks import Hooks, OnPlan
+
 logger = logging.getLogger("copilot_api.app")
 
 MOST_CONNECTIONS = 512
@@ -58,6 +62,8 @@ class OpenGateway:
     """A gateway that is signed in and knows its models."""
 
     app: Application
+    inside: Callable[[], Application]
+    """Makes the app for callers of this very process: they need no key, and no connection of theirs."""
     models: tuple[Model, ...]
     components: tuple[ComponentState, ...]
     server: ServerName
@@ -84,12 +90,13 @@ async def open_gateway(
     directory: Path | None = None,
     origins: Mapping[str, str] | None = None,
     observers: tuple[Observer, ...] = (),
+    hooks: tuple[Hooks, ...] = (),
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
     Without `keys` those of the options and the key file are all there are; without a data `directory` no
     ledger is written. `origins` says where settings come from, for the dashboard. Each request that is over
-    is told to `observers`.
+    is told to `observers`. `hooks` are asked and told beside those of ``--hook``.
 
     Raises :class:`StartupError` with one plain line.
     """
@@ -135,11 +142,19 @@ async def open_gateway(
 
         admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
         caching = Caching(engine.make_cache, settings) if settings.cache else None
+        on_plan: tuple[OnPlan, ...] = ()
+        if hooks or settings.hook:
+            from copilot_api.gateway.hooks import collect
+
+            on_plan, telling = collect(hooks, settings.hook)
+            if telling is not None:
+                stack.push_async_callback(telling.aclose)
+                observers += (telling.tell,)
         accounting = open_accounting(settings, directory, observers)
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
+            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting, on_plan
         )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
@@ -197,6 +212,9 @@ async def open_gateway(
 
         yield OpenGateway(
             app=app,
+            inside=lambda: Application(
+                routes, Access.of(settings, KeyRing(())), settings, request_log, failures, accounting
+            ),
             models=catalog.models,
             components=engine.states(),
             server=engine.server,
