@@ -44,6 +44,7 @@ from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
+    from copilot_api.gateway.hooks import Hooks, OnPlan
     from copilot_api.ledger.budgets import Standing
     from copilot_api.shared.wiring import Shared
 
@@ -64,6 +65,8 @@ class OpenGateway:
     """A gateway that is signed in and knows its models."""
 
     app: Application
+    inside: Callable[[], Application]
+    """Makes the app for callers of this very process: they need no key, and no connection of theirs."""
     models: tuple[Model, ...]
     components: tuple[ComponentState, ...]
     server: ServerName
@@ -90,12 +93,13 @@ async def open_gateway(
     directory: Path | None = None,
     origins: Mapping[str, str] | None = None,
     observers: tuple[Observer, ...] = (),
+    hooks: tuple[Hooks, ...] = (),
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
     Without `keys` those of the options and the key file are all there are; without a data `directory` no
     ledger is written. `origins` says where settings come from, for the dashboard. Each request that is over
-    is told to `observers`.
+    is told to `observers`. `hooks` are asked and told beside those of ``--hook``.
 
     Raises :class:`StartupError` with one plain line.
     """
@@ -157,6 +161,14 @@ async def open_gateway(
             telemetry = open_telemetry()
             stack.push_async_callback(telemetry.aclose)
             watchers += (telemetry.watch,)
+        on_plan: tuple[OnPlan, ...] = ()
+        if hooks or settings.hook:
+            from copilot_api.gateway.hooks import collect
+
+            on_plan, telling = collect(hooks, settings.hook)
+            if telling is not None:
+                stack.push_async_callback(telling.aclose)
+                observers += (telling.tell,)
         make_budgets = None if shared is None else shared.make_budgets
         accounting = open_accounting(settings, directory, observers, watchers, make_budgets)
         if accounting.ledger is not None:
@@ -164,7 +176,16 @@ async def open_gateway(
         if shared is not None:
             await shared.start(accounting, directory, stack)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting, shared
+            settings,
+            engine,
+            catalog,
+            sender,
+            admission,
+            caching,
+            lambda: keys.several,
+            accounting,
+            limits=shared,
+            on_plan=on_plan,
         )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
@@ -242,6 +263,9 @@ async def open_gateway(
 
         yield OpenGateway(
             app=app,
+            inside=lambda: Application(
+                routes, Access.of(settings, KeyRing(())), settings, request_log, failures, accounting
+            ),
             models=catalog.models,
             components=engine.states(),
             server=engine.server,

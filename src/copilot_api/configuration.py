@@ -29,7 +29,7 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias", "hook")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key", "shared")

@@ -225,6 +225,11 @@ class Settings:
         True, "Mark where Claude's prompt cache may begin, for clients that cannot say it themselves"
     )
     reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
+    hook: tuple[str, ...] = option(
+        (),
+        "Python object with on_plan and on_summary (docs/embedding.md); may be given more than once",
+        metavar="MODULE:OBJECT",
+    )
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
 
     @property

@@ -23,7 +23,8 @@ from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret, one_line
-from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
+from copilot_api.server import PortTaken, activated, bind, bind_unix
+from copilot_api.serving import serve_gateway
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -273,22 +274,7 @@ async def _serve(
             )
 
     with console.in_background():
-        await serve(
-            gateway.app,
-            sockets,
-            drain_timeout=settings.drain_timeout,
-            on_ready=ready,
-            cancel_streams=gateway.cancel_streams,
-            server=gateway.server,
-            max_connections=settings.max_connections,
-            body_limit=settings.body_limit,
-            cancel_on_disconnect=True,
-            native_bodies=True,
-            guard=gateway.guard,
-            on_stop=gateway.stop,
-            tls_certificate=settings.tls_certificate,
-            tls_key=settings.tls_key,
-        )
+        await serve_gateway(gateway, settings, sockets, on_ready=ready)
     return 0
 
 

@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from copilot_api.engine.client_interfaces import Relay, Upstream
 from copilot_api.engine.components import Engine
@@ -41,6 +41,9 @@ from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.records import replace
 from copilot_api.settings import Settings
 
+if TYPE_CHECKING:
+    from copilot_api.gateway.hooks import OnPlan
+
 logger = logging.getLogger("copilot_api.gateway")
 
 UNKNOWN_MODEL_TOKENS = 1
@@ -67,12 +70,18 @@ class Pipeline:
         several_keys: Callable[[], bool] = lambda: False,
         accounting: Accounting | None = None,
         limits: KeyLimits | None = None,
+        on_plan: tuple[OnPlan, ...] = (),
     ) -> None:
         self._accounting = accounting or Accounting(None, None)
         self._settings = settings
         self._engine = engine
         self.planner = Planner(settings, catalog)
         """Decides for a request; also knows which model a name means."""
+        self._steering = None
+        if on_plan:
+            from copilot_api.gateway.hooks import Steering
+
+            self._steering = Steering(on_plan, self.planner)
         self._sender = sender
         self._admission = admission
         self._caching = caching
@@ -172,6 +181,10 @@ class Pipeline:
             trace = current()
             if trace is not None:
                 trace.facts, trace.plan, trace.caller = facts, plan, caller
+            if self._steering is not None:
+                facts, plan, hints = self._steering.steer(facts, plan, hints)
+                if trace is not None:
+                    trace.plan = plan
             if caller.models:
                 self.allowed.check(caller, plan, body)
             if self._caching is not None and cache_control is not None and not facts.stream:
