@@ -170,7 +170,9 @@ async def open_gateway(
                 stack.push_async_callback(telling.aclose)
                 observers += (telling.tell,)
         make_budgets = None if shared is None else shared.make_budgets
-        accounting = open_accounting(settings, directory, observers, watchers, make_budgets)
+        accounting = open_accounting(
+            settings, directory, observers, watchers, make_budgets, engine.make_prefixes
+        )
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
         if shared is not None:

@@ -219,6 +219,8 @@ class Pipeline:
                     await self._admission.admit(plan.leg)
                 if dialect == "chat":
                     self._counting.log(plan, request.body if plan.leg == "chat" else body)
+                if trace is not None:
+                    self._accounting.note(trace, body, dialect)
                 answer = await self._ask(body, request, plan, facts, hints)
             except asyncio.CancelledError:
                 if task is None or not self._stopping:
