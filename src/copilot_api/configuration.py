@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
-_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -29,7 +29,7 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias", "hook")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key", "shared")
@@ -38,6 +38,7 @@ CHOICES = {
     "engine": ("native", "reference"),
     "server": ("native", "uvicorn"),
     "error_style": ("compat", "dialect"),
+    "log_format": ("text", "json"),
 }
 """The words that an option takes, where there are only these."""
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
@@ -140,6 +141,47 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
     return Configuration(settings, origins, _check(settings, origins), read is not None)
 
 
+def explain(
+    flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path, content: bytes | None = None
+) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+    """Return all options, and all that is wrong with them, for who wants to see more than the first fault.
+
+    `content` is read instead of the config file. Raises :class:`ConfigurationError` for a file that is no
+    TOML.
+    """
+    path = directory / CONFIG_FILE
+    file = (_config_file(path) if content is None else _parsed(path, content)) or _File(path, {})
+    found = [_value(option, flags, environ, file) for option in option_fields()]
+    problems = [*file.unknown(), *(each.problem for each in found if each.problem)]
+    if not any(each.problem for each in found):
+        values = {each.option.name: each.value for each in found if each.origin != "default"}
+        origins = {each.option.name: each.origin for each in found}
+        try:
+            _spread_host(values, origins)
+            found = [_spread(each, values, origins) for each in found]
+            _check(Settings(**values), origins)
+        except ConfigurationError as error:
+            problems.append(str(error))
+    return tuple(found), tuple(problems)
+
+
+def _spread(value: Value, values: Mapping[str, Any], origins: Mapping[str, str]) -> Value:
+    """Return a value as the others leave it: a host says what three URLs are."""
+    name = value.option.name
+    return Value(value.option, values.get(name, value.option.default), origins[name])
+
+
+def _value(option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: _File) -> Value:
+    found = _find(option, flags, environ, file)
+    if found is None:
+        return Value(option, option.default, "default")
+    raw, origin = found
+    try:
+        return Value(option, convert(option, raw, origin), origin)
+    except ConfigurationError as error:
+        return Value(option, option.default, origin, str(error))
+
+
 def _spread_host(values: dict[str, Any], origins: dict[str, str]) -> None:
     """Let ``github_host`` say where signing in and the API are, unless they are said themselves."""
     given = values.pop("github_host", None)
@@ -158,47 +200,6 @@ def _spread_host(values: dict[str, Any], origins: dict[str, str]) -> None:
     for name, url in (("github_url", f"https://{host}"), ("github_api_url", f"https://api.{host}")):
         if name not in values:
             values[name], origins[name] = url, origins["github_host"]
-
-
-def explain(
-    flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path, content: bytes | None = None
-) -> tuple[tuple[Value, ...], tuple[str, ...]]:
-    """Return all options, and all that is wrong with them, for who wants to see more than the first fault.
-
-    `content` is read instead of the config file. Raises :class:`ConfigurationError` for a file that is no
-    TOML.
-    """
-    path = directory / CONFIG_FILE
-    file = (_config_file(path) if content is None else _parsed(path, content)) or _File(path, {})
-    found = [_value(option, flags, environ, file) for option in option_fields()]
-    problems = [*file.unknown(), *(each.problem for each in found if each.problem)]
-    if not any(each.problem for each in found):
-        values = {each.option.name: each.value for each in found if each.origin != "default"}
-        origins = {each.option.name: each.origin for each in found}
-        try:
-            _spread_host(values, origins)
-            _check(Settings(**values), origins)
-            found = [_spread(each, values, origins) for each in found]
-        except ConfigurationError as error:
-            problems.append(str(error))
-    return tuple(found), tuple(problems)
-
-
-def _spread(found: Value, values: Mapping[str, Any], origins: Mapping[str, str]) -> Value:
-    """Return an option as it holds after one has spoken for others."""
-    name = found.option.name
-    return Value(found.option, values.get(name, found.option.default), origins[name])
-
-
-def _value(option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: _File) -> Value:
-    found = _find(option, flags, environ, file)
-    if found is None:
-        return Value(option, option.default, "default")
-    raw, origin = found
-    try:
-        return Value(option, convert(option, raw, origin), origin)
-    except ConfigurationError as error:
-        return Value(option, option.default, origin, str(error))
 
 
 def _find(

@@ -62,6 +62,17 @@ def _axes() -> tuple[str, ...]:
     return tuple(AXES)
 
 
+def _run_flags() -> tuple[Flag, ...]:
+    return (
+        Flag("model", help="MODEL that the program is to use; default is the newest of the family it likes"),
+        Flag("small-model", help="MODEL for its side tasks"),
+        Flag("dry-run", boolean=True, help="Print environment and command, and start nothing"),
+        Flag("key", help="KEY for a gateway that runs; --key-env does not show it to other users"),
+        Flag("key-env", help="NAME of the variable that holds the key; default is COPILOT_API_KEY"),
+        *start_flags(hidden=True),
+    )
+
+
 JSON = Flag("json", boolean=True, help="Print JSON")
 CSV = Flag("csv", boolean=True, help="Print comma-separated values")
 
@@ -80,6 +91,20 @@ COMMANDS = (
             ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
         ),
         start_flags,
+    ),
+    Command(
+        "run",
+        "Start a client program with a gateway, for once; nothing of it stays",
+        "copilot_api.cli.run",
+        (
+            ("copilot-api run claude", "Claude Code, with the gateway that runs or one of its own"),
+            ("copilot-api run codex -- exec 'explain this repository'", "what follows -- is the program's"),
+            ("copilot-api run --simulate opencode", "try it without an account"),
+            ("copilot-api run --model gpt-5.5 claude -- --continue", "another model than the usual"),
+            ("copilot-api run --dry-run gemini", "see the environment and the command"),
+        ),
+        _run_flags,
+        words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
     ),
     Command(
         "auth",

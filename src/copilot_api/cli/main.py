@@ -47,11 +47,13 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def main(words: list[str], *, alone: bool = False) -> int:
     """Run one command line and return the exit code. `alone`: the process is for nothing else."""
     console = Console(verbose=False)
-    chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
+    # What follows is for another program: `run claude -- --help`.
+    ours = words[: words.index("--")] if "--" in words else words
+    chosen = next((at for at, word in enumerate(ours) if not word.startswith("-")), None)
     command = None
     if chosen is not None:
         command = next((each for each in COMMANDS if each.name == words[chosen]), None)
-    if "--help" in words or "-h" in words:
+    if "--help" in ours or "-h" in ours:
         console.plain(helptext.of_command(command) if command else helptext.of_program(COMMANDS))
         return 0
     if words == ["--version"]:
@@ -102,6 +104,7 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        from copilot_api.clients.base import SetupProblem
         from copilot_api.configuration import ConfigurationError
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
@@ -110,7 +113,15 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
 
         expected = isinstance(
             error,
-            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
+            (
+                ConfigurationError,
+                EngineError,
+                StartupError,
+                CredentialProblem,
+                KeyFileProblem,
+                SetupProblem,
+                OSError,
+            ),
         )
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
