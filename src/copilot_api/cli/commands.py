@@ -53,6 +53,8 @@ def _axes() -> tuple[str, ...]:
     return tuple(AXES)
 
 
+KEY_VARIABLE = "COPILOT_API_KEY"
+"""Where commands that ask a running gateway look for a client key."""
 JSON = Flag("json", boolean=True, help="Print JSON")
 CSV = Flag("csv", boolean=True, help="Print comma-separated values")
 
@@ -116,6 +118,23 @@ COMMANDS = (
             Flag("session", help="Only this conversation"),
             JSON,
             CSV,
+        ),
+    ),
+    Command(
+        "top",
+        "Watch a running gateway: streams, spending, failures",
+        "copilot_api.cli.top",
+        (
+            ("copilot-api top", "until q is pressed"),
+            ("copilot-api top --once", "one look, as text"),
+            ("copilot-api top --json", "one look, for a program"),
+            ("copilot-api top --url https://gateway.example --key KEY", "a gateway elsewhere"),
+        ),
+        lambda: (
+            Flag("url", help="Where it is; default is where `start` would serve", metavar="URL"),
+            Flag("key", help="A client key without limits; better in $COPILOT_API_KEY", metavar="KEY"),
+            Flag("once", boolean=True, help="Show one look and end, as when the output is no terminal"),
+            JSON,
         ),
     ),
     Command(
