@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -40,6 +41,9 @@ from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
+
+if TYPE_CHECKING:
+    from copilot_api.shared.wiring import Shared
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -133,13 +137,18 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
-        caching = Caching(engine.make_cache, settings) if settings.cache else None
-        accounting = open_accounting(settings, directory, observers)
+        shared = _open_shared(settings, engine, stack)
+        admission = Admission(_limiter(engine, settings, shared), approver if settings.manual else None)
+        caching = _caching(engine, settings, shared)
+        accounting = open_accounting(
+            settings, directory, observers, None if shared is None else shared.make_budgets
+        )
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
+        if shared is not None:
+            await shared.start(accounting, directory, stack)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
+            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting, shared
         )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
@@ -156,7 +165,13 @@ async def open_gateway(
             *gemini.routes(pipeline),
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
+            *health.routes(
+                engine.reports,
+                pipeline,
+                caching.statistics if caching else None,
+                failures.lines,
+                None if shared is None else shared.link,
+            ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
         stopping = asyncio.Event()
@@ -189,7 +204,7 @@ async def open_gateway(
             access.adopt(Access.of(changed, keys, owners))
             feed.give(access.native())
             if _pace(changed) != _pace(current):
-                admission.adopt(_limiter(engine, changed))
+                admission.adopt(_limiter(engine, changed, shared))
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
@@ -226,10 +241,29 @@ def _pace(settings: Settings) -> tuple[float | None, bool, int]:
     return settings.rate_limit, settings.wait, settings.rate_burst
 
 
-def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
-    if not settings.rate_limit:
+def _limiter(engine: Engine, settings: Settings, shared: Shared | None) -> Limiter | None:
+    interval, wait, burst = _pace(settings)
+    if not interval:
         return None
-    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
+    own = engine.make_limiter(interval, wait, burst)
+    return own if shared is None else shared.for_all(interval, burst, own, wait=wait)
+
+
+def _caching(engine: Engine, settings: Settings, shared: Shared | None) -> Caching | None:
+    if not settings.cache:
+        return None
+    answers = None if shared is None else shared.answers(settings.cache_ttl)
+    return Caching(engine.make_cache, settings, answers)
+
+
+def _open_shared(settings: Settings, engine: Engine, stack: AsyncExitStack) -> Shared | None:
+    if settings.shared is None:
+        return None
+    from copilot_api.shared.wiring import Shared
+
+    shared = Shared(settings.shared, engine)
+    stack.callback(shared.close)
+    return shared
 
 
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:

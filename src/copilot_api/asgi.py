@@ -13,7 +13,8 @@ from pathlib import Path
 from copilot_api.app import OpenGateway, client_keys, open_gateway
 from copilot_api.configuration import ConfigurationError, load
 from copilot_api.gateway.errors import StartupError
-from copilot_api.github.credentials import CredentialProblem, data_directory, token_store
+from copilot_api.github.credentials import CredentialProblem, data_directory
+from copilot_api.github.sources import find_token, store_of
 from copilot_api.http.asgi import Receive, Scope, Send
 from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
@@ -49,9 +50,11 @@ class LifespanApp:
 
     async def _open(self, stack: AsyncExitStack) -> OpenGateway:
         directory = data_directory(Path.home())
-        settings = load({}, os.environ, directory).settings
+        configuration = load({}, os.environ, directory)
+        settings = configuration.settings
         keys = KeyRing(client_keys(settings), KeyStore(directory))
-        token = settings.github_token or token_store(directory, in_keyring=settings.keyring).read()
+        store = store_of(settings, directory)
+        token = find_token(settings, configuration.origins, store, os.environ)
         if token is None:
             raise StartupError("there is no GitHub token; run `copilot-api auth` first")
         return await stack.enter_async_context(open_gateway(settings, token, keys=keys, directory=directory))

@@ -32,7 +32,7 @@ _SECONDS = (
 _LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
-_SECRETS = ("github_token", "api_key")
+_SECRETS = ("github_token", "api_key", "shared")
 _URLS = ("github_url", "github_api_url", "copilot_url")
 CHOICES = {
     "engine": ("native", "reference"),
@@ -41,6 +41,9 @@ CHOICES = {
 }
 """The words that an option takes, where there are only these."""
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
+_GITHUB_HOST = re.compile(
+    r"(?:https?://)?(?:www\.)?(github\.com|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com)/?", re.IGNORECASE
+)
 _INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SMALLEST_CACHE = 64 * 1024
@@ -82,6 +85,11 @@ class _File:
     def unknown(self) -> Iterator[str]:
         """Give a sentence for each key that is no option."""
         known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
+        if "profile" in self.values:
+            yield (
+                f"{self.path} line {self.line('profile')}: a profile has its own {CONFIG_FILE}; "
+                "choose one by --profile NAME or $COPILOT_API_PROFILE"
+            )
         for key in sorted(set(self.values) - known):
             yield f"{self.path} line {self.line(key)}: there is no option {key!r}"
 
@@ -127,6 +135,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
         raw, origin = found
         values[option.name] = convert(option, raw, origin)
         origins[option.name] = origin
+    _spread_host(values, origins)
     settings = Settings(**values)
     return Configuration(settings, origins, _check(settings, origins), read is not None)
 
@@ -144,12 +153,21 @@ def explain(
     found = [_value(option, flags, environ, file) for option in option_fields()]
     problems = [*file.unknown(), *(each.problem for each in found if each.problem)]
     if not any(each.problem for each in found):
-        settings = Settings(**{each.option.name: each.value for each in found})
+        values = {each.option.name: each.value for each in found if each.origin != "default"}
+        origins = {each.option.name: each.origin for each in found}
         try:
-            _check(settings, {each.option.name: each.origin for each in found})
+            _spread_host(values, origins)
+            found = [_spread(each, values, origins) for each in found]
+            _check(Settings(**values), origins)
         except ConfigurationError as error:
             problems.append(str(error))
     return tuple(found), tuple(problems)
+
+
+def _spread(value: Value, values: Mapping[str, Any], origins: Mapping[str, str]) -> Value:
+    """Return a value as the others leave it: a host says what three URLs are."""
+    name = value.option.name
+    return Value(value.option, values.get(name, value.option.default), origins[name])
 
 
 def _value(option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: _File) -> Value:
@@ -161,6 +179,26 @@ def _value(option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], 
         return Value(option, convert(option, raw, origin), origin)
     except ConfigurationError as error:
         return Value(option, option.default, origin, str(error))
+
+
+def _spread_host(values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Let ``github_host`` say where signing in and the API are, unless they are said themselves."""
+    given = values.pop("github_host", None)
+    if given is None:
+        return
+    found = _GITHUB_HOST.fullmatch(given)
+    if found is None:
+        raise ConfigurationError(
+            f"{origins['github_host']}: {given!r} is neither github.com nor a name such as acme.ghe.com; "
+            "GitHub Enterprise Server has no Copilot of its own"
+        )
+    host = found[1].lower()
+    if host == "github.com":
+        return
+    values["github_host"] = host
+    for name, url in (("github_url", f"https://{host}"), ("github_api_url", f"https://api.{host}")):
+        if name not in values:
+            values[name], origins[name] = url, origins["github_host"]
 
 
 def _find(
@@ -308,6 +346,8 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.shared and not re.match(r"(rediss?|unix)://.", settings.shared.reveal()):
+        raise ConfigurationError(f"{origins['shared']}: write redis://host:6379/0, or rediss:// for TLS")
     if settings.memory_limit and sys.platform != "linux":
         raise ConfigurationError(
             f"{origins['memory_limit']}: this system does not say how much memory a process holds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,14 @@ LEDGER_FILE = "ledger.sqlite"
 
 
 def open_accounting(
-    settings: Settings, directory: Path | None, observers: tuple[Observer, ...] = ()
+    settings: Settings,
+    directory: Path | None,
+    observers: tuple[Observer, ...] = (),
+    make_budgets: Callable[[Iterable[Budget]], Budgets] | None = None,
 ) -> Accounting:
     """Return what takes the requests that are over. Without a directory nothing is written.
+
+    `make_budgets` makes those that are not this process's own.
 
     Raises :class:`StartupError` when budgets would begin with a wrong sum.
     """
@@ -36,7 +42,7 @@ def open_accounting(
     if settings.budget:
         from copilot_api.ledger.budgets import Budgets, parse
 
-        budgets = Budgets(parse(text) for text in settings.budget)
+        budgets = (make_budgets or Budgets)(parse(text) for text in settings.budget)
         if ledger is not None:
             _seed(budgets, ledger.path)
     return Accounting(ledger, budgets, observers)

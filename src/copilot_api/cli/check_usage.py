@@ -6,29 +6,35 @@ import os
 
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
-from copilot_api.cli.signin import device_flow, stored_token
+from copilot_api.cli.signin import device_flow, greet, stored_token
 from copilot_api.configuration import load
 from copilot_api.engine.client_interfaces import ClientOptions
 from copilot_api.engine.flags import build_engine
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.github.account import fetch_usage
-from copilot_api.github.credentials import data_directory, token_store
+from copilot_api.github.credentials import data_directory
 from copilot_api.github.quota import Quota, Snapshot, read
+from copilot_api.github.sources import given_token, store_of
 from copilot_api.redaction import one_line
 
 _QUOTAS = (("Premium", "premium_interactions"), ("Chat", "chat"), ("Completions", "completions"))
 
 
 def run(invocation: Invocation) -> int:
-    """Print the quota of the stored account, signing in first when there is none."""
+    """Print the quota of the account, signing in first when there is none."""
     directory = data_directory(invocation.home)
-    settings = load(invocation.parsed.values, os.environ, directory).settings
-    file, console = token_store(directory, in_keyring=settings.keyring), invocation.console
+    configuration = load(invocation.parsed.values, os.environ, directory)
+    settings, console = configuration.settings, invocation.console
+    file, given = store_of(settings, directory), given_token(settings, configuration.origins)
 
     async def ask() -> bytes:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
         try:
-            token = await stored_token(client, settings, console, file)
+            token = None if given is None else given.token
+            if token is None:
+                token = await stored_token(client, settings, console, file)
+            else:
+                await greet(client, settings, console, token)
             if token is None:
                 token = await device_flow(client, settings, console, file)
             try:

@@ -13,6 +13,9 @@ def no_flags() -> tuple[Flag, ...]:
     return ()
 
 
+PROFILE = Flag("profile", help="NAME of the profile: its account, settings, keys and ledger")
+
+
 @record
 class Command:
     """A sub-command: `module` has ``run(invocation) -> exit code`` and is imported only when it runs."""
@@ -25,6 +28,12 @@ class Command:
     flags: Callable[[], tuple[Flag, ...]] = no_flags
     words: str = ""
     """What follows the name beside options, for the usage line: ``add NAME | list | revoke NAME``."""
+
+    @property
+    def all_flags(self) -> tuple[Flag, ...]:
+        """The command's flags, and the one that all have."""
+        flags = self.flags()
+        return flags if any(flag.name == PROFILE.name for flag in flags) else (*flags, PROFILE)
 
 
 def start_flags(*, hidden: bool = False) -> tuple[Flag, ...]:
@@ -55,6 +64,19 @@ def _axes() -> tuple[str, ...]:
 
 KEY_VARIABLE = "COPILOT_API_KEY"
 """Where commands that ask a running gateway look for a client key."""
+
+
+def _run_flags() -> tuple[Flag, ...]:
+    return (
+        Flag("model", help="MODEL that the program is to use; default is the newest of the family it likes"),
+        Flag("small-model", help="MODEL for its side tasks"),
+        Flag("dry-run", boolean=True, help="Print environment and command, and start nothing"),
+        Flag("key", help="KEY for a gateway that runs; --key-env does not show it to other users"),
+        Flag("key-env", help="NAME of the variable that holds the key; default is COPILOT_API_KEY"),
+        *start_flags(hidden=True),
+    )
+
+
 JSON = Flag("json", boolean=True, help="Print JSON")
 CSV = Flag("csv", boolean=True, help="Print comma-separated values")
 
@@ -75,19 +97,41 @@ COMMANDS = (
         start_flags,
     ),
     Command(
+        "run",
+        "Start a client program with a gateway, for once; nothing of it stays",
+        "copilot_api.cli.run",
+        (
+            ("copilot-api run claude", "Claude Code, with the gateway that runs or one of its own"),
+            ("copilot-api run codex -- exec 'explain this repository'", "what follows -- is the program's"),
+            ("copilot-api run --simulate opencode", "try it without an account"),
+            ("copilot-api run --model gpt-5.5 claude -- --continue", "another model than the usual"),
+            ("copilot-api run --dry-run gemini", "see the environment and the command"),
+        ),
+        _run_flags,
+        words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
+    ),
+    Command(
         "auth",
-        "Sign in to GitHub without starting the server, or sign out: auth logout",
+        "Sign in to GitHub without starting the server, say who is signed in, or sign out",
         "copilot_api.cli.auth",
         (
             ("copilot-api auth", "sign in to GitHub and store the token"),
+            ("copilot-api auth status", "who is signed in, with which token, and who pays"),
+            ("copilot-api auth explain", "every place that may hold a token, and which one is used"),
             ("copilot-api auth logout", "erase the stored token"),
+            ("copilot-api auth --profile work", "a second account, apart from the first"),
+            ("copilot-api auth --github-host acme.ghe.com", "an enterprise with data residency"),
         ),
         lambda: (
             Flag("verbose", "v", boolean=True, help="Log every step"),
             Flag("show-token", boolean=True, help="Print the GitHub token"),
             Flag("keyring", boolean=True, help="Keep the token in the system's keyring"),
+            Flag("github-host", help="HOST of an enterprise with data residency, as acme.ghe.com"),
+            Flag("github-token-file", help="FILE with the token, for status and explain"),
+            Flag("use-gh", boolean=True, help="Look at the token of gh too, for status and explain"),
+            JSON,
         ),
-        words="[logout]",
+        words="[status | explain | logout]",
     ),
     Command(
         "check-usage",
@@ -169,9 +213,26 @@ COMMANDS = (
             Flag("rate", help="N/min: requests a minute with the new key; after a pause as many at once"),
             Flag("concurrency", help="N: requests in flight with the new key"),
             Flag("expires", help="TIME until the new key expires: 45m, 12h, 30d, 8w or 1y"),
+            Flag("shared", help="URL of the store that several gateways share, as for start"),
             JSON,
         ),
         words="add NAME | list | revoke NAME",
+    ),
+    Command(
+        "doctor",
+        "Find what keeps the gateway from working, and say how to mend it",
+        "copilot_api.cli.doctor",
+        (
+            ("copilot-api doctor", "look at everything that start would need"),
+            ("copilot-api doctor --fix", "and tighten the modes of files that others can read"),
+            ("copilot-api doctor --proxy-env --port 8080", "as a start with these options would be"),
+            ("copilot-api doctor --json", "for a program: each finding has a name that does not change"),
+        ),
+        lambda: (
+            JSON,
+            Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
+            *start_flags(hidden=True),
+        ),
     ),
     Command(
         "debug",

@@ -37,7 +37,7 @@ def actions(command: Command) -> tuple[str, ...]:
 
 def _flags(command: Command) -> tuple[Flag, ...]:
     helps = Flag("help", "h", boolean=True, help="Show what it does, with examples")
-    return (*(flag for flag in command.flags() if not flag.hidden), helps)
+    return (*(flag for flag in command.all_flags if not flag.hidden), helps)
 
 
 def _spellings(flag: Flag) -> tuple[str, ...]:

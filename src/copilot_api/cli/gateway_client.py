@@ -28,7 +28,7 @@ class Unreachable(GatewayProblem):
     """Nothing answers there: it may be back in a moment."""
 
 
-class RunningGateway:
+class GatewayLink:
     """Where a gateway is and what opens it. Each question has a connection of its own."""
 
     def __init__(
@@ -131,19 +131,19 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def configured_gateway(settings: Settings, url: str = "", key: str = "") -> RunningGateway:
+def configured_gateway(settings: Settings, url: str = "", key: str = "") -> GatewayLink:
     """Return the gateway that these settings would start, or the one at `url`.
 
     Raises :class:`GatewayProblem`.
     """
     given = Secret(key) if key else None
     if url:
-        return RunningGateway(url if "://" in url else f"http://{url}", given)
+        return GatewayLink(url if "://" in url else f"http://{url}", given)
     found = given or next((each.key for each in client_keys(settings)), None)
     if settings.unix_socket:
-        return RunningGateway("http://localhost", found, unix_socket=settings.unix_socket)
+        return GatewayLink("http://localhost", found, unix_socket=settings.unix_socket)
     host = settings.host or "127.0.0.1"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     scheme = "https" if settings.tls_certificate else "http"
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    return RunningGateway(address, found, certificate=settings.tls_certificate)
+    return GatewayLink(address, found, certificate=settings.tls_certificate)

@@ -47,11 +47,13 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def main(words: list[str], *, alone: bool = False) -> int:
     """Run one command line and return the exit code. `alone`: the process is for nothing else."""
     console = Console(verbose=False)
-    chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
+    # What follows is for another program: `run claude -- --help`.
+    ours = words[: words.index("--")] if "--" in words else words
+    chosen = next((at for at, word in enumerate(ours) if not word.startswith("-")), None)
     command = None
     if chosen is not None:
         command = next((each for each in COMMANDS if each.name == words[chosen]), None)
-    if "--help" in words or "-h" in words:
+    if "--help" in ours or "-h" in ours:
         console.plain(helptext.of_command(command) if command else helptext.of_program(COMMANDS))
         return 0
     if words == ["--version"]:
@@ -83,7 +85,11 @@ def _import_asyncio() -> None:
 
 def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     _import_asyncio()
-    parsed = parse(words, command.flags())
+    parsed = parse(words, command.all_flags)
+    profile = parsed.values.pop("profile", None)
+    if isinstance(profile, str):
+        # Where the data directory is looked for; a gateway that a command starts is to use the same.
+        os.environ["COPILOT_API_PROFILE"] = profile
     verbose = parsed.values.get("verbose") is True
     console = Console(verbose=verbose)
     install_logging(console)
@@ -98,6 +104,7 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        from copilot_api.clients.base import SetupProblem
         from copilot_api.configuration import ConfigurationError
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
@@ -106,12 +113,21 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
 
         expected = isinstance(
             error,
-            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
+            (
+                ConfigurationError,
+                EngineError,
+                StartupError,
+                CredentialProblem,
+                KeyFileProblem,
+                SetupProblem,
+                OSError,
+            ),
         )
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
         if not expected:
             console.debug(trace(error))
-        return 1
+        failed: int = getattr(error, "exit_code", 1)
+        return failed
     finally:
         console.flush()

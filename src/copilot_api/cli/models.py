@@ -19,7 +19,8 @@ from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.model_facts import model_facts
 from copilot_api.gateway.resolver import resolve, steps
 from copilot_api.gateway.routing import legs_of
-from copilot_api.github.credentials import TokenFile, data_directory, token_store
+from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.sources import find_token, store_of
 from copilot_api.redaction import Secret, one_line
 from copilot_api.settings import Settings
 
@@ -36,8 +37,10 @@ def run(invocation: Invocation) -> int:
         wanted = words[1]
     directory = data_directory(invocation.home)
     aliases = _aliases(invocation)
-    settings = load({"alias": aliases} if aliases else {}, os.environ, directory).settings
-    catalog = run_loop(_catalog(invocation, settings, token_store(directory, in_keyring=settings.keyring)))
+    configuration = load({"alias": aliases} if aliases else {}, os.environ, directory)
+    settings, store = configuration.settings, store_of(configuration.settings, directory)
+    token = find_token(settings, configuration.origins, store, os.environ)
+    catalog = run_loop(_catalog(invocation, settings, store, token))
     as_json = invocation.flag("json")
     if wanted:
         told = explain(wanted, catalog, settings)
@@ -55,8 +58,9 @@ def _aliases(invocation: Invocation) -> list[str]:
     return given if isinstance(given, list) else []
 
 
-async def _catalog(invocation: Invocation, settings: Settings, file: TokenFile) -> ModelCatalog:
-    token: Secret | None = settings.github_token or file.read()
+async def _catalog(
+    invocation: Invocation, settings: Settings, file: TokenFile, token: Secret | None
+) -> ModelCatalog:
     if token is None:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
         try:

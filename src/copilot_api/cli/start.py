@@ -40,7 +40,8 @@ ACCEPTABLE_USE = (
     " send;\nexcessive automated use can get your access to Copilot suspended. Use your own account only."
     "\nhttps://docs.github.com/site-policy/acceptable-use-policies/github-acceptable-use-policies"
 )
-_WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
+_USUAL_KINDS = ("gho_", "ghu_")
+"""Beginnings of tokens about which nothing has to be said."""
 
 
 @record
@@ -69,6 +70,10 @@ def run(invocation: Invocation) -> int:
     if settings.verbose:
         console.show_everything(True)
         install_logging(console)
+    if settings.shared is not None:
+        from copilot_api.shared.keys import fetch
+
+        fetch(settings.shared, home)
     keys = _check(configuration, home)
     reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
     for warning in (*configuration.warnings, *_warnings(settings, keys)):
@@ -85,7 +90,8 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            store = token_store(directory, in_keyring=settings.keyring and not settings.simulate)
+            in_keyring = settings.keyring and not settings.simulate
+            store = token_store(directory, in_keyring=in_keyring, host=settings.github_host)
             session = _Session(settings, console, store, keys, reloader, configuration.origins)
             return run_loop(_run(session, sockets))
     finally:
@@ -153,6 +159,8 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
     console = session.console
     if session.settings.verbose:
         console.info("Verbose logging enabled")
+    if session.settings.profile:
+        console.info(f"Using profile {session.settings.profile}")
     if session.settings.account_type != "individual":
         console.info(f"Using {session.settings.account_type} plan GitHub account")
     async with AsyncExitStack() as stack:
@@ -294,22 +302,25 @@ async def _simulator(settings: Settings) -> AsyncIterator[Settings]:
 
 
 async def _github_token(session: _Session) -> Secret:
-    """Find the GitHub token: given, stored, from ``GH_TOKEN``, or by signing in."""
+    """Find the GitHub token, in the order of `copilot_api.github.sources`, or sign in."""
     from copilot_api.cli.signin import device_flow, stored_token
     from copilot_api.engine.client_interfaces import ClientOptions
     from copilot_api.engine.flags import build_engine
+    from copilot_api.github.sources import given_token
 
     settings, console = session.settings, session.console
     file = session.file
     file.prepare()
-    if settings.github_token:
+    given = given_token(settings, session.origins)
+    if given is not None:
         console.info("Using provided GitHub token")
-        return settings.github_token
+        _describe(given.token, console)
+        return given.token
     client: Client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
     try:
         token = await stored_token(client, settings, console, file)
         if token is None and not settings.simulate:
-            token = _from_environment(console)
+            token = _from_elsewhere(settings, console)
         if token is None:
             margin = 0.0 if settings.simulate else 1.0
             token = await device_flow(client, settings, console, file, margin=margin)
@@ -318,15 +329,32 @@ async def _github_token(session: _Session) -> Secret:
         await client.aclose()
 
 
-def _from_environment(console: Console) -> Secret | None:
-    given = os.environ.get("GH_TOKEN", "").strip()
-    if not given:
-        return None
-    if not given.startswith(_WORKING_KINDS):
-        console.info("GH_TOKEN is of a kind that cannot use Copilot; it is left alone")
-        return None
-    console.info("Using provided GitHub token")
-    return Secret(given)
+def _from_elsewhere(settings: Settings, console: Console) -> Secret | None:
+    """Return what other programs use, where it can be used here; each use and each refusal is said."""
+    from copilot_api.github.sources import token_from_gh, token_from_variable
+
+    for source, words in (
+        (token_from_variable(os.environ), "Using provided GitHub token"),
+        (token_from_gh(settings, os.environ), "Using the GitHub token of gh (--use-gh)"),
+    ):
+        if source.problem:
+            console.warn(f"{source.name}: {source.problem}")
+        elif source.token is not None:
+            console.info(words)
+            _describe(source.token, console)
+            return source.token
+    return None
+
+
+def _describe(token: Secret, console: Console) -> None:
+    """Say what is special about a token's kind, before GitHub refuses it in other words."""
+    if token.reveal().startswith(_USUAL_KINDS):
+        return
+    from copilot_api.github.kinds import kind_of
+
+    kind = kind_of(token)
+    say = console.info if kind.works != "no" else console.warn
+    say(f"The token is a {kind.title}. {kind.says}")
 
 
 def _warn_once(session: _Session) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from copilot_api.cli.commands import KEY_VARIABLE
-from copilot_api.cli.gateway_client import RunningGateway, configured_gateway
+from copilot_api.cli.gateway_client import GatewayLink, configured_gateway
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.top_feed import Feed, Look, one_look, requests_per_minute
 from copilot_api.configuration import load
@@ -36,7 +36,7 @@ def run(invocation: Invocation) -> int:
     return 0
 
 
-def facts(look: Look, gateway: RunningGateway) -> dict[str, object]:
+def facts(look: Look, gateway: GatewayLink) -> dict[str, object]:
     """Return a look for a program."""
     live, told = look.live or {}, look.overview or {}
     return {
@@ -49,7 +49,7 @@ def facts(look: Look, gateway: RunningGateway) -> dict[str, object]:
     }
 
 
-def _show_once(gateway: RunningGateway) -> None:
+def _show_once(gateway: GatewayLink) -> None:
     from rich.console import Console
 
     from copilot_api.cli.top_screen import draw
@@ -59,7 +59,7 @@ def _show_once(gateway: RunningGateway) -> None:
     console.print(draw(look, gateway.place, console.width, _HEIGHT_WITHOUT_TERMINAL))
 
 
-def _watch(gateway: RunningGateway) -> None:
+def _watch(gateway: GatewayLink) -> None:
     from rich.console import Console
     from rich.live import Live
 

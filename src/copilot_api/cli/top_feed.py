@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
-from copilot_api.cli.gateway_client import GatewayProblem, RunningGateway, Unreachable
+from copilot_api.cli.gateway_client import GatewayLink, GatewayProblem, Unreachable
 from copilot_api.records import record, replace
 
 RECENT = 100
@@ -56,7 +56,7 @@ def with_rates(event: Mapping[str, Any], *, first: bool) -> dict[str, Any]:
     return {**event, "streams": streams}
 
 
-def one_look(gateway: RunningGateway) -> Look:
+def one_look(gateway: GatewayLink) -> Look:
     """Ask once for everything. Raises :class:`GatewayProblem`."""
     look = _ledger_look(gateway, Look())
     event = next(gateway.events("/dashboard/api/live"), None)
@@ -65,7 +65,7 @@ def one_look(gateway: RunningGateway) -> Look:
     return replace(look, live=with_rates(event, first=True))
 
 
-def _ledger_look(gateway: RunningGateway, before: Look) -> Look:
+def _ledger_look(gateway: GatewayLink, before: Look) -> Look:
     failures = {name: int(float(count)) for name, count in _FAILURES.findall(gateway.text("/metrics"))}
     return replace(
         before,
@@ -80,7 +80,7 @@ def _ledger_look(gateway: RunningGateway, before: Look) -> Look:
 class Feed:
     """Two threads that keep a look up to date, over restarts of the gateway too; use as a context manager."""
 
-    def __init__(self, gateway: RunningGateway) -> None:
+    def __init__(self, gateway: GatewayLink) -> None:
         self._gateway = gateway
         self._lock = threading.Lock()
         self._look = Look()

@@ -107,6 +107,13 @@ def native_available() -> bool:
         return False
 
 
+def native_version() -> str:
+    """Return the version of the compiled module, which is loaded. Raises ImportError."""
+    from copilot_api.engine.native import version
+
+    return version()
+
+
 def describe(settings: Settings) -> tuple[ComponentState, ...]:
     """Return the state that :func:`build_engine` would give each component."""
     return tuple(_switch(name, settings).state for name in COMPONENTS)

@@ -39,6 +39,10 @@ class Accounting:
         self._observers = observers
         self._clients = Clients()
 
+    def observe(self, observer: Observer) -> None:
+        """Tell one more of each request from now on."""
+        self._observers = (*self._observers, observer)
+
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
         return self._clients.name(trace.user_agent)

@@ -30,6 +30,7 @@ from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
 from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
 from copilot_api.gateway.failures import current, own_words
 from copilot_api.gateway.hints import NO_HINTS, Hints
+from copilot_api.gateway.limits import KeyLimits
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
 from copilot_api.gateway.rewrites import header_value, log, lossy
@@ -65,6 +66,7 @@ class Pipeline:
         caching: Caching | None = None,
         several_keys: Callable[[], bool] = lambda: False,
         accounting: Accounting | None = None,
+        limits: KeyLimits | None = None,
     ) -> None:
         self._accounting = accounting or Accounting(None, None)
         self._settings = settings
@@ -76,7 +78,7 @@ class Pipeline:
         self._caching = caching
         places = engine.make_concurrency(settings.max_concurrency, settings.max_queue, settings.queue_timeout)
         self._gate = Gate(places, settings.max_concurrency)
-        self._team = Team(settings, engine, places, several_keys)
+        self._team = Team(settings, engine, places, several_keys, limits)
         self.allowed = Allowed(catalog, self.planner.resolve)
         """Which models a key is good for."""
         self._counting = Counting(engine.tokenizer)

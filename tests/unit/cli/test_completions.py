@@ -132,7 +132,7 @@ def test_bash_completes_commands(scripts: Path) -> None:
 @needs("bash")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
 def test_bash_completes_flags_and_actions(scripts: Path, command: Command) -> None:
-    visible = {f"--{flag.name}" for flag in command.flags() if not flag.hidden} | {"--help"}
+    visible = {f"--{flag.name}" for flag in command.all_flags if not flag.hidden} | {"--help"}
     assert bash(scripts, command.name, "--") == visible
     assert bash(scripts, command.name, "") == set(completions.actions(command))
 

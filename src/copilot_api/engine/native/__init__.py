@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copilot_api._native import build_info
 from copilot_api.engine.native.client import NativeClient
 from copilot_api.engine.native.limiter import NativeLimiter
 from copilot_api.engine.native.stateless import (
@@ -14,6 +15,12 @@ from copilot_api.engine.native.stateless import (
 )
 from copilot_api.engine.native.token import NativeTokenManager
 
+
+def version() -> str:
+    """Return the version of the module."""
+    return build_info()["version"]
+
+
 __all__ = [
     "DIALECTS",
     "PAIRS",
@@ -24,4 +31,5 @@ __all__ = [
     "NativeTokenizer",
     "NativeTranslation",
     "NativeValidation",
+    "version",
 ]

@@ -44,15 +44,24 @@ class Load(Protocol):
         """Requests that wait for one."""
 
 
+class SharedStore(Protocol):
+    """The store that replicas share."""
+
+    is_up: bool
+    why: str
+    lost: int
+
+
 def routes(
     reports: Callable[[], tuple[ComponentReport, ...]],
     load: Load,
     cache: Callable[[], CacheStatistics] | None = None,
     failures: Callable[[], Iterable[str]] = tuple,
+    store: SharedStore | None = None,
 ) -> tuple[Route, ...]:
     """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept.
 
-    `failures` gives lines for ``/metrics``.
+    `failures` gives lines for ``/metrics``; `store` is None where there is one gateway.
     """
 
     async def health(request: Request, _body: object) -> Response:
@@ -76,6 +85,9 @@ def routes(
         }
         if cache is not None:
             facts["cache"] = _by_name(cache())
+        if store is not None:
+            # Still "ok": while the store is away each replica serves by what it knows alone.
+            facts["shared_store"] = {"status": "up" if store.is_up else "away", "reason": store.why}
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(_request: Request, _body: object) -> Response:
@@ -83,6 +95,8 @@ def routes(
         lines += failures()
         if cache is not None:
             lines += _cache_lines(cache())
+        if store is not None:
+            lines += _store_lines(store)
         text = "".join(f"{line}\n" for line in lines)
         return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE), *PAGE_HEADERS))
 
@@ -109,6 +123,15 @@ def _cache_lines(found: CacheStatistics) -> Iterator[str]:
         yield f"# HELP copilot_api_cache_{name} {text}"
         yield f"# TYPE copilot_api_cache_{name} gauge"
         yield f"copilot_api_cache_{name} {getattr(found, name)}"
+
+
+def _store_lines(store: SharedStore) -> Iterator[str]:
+    yield "# HELP copilot_api_shared_store_up Whether the store that replicas share answers."
+    yield "# TYPE copilot_api_shared_store_up gauge"
+    yield f"copilot_api_shared_store_up {int(store.is_up)}"
+    yield "# HELP copilot_api_shared_store_lost_total Words to the store that it was away for."
+    yield "# TYPE copilot_api_shared_store_lost_total counter"
+    yield f"copilot_api_shared_store_lost_total {store.lost}"
 
 
 def _task_lines(tasks: int) -> Iterator[str]:
