@@ -137,7 +137,11 @@ COMMANDS = (
         "check-usage",
         "Show the account's Copilot quota",
         "copilot_api.cli.check_usage",
-        (("copilot-api check-usage", "what is left of this month's quota"),),
+        (
+            ("copilot-api check-usage", "what is left of this month's quota"),
+            ("copilot-api check-usage --json", "the same for a program"),
+        ),
+        lambda: (JSON,),
     ),
     Command(
         "usage",
