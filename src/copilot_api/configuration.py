@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
-_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -29,7 +29,7 @@ _SECONDS = (
     "queue_timeout",
     "cache_ttl",
 )
-_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias", "hook")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
 _SECRETS = ("github_token", "api_key", "shared")
@@ -38,6 +38,7 @@ CHOICES = {
     "engine": ("native", "reference"),
     "server": ("native", "uvicorn"),
     "error_style": ("compat", "dialect"),
+    "log_format": ("text", "json"),
 }
 """The words that an option takes, where there are only these."""
 _PLAN = re.compile(r"[A-Za-z0-9-]+")

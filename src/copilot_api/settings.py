@@ -14,6 +14,7 @@ from copilot_api.redaction import Secret
 
 EngineName = Literal["native", "reference"]
 ErrorStyle = Literal["compat", "dialect"]
+LogFormat = Literal["text", "json"]
 ServerName = Literal["native", "uvicorn"]
 
 EDITOR_VERSION = "1.104.3"
@@ -170,6 +171,21 @@ class Settings:
     )
     dashboard: bool = option(True, "Serve /dashboard, under the same rules as everything else")
 
+    # What can be watched
+    log_format: LogFormat = option("text", "text, for people; json: an object a line", metavar="FORMAT")
+    log_file: str | None = option(
+        None, "Write the log to this file too, for this user only; five older ones are kept", metavar="FILE"
+    )
+    log_file_size: int = option(
+        10 * 1024 * 1024, "With --log-file: bytes at which it is put aside, 0 is never", metavar="BYTES"
+    )
+
+    otel: bool = option(
+        False,
+        "Send traces and metrics, never content, by OTLP to where OTEL_EXPORTER_OTLP_ENDPOINT says "
+        "(pip install 'copilot-api-gateway[otel]')",
+    )
+
     # Server
     server: ServerName | None = option(
         None, "Which server listens: native or uvicorn; default is the engine's", metavar="NAME"
@@ -209,6 +225,11 @@ class Settings:
         True, "Mark where Claude's prompt cache may begin, for clients that cannot say it themselves"
     )
     reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
+    hook: tuple[str, ...] = option(
+        (),
+        "Python object with on_plan and on_summary (docs/embedding.md); may be given more than once",
+        metavar="MODULE:OBJECT",
+    )
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
 
     @property

@@ -23,7 +23,8 @@ from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret, one_line
-from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
+from copilot_api.server import PortTaken, activated, bind, bind_unix
+from copilot_api.serving import serve_gateway
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def run(invocation: Invocation) -> int:
     if settings.verbose:
         console.show_everything(True)
         install_logging(console)
+    _open_log(settings, console)
     if settings.shared is not None:
         from copilot_api.shared.keys import fetch
 
@@ -97,6 +99,24 @@ def run(invocation: Invocation) -> int:
     finally:
         for listener in sockets:
             listener.close()
+
+
+def _open_log(settings: Settings, console: Console) -> None:
+    """Have the console write as the options say. Raises :class:`ConfigurationError`."""
+    if settings.log_format == "json":
+        console.use_json()
+    if settings.log_file is not None:
+        from copilot_api.cli.log_file import LogFile
+
+        path = Path(settings.log_file).expanduser()
+
+        def complain(error: OSError) -> None:
+            console.warn(f"the log file {path} cannot be written: {error.strerror}")
+
+        try:
+            console.also_to(LogFile(path, settings.log_file_size, complain))
+        except OSError as error:
+            raise ConfigurationError(f"--log-file {path} cannot be written: {error.strerror}") from None
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -194,6 +214,7 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
                 keys=session.keys,
                 directory=session.file.path.parent,
                 origins=session.origins,
+                observers=(console.finished,) if console.is_json else (),
             )
         )
         session.reloader.attach(settings, gateway.adopt)
@@ -250,22 +271,7 @@ async def _serve(
             )
 
     with console.in_background():
-        await serve(
-            gateway.app,
-            sockets,
-            drain_timeout=settings.drain_timeout,
-            on_ready=ready,
-            cancel_streams=gateway.cancel_streams,
-            server=gateway.server,
-            max_connections=settings.max_connections,
-            body_limit=settings.body_limit,
-            cancel_on_disconnect=True,
-            native_bodies=True,
-            guard=gateway.guard,
-            on_stop=gateway.stop,
-            tls_certificate=settings.tls_certificate,
-            tls_key=settings.tls_key,
-        )
+        await serve_gateway(gateway, settings, sockets, on_ready=ready)
     return 0
 
 
