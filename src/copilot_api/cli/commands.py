@@ -62,6 +62,10 @@ def _axes() -> tuple[str, ...]:
     return tuple(AXES)
 
 
+KEY_VARIABLE = "COPILOT_API_KEY"
+"""Where commands that ask a running gateway look for a client key."""
+
+
 def _run_flags() -> tuple[Flag, ...]:
     return (
         Flag("model", help="MODEL that the program is to use; default is the newest of the family it likes"),
@@ -133,7 +137,11 @@ COMMANDS = (
         "check-usage",
         "Show the account's Copilot quota",
         "copilot_api.cli.check_usage",
-        (("copilot-api check-usage", "what is left of this month's quota"),),
+        (
+            ("copilot-api check-usage", "what is left of this month's quota"),
+            ("copilot-api check-usage --json", "the same for a program"),
+        ),
+        lambda: (JSON,),
     ),
     Command(
         "usage",
@@ -158,6 +166,23 @@ COMMANDS = (
             Flag("session", help="Only this conversation"),
             JSON,
             CSV,
+        ),
+    ),
+    Command(
+        "top",
+        "Watch a running gateway: streams, spending, failures",
+        "copilot_api.cli.top",
+        (
+            ("copilot-api top", "until q is pressed"),
+            ("copilot-api top --once", "one look, as text"),
+            ("copilot-api top --json", "one look, for a program"),
+            ("copilot-api top --url https://gateway.example --key KEY", "a gateway elsewhere"),
+        ),
+        lambda: (
+            Flag("url", help="Where it is; default is where `start` would serve", metavar="URL"),
+            Flag("key", help="A client key without limits; better in $COPILOT_API_KEY", metavar="KEY"),
+            Flag("once", boolean=True, help="Show one look and end, as when the output is no terminal"),
+            JSON,
         ),
     ),
     Command(
