@@ -111,6 +111,37 @@ COMMANDS = (
         words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
     ),
     Command(
+        "setup",
+        "Write the gateway into a client's configuration; --undo takes it out again",
+        "copilot_api.cli.setup",
+        (
+            (
+                "copilot-api setup claude",
+                "see what would change in Claude Code's settings, and say yes or no",
+            ),
+            ("copilot-api setup codex opencode --yes", "two clients, without a question"),
+            ("copilot-api setup codex --key-env MY_KEY --model gpt-5.5", "a key in a variable, a model"),
+            ("copilot-api setup vscode --url http://localhost:8080", "a gateway at another port"),
+            ("copilot-api setup --undo claude", "the file as it was; without a name for all clients"),
+            ("copilot-api setup --list", "which clients there are, and which are set up"),
+        ),
+        lambda: (
+            Flag("url", help="URL of the gateway, its root; default is this machine's, at its port"),
+            Flag(
+                "model", help="MODEL that the client is to use; default is the newest of the family it likes"
+            ),
+            Flag("small-model", help="MODEL for its side tasks"),
+            Flag("key", help="KEY of the gateway, which is written into the client's file"),
+            Flag("key-env", help="NAME of a variable that holds the key, where the client can read one"),
+            Flag("yes", "y", boolean=True, help="Write without asking"),
+            Flag("dry-run", boolean=True, help="Show the difference only"),
+            Flag("undo", boolean=True, help="Take back what setup wrote"),
+            Flag("list", boolean=True, help="List the clients"),
+            JSON,
+        ),
+        words="claude|codex|gemini|opencode|aider|vscode|continue|zed ...",
+    ),
+    Command(
         "auth",
         "Sign in to GitHub without starting the server, say who is signed in, or sign out",
         "copilot_api.cli.auth",
