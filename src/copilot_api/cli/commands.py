@@ -217,6 +217,27 @@ COMMANDS = (
         ),
     ),
     Command(
+        "cache",
+        "Show what broke prompt caches, and what that cost",
+        "copilot_api.cli.cache",
+        (
+            ("copilot-api cache", "this month's causes, the dearest first"),
+            ("copilot-api cache --since today --client 'Claude Code'", "one program's today"),
+            (
+                "copilot-api cache --session efbc8ab2-637e-4f23-909b-0869128c4eac",
+                "one conversation, turn by turn",
+            ),
+        ),
+        lambda: (
+            Flag("session", help="One conversation, turn by turn"),
+            Flag("since", help="today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30"),
+            Flag("model", help="Only this model"),
+            Flag("client", help="Only this program"),
+            Flag("key", help="Only this client key"),
+            JSON,
+        ),
+    ),
+    Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",
         "copilot_api.cli.models",
