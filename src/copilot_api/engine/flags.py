@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
@@ -106,6 +106,13 @@ def native_available() -> bool:
         return importlib.util.find_spec("copilot_api._native") is not None
     except ImportError:
         return False
+
+
+def native_build() -> Mapping[str, str]:
+    """Return version and build of the compiled module, which is loaded. Raises ImportError."""
+    from copilot_api.engine.native import build
+
+    return build()
 
 
 def describe(settings: Settings) -> tuple[ComponentState, ...]:

@@ -25,6 +25,9 @@ logger = logging.getLogger("copilot_api.spending")
 Observer = Callable[[Entry], None]
 """Called on the event loop with each request that is over; it must not block."""
 
+Watcher = Callable[[Entry, Trace, RelaySummary | None], None]
+"""The same for parts of the gateway, with what the entry was made of."""
+
 COMPLETE = "complete"
 MOST_SESSIONS = 256
 LONGEST_NAME = 200
@@ -38,11 +41,13 @@ class Accounting:
         ledger: Ledger | None,
         budgets: Budgets | None,
         observers: tuple[Observer, ...] = (),
+        watchers: tuple[Watcher, ...] = (),
         make_doctor: Callable[[], CacheDoctor] | None = None,
     ) -> None:
         self.ledger = ledger
         self.budgets = budgets
         self._observers = observers
+        self._watchers = watchers
         self._clients = Clients()
         self._sessions: dict[bytes, str] = {}
         self._make_doctor = make_doctor
@@ -58,6 +63,10 @@ class Accounting:
             doctor = self._doctor = self._make_doctor()
             self.ledger.examine = doctor.examine
         trace.chain = doctor.chain(body, dialect)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell one more of each request from now on."""
+        self._observers = (*self._observers, observer)
 
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
@@ -123,13 +132,19 @@ class Accounting:
             rewrites=trace.rewrites,
         )
         if self.ledger is not None:
-            saving = None if model is None else model.cache_saving
+            prices = None if model is None else model.prices
+            saving = None if prices is None else prices.cache_saving
             self.ledger.add(
                 entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving
             )
         if self.budgets:
             for standing in self.budgets.add(entry):
                 logger.warning("Budget %s", words(standing))
+        for watcher in self._watchers:
+            try:
+                watcher(entry, trace, summary)
+            except Exception:
+                logger.exception("a watcher of requests failed")
         for observer in self._observers:
             try:
                 observer(entry)

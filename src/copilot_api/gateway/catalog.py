@@ -25,6 +25,23 @@ RETRY_AFTER = 30.0
 
 
 @record
+class Prices:
+    """AI credits for a million tokens; None where the list says nothing."""
+
+    input: float | None
+    cached: float | None
+    cache_write: float | None
+    output: float | None
+
+    @property
+    def cache_saving(self) -> float | None:
+        """Nano-AIU that an input token costs less where upstream has it cached."""
+        if self.input is None or self.cached is None:
+            return None
+        return (self.input - self.cached) * NANO_AIU_PER_CREDIT / 1e6
+
+
+@record
 class Model:
     """One entry of ``GET /models``; absent members are None (upstream.md 3.1)."""
 
@@ -43,8 +60,7 @@ class Model:
     """The account's policy forbids it: it cannot be called."""
     multiplier: float | None = None
     """Premium requests a call costs; 0 is included in the plan."""
-    cache_saving: float | None = None
-    """Nano-AIU that an input token costs less where upstream has it cached."""
+    prices: Prices | None = None
 
 
 class MalformedList(EngineError):
@@ -73,7 +89,7 @@ def _model(entry: dict[str, Any]) -> Model:
     capabilities = _mapping(entry.get("capabilities"))
     limits = _mapping(capabilities.get("limits"))
     supports = _mapping(capabilities.get("supports"))
-    endpoints = entry.get("supported_endpoints")
+    endpoints, billing = entry.get("supported_endpoints"), _mapping(entry.get("billing"))
     output, prompt = _count(limits.get("max_output_tokens")), _count(limits.get("max_prompt_tokens"))
     return Model(
         id=entry["id"],
@@ -98,18 +114,23 @@ def _model(entry: dict[str, Any]) -> Model:
             parallel_tool_calls=supports.get("parallel_tool_calls") is True,
         ),
         disabled=_mapping(entry.get("policy")).get("state") == "disabled",
-        multiplier=_number(_mapping(entry.get("billing")).get("multiplier")),
-        cache_saving=_cache_saving(_mapping(_mapping(entry.get("billing")).get("token_prices"))),
+        multiplier=_number(billing.get("multiplier")),
+        prices=_prices(_mapping(billing.get("token_prices"))),
     )
 
 
-def _cache_saving(prices: dict[str, Any]) -> float | None:
-    """Read what cached tokens save; prices are credits for a batch, of the tier for prompts of usual size."""
-    usual, batch = _mapping(prices.get("default")), _number(prices.get("batch_size"))
-    fresh, cached = _number(usual.get("input_price")), _number(usual.get("cache_price"))
-    if not batch or fresh is None or cached is None:
+def _prices(given: dict[str, Any]) -> Prices | None:
+    usual, batch = _mapping(given.get("default")), _number(given.get("batch_size"))
+    if not usual or not batch or batch < 0:
         return None
-    return (fresh - cached) * NANO_AIU_PER_CREDIT / batch
+
+    def price(name: str) -> float | None:
+        found = _number(usual.get(name))
+        return None if found is None else found * 1e6 / batch
+
+    return Prices(
+        price("input_price"), price("cache_price"), price("cache_write_price"), price("output_price")
+    )
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 Axis = Literal["day", "hour", "model", "client", "key", "session", "outcome", "dialect"]
 AXES: tuple[Axis, ...] = ("day", "hour", "model", "client", "key", "session", "outcome", "dialect")
 
-FILTERS = ("dialect", "leg", "asked", "model", "client", "key", "session", "outcome", "status", "initiator")
+FILTERS = (
+    *("dialect", "leg", "asked", "model", "client", "key", "session", "outcome", "status", "initiator"),
+    "request_id",
+)
 """Columns that a question can be narrowed by."""
+FAILED = "failed"
+"""Said of `outcome`: all but the complete ones."""
 
 _AXES: Mapping[Axis, str] = {
     "day": "strftime('%Y-%m-%d', at, 'unixepoch', 'localtime')",
@@ -157,6 +162,28 @@ def recent(
     return tuple((row[0], _entry(row[1:])) for row in rows)
 
 
+def choices(connection: sqlite3.Connection, column: str, *, since: float, limit: int) -> tuple[str, ...]:
+    """Return what stands in a column of `FILTERS`, in order. Raises ValueError for another."""
+    if column not in FILTERS:
+        raise ValueError(f"{column!r} is no filter; there are {', '.join(FILTERS)}")
+    rows = connection.execute(
+        f"SELECT DISTINCT {column} FROM requests WHERE at >= ? AND {column} <> '' ORDER BY 1 LIMIT ?",  # noqa: S608
+        (since, limit),
+    )
+    return tuple(row[0] for row in rows)
+
+
+def tokens_per_byte(connection: sqlite3.Connection, *, since: float) -> dict[tuple[str, str], float]:
+    """Return how many tokens a byte of a streamed answer stood for, by model and dialect."""
+    rows = connection.execute(
+        "SELECT model, dialect, CAST(sum(output_tokens) AS REAL) / sum(bytes_out) FROM requests"
+        " WHERE at >= ? AND streamed AND outcome = 'complete' AND output_tokens > 0 AND bytes_out > 0"
+        " GROUP BY 1, 2",
+        (since,),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def one(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return the entry of a number."""
     row = connection.execute(
@@ -182,6 +209,9 @@ def narrowed(since: float, until: float, where: Mapping[str, str | int]) -> tupl
     for name, value in where.items():
         if name not in FILTERS:
             raise ValueError(f"{name!r} is no filter; there are {', '.join(FILTERS)}")
+        if name == "outcome" and value == FAILED:
+            parts.append("outcome <> 'complete'")
+            continue
         parts.append(f"{name} = ?")
         bound.append(value)
     return " AND ".join(parts), bound

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from copilot_api.simulator.vendors import NANO_AIU_PER_TOKEN
+
 _CHAT = "/chat/completions"
 _RESPONSES = ["/responses", "ws:/responses"]
 _MESSAGES = "/v1/messages"
+_PRICES = {
+    name: NANO_AIU_PER_TOKEN[kind] / 1000
+    for name, kind in (("input_price", "input"), ("cache_price", "cache_read"), ("output_price", "output"))
+}
+"""Credits for a million tokens, as the simulator bills them whatever the model."""
 
 # id, name, vendor, multiplier, prompt and output limit in thousands of tokens, endpoints, features: tools,
 # vision, structured outputs, a thinking budget, adaptive thinking, efforts
@@ -33,13 +40,6 @@ _TABLE: tuple[tuple[str, str, str, float, int, int, list[str] | None, str], ...]
     ("gpt-4", "GPT 4", "Azure OpenAI", 0, 32, 4, None, "t"),
     ("gpt-4", "GPT 4", "Azure OpenAI", 0, 32, 4, None, "t"),
 )
-
-
-# Credits for a batch of tokens: what `vendors.NANO_AIU_PER_TOKEN` bills.
-_PRICES = {
-    "batch_size": 1_000_000,
-    "default": {"input_price": 200, "output_price": 800, "cache_price": 50, "context_max": 200_000},
-}
 
 
 def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str]) -> dict[str, Any]:
@@ -74,7 +74,11 @@ def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str
             *(["max"] if name == "claude-opus-5" else []),
         ]
     entry: dict[str, Any] = {
-        "billing": {"is_premium": multiplier > 0, "multiplier": multiplier, "token_prices": _PRICES},
+        "billing": {
+            "is_premium": multiplier > 0,
+            "multiplier": multiplier,
+            "token_prices": {"batch_size": 1_000_000, "default": _PRICES},
+        },
         "capabilities": {
             "family": name,
             "limits": limits,
