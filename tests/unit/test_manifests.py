@@ -1,9 +1,12 @@
-"""What runs the image fits the image: Kubernetes' manifests, compose, and the options and ports of the program."""
+"""What runs the image fits the image and the program: Kubernetes' manifests, compose, what is built."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +61,8 @@ def test_every_workload_is_selected_by_what_names_it() -> None:
             labels = each["spec"]["template"]["metadata"]["labels"]
             assert each["spec"]["selector"]["matchLabels"].items() <= labels.items()
             assert found["Service", name]["spec"]["selector"].items() <= labels.items()
-            assert (
-                found["NetworkPolicy", name]["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
-            )
+            policy = found["NetworkPolicy", name]["spec"]
+            assert policy["podSelector"]["matchLabels"].items() <= labels.items()
         if kind == "Service":
             container = found["Deployment", name]["spec"]["template"]["spec"]["containers"][0]
             ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -112,7 +114,7 @@ def test_probes_are_answered_beyond_loopback_without_a_key(tmp_path: Path) -> No
         gateway = GatewayProcess(
             tmp_path,
             upstream.url,
-            *("--api-key", "cak_" + "x" * 32),
+            *("--api-key", "cak_3b1f0c9a7d5e4286b0a1c2d3e4f5a6b7c8d9e0f1"),
             environment={"HOST": "0.0.0.0", "COPILOT_API_PUBLIC_HOST": "copilot.example.com"},
         )
         with gateway:
@@ -149,7 +151,34 @@ def test_compose_fits_the_program_and_itself() -> None:
     assert host in services
     assert host in gateway["environment"]["COPILOT_API_PUBLIC_HOST"]
     assert gateway["ports"][0].endswith(f":{port}")
-    assert scrape["authorization"]["credentials_file"] == gateway["environment"]["COPILOT_API_API_KEY_FILE"]
+    assert scrape["authorization"]["credentials_file"] == "/run/secrets/prometheus_key"
+    assert gateway["environment"]["COPILOT_API_API_KEY_FILE"] == "/run/secrets/client_keys"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="hands files to other users")
+def test_the_secrets_of_compose_are_made_once(tmp_path: Path) -> None:
+    script = shutil.copy(DOCKER / "compose/prepare.sh", tmp_path)
+
+    def prepare(**environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [script], env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True
+        )
+
+    refused = prepare()
+    assert refused.returncode != 0
+    assert "set GH_TOKEN" in refused.stderr
+    done = prepare(GH_TOKEN="ghu_secret")
+    assert done.returncode == 0, done.stderr
+    keys = (tmp_path / "client_keys").read_text().split()
+    assert len(set(keys)) == 2
+    assert all(re.fullmatch("[0-9a-f]{48}", key) for key in keys)
+    assert (tmp_path / "prometheus_key").read_text() == keys[1]
+    assert (tmp_path / "github_token").read_text() == "ghu_secret\n"
+    facts = {path.name: path.stat() for path in tmp_path.iterdir()}
+    for name, owner in (("client_keys", 1000), ("github_token", 1000), ("prometheus_key", 65534)):
+        assert facts[name].st_uid == owner
+        assert facts[name].st_mode & 0o777 == 0o600
+    assert prepare().stdout == done.stdout == f"Clients send this key: {keys[0]}\n"
 
 
 def test_the_image_is_built_from_files_that_its_context_has() -> None:
