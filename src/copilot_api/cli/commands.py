@@ -111,6 +111,37 @@ COMMANDS = (
         words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
     ),
     Command(
+        "setup",
+        "Write the gateway into a client's configuration; --undo takes it out again",
+        "copilot_api.cli.setup",
+        (
+            (
+                "copilot-api setup claude",
+                "see what would change in Claude Code's settings, and say yes or no",
+            ),
+            ("copilot-api setup codex opencode --yes", "two clients, without a question"),
+            ("copilot-api setup codex --key-env MY_KEY --model gpt-5.5", "a key in a variable, a model"),
+            ("copilot-api setup vscode --url http://localhost:8080", "a gateway at another port"),
+            ("copilot-api setup --undo claude", "the file as it was; without a name for all clients"),
+            ("copilot-api setup --list", "which clients there are, and which are set up"),
+        ),
+        lambda: (
+            Flag("url", help="URL of the gateway, its root; default is this machine's, at its port"),
+            Flag(
+                "model", help="MODEL that the client is to use; default is the newest of the family it likes"
+            ),
+            Flag("small-model", help="MODEL for its side tasks"),
+            Flag("key", help="KEY of the gateway, which is written into the client's file"),
+            Flag("key-env", help="NAME of a variable that holds the key, where the client can read one"),
+            Flag("yes", "y", boolean=True, help="Write without asking"),
+            Flag("dry-run", boolean=True, help="Show the difference only"),
+            Flag("undo", boolean=True, help="Take back what setup wrote"),
+            Flag("list", boolean=True, help="List the clients"),
+            JSON,
+        ),
+        words="claude|codex|gemini|opencode|aider|vscode|continue|zed ...",
+    ),
+    Command(
         "auth",
         "Sign in to GitHub without starting the server, say who is signed in, or sign out",
         "copilot_api.cli.auth",
@@ -186,6 +217,27 @@ COMMANDS = (
         ),
     ),
     Command(
+        "cache",
+        "Show what broke prompt caches, and what that cost",
+        "copilot_api.cli.cache",
+        (
+            ("copilot-api cache", "this month's causes, the dearest first"),
+            ("copilot-api cache --since today --client 'Claude Code'", "one program's today"),
+            (
+                "copilot-api cache --session efbc8ab2-637e-4f23-909b-0869128c4eac",
+                "one conversation, turn by turn",
+            ),
+        ),
+        lambda: (
+            Flag("session", help="One conversation, turn by turn"),
+            Flag("since", help="today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30"),
+            Flag("model", help="Only this model"),
+            Flag("client", help="Only this program"),
+            Flag("key", help="Only this client key"),
+            JSON,
+        ),
+    ),
+    Command(
         "models",
         "List the account's models, or explain a name: models resolve NAME",
         "copilot_api.cli.models",
@@ -224,7 +276,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "Find what keeps the gateway from working, and say how to mend it",
+        "Find what keeps a start with these options from working, and say how to mend it",
         "copilot_api.cli.doctor",
         (
             ("copilot-api doctor", "look at everything that start would need"),
@@ -235,6 +287,22 @@ COMMANDS = (
         lambda: (
             JSON,
             Flag("fix", boolean=True, help="Mend what can be mended without a risk: modes of files"),
+            *start_flags(hidden=True),
+        ),
+    ),
+    Command(
+        "report",
+        "Write what helps with an issue into a file that can be shown: no secrets, no names",
+        "copilot_api.cli.report",
+        (
+            ("copilot-api report", "a file in this directory; it says what is in it"),
+            ("copilot-api report --print", "look at it first"),
+            ("copilot-api report --log gateway.log", "with the last lines of the gateway's output"),
+        ),
+        lambda: (
+            Flag("print", boolean=True, help="Print it; write nothing"),
+            Flag("output", "o", help="FILE to write"),
+            Flag("log", help="FILE with the gateway's output, whose last 200 lines go in"),
             *start_flags(hidden=True),
         ),
     ),

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
@@ -15,48 +17,48 @@ from copilot_api.doctor.situation import Situation, read_situation
 from copilot_api.github.credentials import data_directory
 from copilot_api.redaction import redact
 
-_MARKS = {"ok": ("✔", 32), "warning": ("!", 33), "problem": ("✖", 31), "skipped": ("-", 90)}
+_MARKS = {"ok": "✔", "note": "i", "warning": "!", "problem": "✖", "skipped": "-"}
 
 
 def run(invocation: Invocation) -> int:
     """Make all checks and print them; 1 when there is a problem."""
-    situation, before = read(invocation)
-    examination = run_loop(examine(situation, before, progress_of(len(CHECKS))))
+    _, examination = look_at(invocation)
     if invocation.flag("fix") and repair(examination.findings, invocation):
-        situation, before = read(invocation)
-        examination = run_loop(examine(situation, before, progress_of(len(CHECKS))))
+        _, examination = look_at(invocation)
     if invocation.flag("json"):
         invocation.console.plain(json.dumps(as_members(examination), indent=2))
     else:
-        invocation.console.plain(
-            shown(examination, colour="NO_COLOR" not in os.environ and sys.stdout.isatty())
-        )
+        invocation.console.plain(shown(examination))
     return 1 if examination.has_problem else 0
 
 
-def read(invocation: Invocation) -> tuple[Situation, list[Finding]]:
-    """Return what is to be looked at, and what its configuration has wrong."""
-    directory = data_directory(invocation.home)
-    return read_situation(invocation.parsed.values, os.environ, invocation.home, directory)
-
-
-def progress_of(all_of_them: int) -> Progress:
-    """Return what shows on a terminal how many checks have ended; elsewhere it says nothing."""
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show on a terminal how many checks have ended, while the block runs; elsewhere say nothing."""
     ended = 0
-    shows = sys.stderr.isatty()
 
-    def progress(name: str) -> None:
+    def show(text: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def tell(name: str) -> None:
         nonlocal ended
         ended += 1
-        if shows:
-            print(f"\r\x1b[K{ended} checks done, last: {name}", end="", file=sys.stderr, flush=True)
+        show(f"{ended} checks done, last: {name}")
 
-    def silent_at_the_end(name: str) -> None:
-        progress(name)
-        if shows and ended >= all_of_them:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    show("looking …")
+    try:
+        yield tell
+    finally:
+        show("")
 
-    return silent_at_the_end
+
+def look_at(invocation: Invocation) -> tuple[Situation, Examination]:
+    """Make all checks of what a start with these options would find."""
+    directory = data_directory(invocation.home)
+    situation, before = read_situation(invocation.parsed.values, os.environ, invocation.home, directory)
+    with progress() as tell:
+        return situation, run_loop(examine(situation, before, tell))
 
 
 def repair(findings: tuple[Finding, ...], invocation: Invocation) -> bool:
@@ -84,16 +86,13 @@ def as_members(examination: Examination) -> dict[str, object]:
     }
 
 
-def shown(examination: Examination, *, colour: bool) -> str:
+def shown(examination: Examination) -> str:
     """Return the result for a person."""
     width = max(map(len, CHECKS.values()))
     lines = []
     for each in examination.findings:
-        mark, code = _MARKS[each.level]
-        if colour:
-            mark = f"\x1b[{code}m{mark}\x1b[0m"
         about = f"{', '.join(each.about)}: " if each.about and each.check == "network" else ""
-        lines.append(f"{mark} {CHECKS[each.check]:{width}}  {about}{each.says}")
+        lines.append(f"{_MARKS[each.level]} {CHECKS[each.check]:{width}}  {about}{each.says}")
         if each.fix:
             lines.append(f"  {'':{width}}  fix: {each.fix}")
             lines.append(f"  {'':{width}}  see {PAGE}#{each.cause}")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from copilot_api.records import record
 
-Badness = Literal["warning", "problem"]
+Badness = Literal["note", "warning", "problem"]
 
 
 @record
@@ -145,7 +145,7 @@ _TABLE: tuple[tuple[str, str, Badness, str], ...] = (
     (
         "models-policy",
         "models",
-        "warning",
+        "note",
         "turn them on at https://github.com/settings/copilot, or ask the organisation's owner",
     ),
     ("models-no-endpoint", "models", "warning", "a newer version may know them"),

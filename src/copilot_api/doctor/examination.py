@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from copilot_api.doctor import local, ports
+from copilot_api.doctor import fittings, ports, surroundings
+from copilot_api.doctor.credential import credential
 from copilot_api.doctor.findings import Finding, found, merged
 from copilot_api.doctor.network import examine_network, in_thread
 from copilot_api.doctor.situation import Situation
@@ -45,18 +46,18 @@ async def examine(
         return findings
 
     async def upstream() -> list[Finding]:
-        findings, source = await in_thread(lambda: local.credential(situation))
+        findings, source = await in_thread(lambda: credential(situation))
         token = source.token if source is not None else None
         return [*findings, *await examine_network(situation, token, "there is no usable GitHub token")]
 
     results = await asyncio.gather(
-        here("environment", local.environment),
-        here("config", local.config_mode),
-        here("data", local.data),
-        here("keys", local.keys),
-        here("listener", local.listener),
-        here("ledger", local.ledger),
-        here("engine", local.engine),
+        here("environment", surroundings.environment),
+        here("config", surroundings.config_mode),
+        here("data", surroundings.data),
+        here("keys", fittings.keys),
+        here("listener", fittings.listener),
+        here("ledger", fittings.ledger),
+        here("engine", fittings.engine),
         _bounded("port", at_the_port(), CEILING + 2 * situation.patience, progress),
         _bounded("network", upstream(), CEILING + 4 * situation.patience, progress),
     )

@@ -9,7 +9,8 @@ from copilot_api.doctor.causes import CAUSES
 from copilot_api.records import record, replace
 from copilot_api.redaction import one_line
 
-Level = Literal["ok", "warning", "problem", "skipped"]
+Level = Literal["ok", "note", "warning", "problem", "skipped"]
+"""A note is worth knowing and nothing to mend."""
 PAGE = "docs/troubleshooting.md"
 """Where each cause has a section of its own name."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +14,6 @@ from copilot_api.copilot.headers import copilot_headers
 from copilot_api.copilot.hosts import base_url, is_allowed
 from copilot_api.doctor import hops
 from copilot_api.doctor.findings import Finding, found, ok, skipped
-from copilot_api.doctor.local import no_token
 from copilot_api.doctor.models import judge_models
 from copilot_api.doctor.refusals import judge_exchange, judge_list
 from copilot_api.doctor.situation import Situation
@@ -62,7 +61,7 @@ async def in_thread(work: Callable[[], T]) -> T:
             if not done.done():
                 set_it()
 
-        with suppress(RuntimeError):  # the program has ended without waiting
+        with contextlib.suppress(RuntimeError):  # the program has ended without waiting
             loop.call_soon_threadsafe(unless_given_up)
 
     def run() -> None:
@@ -139,6 +138,10 @@ async def examine_network(situation: Situation, token: Secret | None, why_none: 
         await upstream.aclose()
 
 
+def _no_token(why: str) -> list[Finding]:
+    return [skipped("account", why), skipped("models", why)]
+
+
 async def _reach(upstream: Upstream, base: str) -> list[Finding]:
     reply = await upstream.ask(f"{base.rstrip('/')}/", STANDARD)
     if isinstance(reply, Finding):
@@ -157,12 +160,12 @@ async def _account(upstream: Upstream, token: Secret | None, why_none: str) -> l
     if token is None:
         reached = await _reach(upstream, base)
         copilot = [] if reached[0].cause else await _reach(upstream, base_url(settings, None))
-        return [*reached, *copilot, *no_token(why_none), skipped("clock", "GitHub was not asked the time")]
+        return [*reached, *copilot, *_no_token(why_none), skipped("clock", "GitHub was not asked the time")]
     headers = github_headers(token, settings.editor_version)
     reply = await upstream.ask(f"{base}/copilot_internal/v2/token", headers)
     if isinstance(reply, Finding):
         why = "GitHub could not be asked"
-        return [reply, *no_token(why), skipped("clock", why)]
+        return [reply, *_no_token(why), skipped("clock", why)]
     host = urlsplit(base).hostname or ""
     findings = [ok("network", _reached(reply), host), *_clock(reply)]
     judged = judge_exchange(reply.status, reply.data, reply.body, host)
