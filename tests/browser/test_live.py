@@ -5,41 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
 
 from copilot_api.simulator import SimulatorServer
 from tests.browser.opened import Opened
+from tests.browser.traffic import streaming
 from tests.support.http import request
 from tests.support.process import GatewayProcess
-from tests.support.raw_http import RawConnection
 
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
-SILENCE = 60.0
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorServer]:
     with SimulatorServer() as server:
         yield server
-
-
-@contextmanager
-def streaming(simulator: SimulatorServer, gateway: GatewayProcess, program: str) -> Iterator[None]:
-    """A stream that began and then says nothing until its client leaves."""
-    simulator.faults.add("/chat/completions", "silence", after_frames=2, seconds=SILENCE)
-    with RawConnection(("127.0.0.1", gateway.port)) as connection:
-        body = json.dumps(CHAT | {"stream": True}).encode()
-        connection.request(
-            *("POST", "/v1/chat/completions", ("Content-Type", "application/json")),
-            ("User-Agent", program),
-            body=body,
-        )
-        connection.head()
-        connection.chunk()
-        yield
 
 
 def test_a_running_stream_has_a_row_that_is_kept_up_to_date(
@@ -52,7 +34,7 @@ def test_a_running_stream_has_a_row_that_is_kept_up_to_date(
         """() => {
           window.announced = 0;
           new MutationObserver(() => { window.announced += 1; })
-            .observe(document.getElementById("link-state"), {childList: true, characterData: true, subtree: true});
+            .observe(document.getElementById("link-state"), {childList: true, subtree: true});
         }"""
     )
     with streaming(simulator, gateway, "curl/8.5.0"):

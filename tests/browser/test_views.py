@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -38,14 +39,14 @@ BUSY = {
 }
 
 
-def look(opened: Opened, view: str) -> None:
+def look(opened: Opened, view: str, *schemes: Literal["light", "dark"]) -> None:
     """What holds for each view, whatever it shows."""
     page = opened.page
     assert opened.heading() == VIEWS[view]
     assert page.title().endswith(" – copilot-api")
     assert page.locator("nav [aria-current=page]").get_attribute("href") == f"#{view}"
     page.get_by_text("connected").wait_for()
-    for scheme in ("light", "dark"):
+    for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         assert opened.flaws() == [], scheme
     for size in (PHONE, DESK):
@@ -57,29 +58,21 @@ def look(opened: Opened, view: str) -> None:
 def test_empty(visit: Callable[..., Opened], empty_gateway: GatewayProcess, view: str) -> None:
     opened = visit(empty_gateway, view)
     opened.sees(*EMPTY[view])
-    look(opened, view)
+    look(opened, view, "dark")
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_busy(visit: Callable[..., Opened], busy_gateway: GatewayProcess, view: str) -> None:
     opened = visit(busy_gateway, view)
     opened.sees(*BUSY[view])
-    look(opened, view)
+    look(opened, view, "light", "dark")
 
 
 def test_the_details_of_a_request(visit: Callable[..., Opened], busy_gateway: GatewayProcess) -> None:
     opened = visit(busy_gateway, "requests?outcome=complete&client=Claude+Code")
     opened.page.locator("tbody tr").first.click()
     dialog = opened.page.get_by_role("dialog")
-    for text in (
-        "Plan",
-        "Initiator",
-        "last message is the user",
-        "Billed",
-        "nano-AIU",
-        "Session",
-        "Request id",
-    ):
+    for text in ("Plan", "Initiator", "Billed", "nano-AIU", "Session", "Request id"):
         dialog.get_by_text(text).first.wait_for()
     assert dialog.get_by_role("img", name="Timings: until the first byte").count() == 1
     assert dialog.get_by_role("img", name="Tokens: input").count() == 1

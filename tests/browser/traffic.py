@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from copilot_api.simulator import SimulatorServer
 from tests.matrix.chat import Chat
 from tests.matrix.messages import Messages
 from tests.matrix.responses import Responses
-from tests.matrix.talk import Ask, Dialect, Turn, user
+from tests.matrix.talk import Ask, Call, Dialect, Said, Turn, assistant, results, user
 from tests.support.http import request
 from tests.support.process import GatewayProcess
+from tests.support.raw_http import RawConnection
 
 DAYS = 30
 PATIENCE = 20.0
+SILENCE = 60.0
+Turned = tuple[Dialect, Ask, dict[str, str]]
+"""One request of a conversation, and its headers."""
 _ASKED = (
     "Why does the parser lose the last line of the file?",
     "Write a test for the retry with a jittered pause.",
@@ -56,43 +63,62 @@ PROGRAMS = (
 )
 
 
+def step(dialect: Dialect, name: str, found: str) -> tuple[Turn, Turn]:
+    """Give the answer that calls a tool, and what the tool found: the program goes on by itself."""
+    call = Call(name, "read_file", {"path": f"{name}.py"})
+    arguments = json.dumps(call.arguments)
+    raw: Any = {
+        "messages": [{"type": "tool_use", "id": name, "name": call.name, "input": call.arguments}],
+        "responses": [{"type": "function_call", "call_id": name, "name": call.name, "arguments": arguments}],
+        "chat": {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": name, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+            ],
+        },
+    }[dialect.name]
+    return assistant(Said(calls=(call,), raw=raw)), results([(call, found)])
+
+
 @dataclass
 class Day:
     """Makes the same requests each time it is made anew."""
 
     url: str
-    chance: random.Random = field(default_factory=lambda: random.Random(4141))
+    chance: random.Random = field(default_factory=lambda: random.Random(4141))  # noqa: S311 - a made-up day
 
-    def conversations(self, count: int) -> Iterator[list[tuple[Dialect, Ask, dict[str, str]]]]:
+    def conversations(self, count: int) -> Iterator[list[Turned]]:
         """Give the turns of each: all of it is sent again with each turn, as programs do."""
         for number in range(count):
             program = self.chance.choices(PROGRAMS, [each.share for each in PROGRAMS])[0]
             headers = {"user-agent": program.user_agent}
             if program.session:
                 headers[program.session] = f"{self.chance.getrandbits(32):08x}-{number:04}"
-            model = self.chance.choice(program.models)
-            turns: list[Turn] = [
-                user(f"{'The project, file by file. ' * self.chance.randint(40, 900)} {number}")
-            ]
-            talk = []
-            for _ in range(self.chance.randint(1, 9)):
-                turns = [
-                    *turns,
-                    user(f"{self.chance.choice(_ASKED)} {'More of it. ' * self.chance.randint(5, 90)}"),
-                ]
-                stream = program.dialect.name != "chat" or self.chance.random() < 0.7
-                talk.append((program.dialect, Ask(model, tuple(turns), stream), headers))
-            yield talk
+            yield list(self._turns(program, headers, number))
+
+    def _turns(self, program: Program, headers: dict[str, str], number: int) -> Iterator[Turned]:
+        chance, dialect = self.chance, program.dialect
+        model = chance.choice(program.models)
+        files = "The project, file by file. " * chance.randint(100, 1500)
+        turns: list[Turn] = [user(f"{files} {number}. {chance.choice(_ASKED)}")]
+        for at in range(chance.randint(1, 9) if program.session else 1):
+            if at:
+                found = "A line of the file that was asked for.\n" * chance.randint(5, 90)
+                turns += step(dialect, f"call_{number}_{at}", found)
+            stream = dialect.name != "chat" or chance.random() < 0.7
+            yield dialect, Ask(model, tuple(turns), stream), headers
 
     def run(self, count: int) -> int:
         """Have so many conversations, some at a time. Return how many requests that were."""
-        with ThreadPoolExecutor(16) as pool:
-            return sum(pool.map(self._talk, self.conversations(count)))
+        with ThreadPoolExecutor(8) as pool:
+            return sum(pool.map(self._talk, list(self.conversations(count))))
 
-    def _talk(self, talk: list[tuple[Dialect, Ask, dict[str, str]]]) -> int:
+    def _talk(self, talk: list[Turned]) -> int:
         for dialect, ask, headers in talk:
             sent = dialect.request(ask)
-            request(self.url, "POST", sent.path, sent.body, {**sent.headers, **headers})
+            answer = request(self.url, "POST", sent.path, sent.body, {**sent.headers, **headers})
+            assert answer.status == 200, answer.text
         return len(talk)
 
 
@@ -137,8 +163,7 @@ def busy_hour(gateway: GatewayProcess, simulator: SimulatorServer) -> None:
         dialect: Dialect = Messages() if model.startswith("claude") else Chat()
         asked = dialect.request(Ask(model, (user("This goes wrong."),), stream=True))
         request(gateway.url, "POST", asked.path, asked.body)
-        sent += 1
-    wait_for_written(gateway, sent)
+    wait_for_written(gateway, sent + 3)
 
 
 def wait_for_written(gateway: GatewayProcess, count: int) -> None:
@@ -147,3 +172,20 @@ def wait_for_written(gateway: GatewayProcess, count: int) -> None:
     while request(gateway.url, "GET", "/dashboard/api/engine").json["ledger"]["written"] < count:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@contextmanager
+def streaming(simulator: SimulatorServer, gateway: GatewayProcess, program: str) -> Iterator[None]:
+    """A stream that began and then says nothing until its client leaves."""
+    simulator.faults.add("/chat/completions", "silence", after_frames=2, seconds=SILENCE)
+    with RawConnection(("127.0.0.1", gateway.port)) as connection:
+        asked = Chat().request(Ask("gpt-4.1", (user("hello"),), stream=True))
+        body = json.dumps(asked.body).encode()
+        connection.request(
+            *("POST", "/v1/chat/completions", ("Content-Type", "application/json")),
+            ("User-Agent", program),
+            body=body,
+        )
+        connection.head()
+        connection.chunk()
+        yield

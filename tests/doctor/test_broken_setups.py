@@ -400,7 +400,7 @@ def not_loadable(patient: Patient) -> Iterator[None]:
         raise ImportError("wrong ELF class")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flags, "native_version", fail)
+        patch.setattr(flags, "native_build", fail)
         yield
 
 
@@ -408,7 +408,7 @@ def not_loadable(patient: Patient) -> Iterator[None]:
 @contextmanager
 def half_installed(patient: Patient) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flags, "native_version", lambda: "0.0.1")
+        patch.setattr(flags, "native_build", lambda: {"version": "0.0.1"})
         yield
 
 

@@ -9,6 +9,7 @@ import os
 
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.signin import device_flow
 from copilot_api.configuration import ConfigurationError, load
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -51,7 +52,8 @@ def _sign_in(invocation: Invocation, file: TokenFile, settings: Settings) -> int
         finally:
             await client.aclose()
 
-    run_loop(sign_in())
+    with waiting(invocation.console, "Waiting for GitHub …"):
+        run_loop(sign_in())
     if not file.exists():
         return 1
     invocation.console.success(f"GitHub token written to {file.place}")

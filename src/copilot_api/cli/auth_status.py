@@ -9,6 +9,7 @@ from typing import Any
 
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.configuration import Configuration
 from copilot_api.copilot.headers import copilot_headers
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -25,6 +26,7 @@ from copilot_api.records import record
 from copilot_api.redaction import MASK, Secret, one_line, redact
 from copilot_api.settings import Settings
 
+_ASKING = "Asking GitHub who this is …"
 SIGN_IN = "sign in with `copilot-api auth`"
 
 
@@ -42,7 +44,8 @@ def status(invocation: Invocation, configuration: Configuration, file: TokenFile
     """Say who is signed in. 1 when nobody is, or GitHub refuses the token."""
     settings = configuration.settings
     source = chosen(all_sources(settings, configuration.origins, file, os.environ))
-    answer = _ask(settings, source)
+    with waiting(invocation.steps, _ASKING):
+        answer = _ask(settings, source)
     facts = _facts(settings, file, source, answer)
     if invocation.flag("json"):
         invocation.console.plain(json.dumps(facts, indent=2))
@@ -56,7 +59,8 @@ def explain(invocation: Invocation, configuration: Configuration, file: TokenFil
     settings = configuration.settings
     sources = all_sources(settings, configuration.origins, file, os.environ)
     used = chosen(sources)
-    answer = _ask(settings, used)
+    with waiting(invocation.steps, _ASKING):
+        answer = _ask(settings, used)
     facts = {
         "sources": [_source(each, used) for each in sources],
         "used": None if used is None or used.problem else used.name,

@@ -62,6 +62,10 @@ def _axes() -> tuple[str, ...]:
     return tuple(AXES)
 
 
+KEY_VARIABLE = "COPILOT_API_KEY"
+"""Where commands that ask a running gateway look for a client key."""
+
+
 def _run_flags() -> tuple[Flag, ...]:
     return (
         Flag("model", help="MODEL that the program is to use; default is the newest of the family it likes"),
@@ -107,6 +111,37 @@ COMMANDS = (
         words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
     ),
     Command(
+        "setup",
+        "Write the gateway into a client's configuration; --undo takes it out again",
+        "copilot_api.cli.setup",
+        (
+            (
+                "copilot-api setup claude",
+                "see what would change in Claude Code's settings, and say yes or no",
+            ),
+            ("copilot-api setup codex opencode --yes", "two clients, without a question"),
+            ("copilot-api setup codex --key-env MY_KEY --model gpt-5.5", "a key in a variable, a model"),
+            ("copilot-api setup vscode --url http://localhost:8080", "a gateway at another port"),
+            ("copilot-api setup --undo claude", "the file as it was; without a name for all clients"),
+            ("copilot-api setup --list", "which clients there are, and which are set up"),
+        ),
+        lambda: (
+            Flag("url", help="URL of the gateway, its root; default is this machine's, at its port"),
+            Flag(
+                "model", help="MODEL that the client is to use; default is the newest of the family it likes"
+            ),
+            Flag("small-model", help="MODEL for its side tasks"),
+            Flag("key", help="KEY of the gateway, which is written into the client's file"),
+            Flag("key-env", help="NAME of a variable that holds the key, where the client can read one"),
+            Flag("yes", "y", boolean=True, help="Write without asking"),
+            Flag("dry-run", boolean=True, help="Show the difference only"),
+            Flag("undo", boolean=True, help="Take back what setup wrote"),
+            Flag("list", boolean=True, help="List the clients"),
+            JSON,
+        ),
+        words="claude|codex|gemini|opencode|aider|vscode|continue|zed ...",
+    ),
+    Command(
         "auth",
         "Sign in to GitHub without starting the server, say who is signed in, or sign out",
         "copilot_api.cli.auth",
@@ -133,7 +168,11 @@ COMMANDS = (
         "check-usage",
         "Show the account's Copilot quota",
         "copilot_api.cli.check_usage",
-        (("copilot-api check-usage", "what is left of this month's quota"),),
+        (
+            ("copilot-api check-usage", "what is left of this month's quota"),
+            ("copilot-api check-usage --json", "the same for a program"),
+        ),
+        lambda: (JSON,),
     ),
     Command(
         "usage",
@@ -158,6 +197,44 @@ COMMANDS = (
             Flag("session", help="Only this conversation"),
             JSON,
             CSV,
+        ),
+    ),
+    Command(
+        "top",
+        "Watch a running gateway: streams, spending, failures",
+        "copilot_api.cli.top",
+        (
+            ("copilot-api top", "until q is pressed"),
+            ("copilot-api top --once", "one look, as text"),
+            ("copilot-api top --json", "one look, for a program"),
+            ("copilot-api top --url https://gateway.example --key KEY", "a gateway elsewhere"),
+        ),
+        lambda: (
+            Flag("url", help="Where it is; default is where `start` would serve", metavar="URL"),
+            Flag("key", help="A client key without limits; better in $COPILOT_API_KEY", metavar="KEY"),
+            Flag("once", boolean=True, help="Show one look and end, as when the output is no terminal"),
+            JSON,
+        ),
+    ),
+    Command(
+        "cache",
+        "Show what broke prompt caches, and what that cost",
+        "copilot_api.cli.cache",
+        (
+            ("copilot-api cache", "this month's causes, the dearest first"),
+            ("copilot-api cache --since today --client 'Claude Code'", "one program's today"),
+            (
+                "copilot-api cache --session efbc8ab2-637e-4f23-909b-0869128c4eac",
+                "one conversation, turn by turn",
+            ),
+        ),
+        lambda: (
+            Flag("session", help="One conversation, turn by turn"),
+            Flag("since", help="today, month (default), all, an age as 7d or 12h, or a date as 2026-11-30"),
+            Flag("model", help="Only this model"),
+            Flag("client", help="Only this program"),
+            Flag("key", help="Only this client key"),
+            JSON,
         ),
     ),
     Command(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from copilot_api.cli.commands import KEY_VARIABLE
 from copilot_api.cli.config_file import NotEditable, keys, with_value, without
 from copilot_api.cli.main import Invocation
 from copilot_api.cli.tables import aligned
@@ -194,7 +195,7 @@ def _option(word: str) -> Field:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    known = {ENVIRONMENT_PREFIX + each.name.upper() for each in option_fields()}
+    known = {ENVIRONMENT_PREFIX + each.name.upper() for each in option_fields()} | {KEY_VARIABLE}
     return [
         f"${name} is set, and there is no option of that name"
         for name in sorted(environ)

@@ -32,6 +32,13 @@ class Invocation:
         """Return a boolean flag."""
         return self.parsed.values.get(name) is True
 
+    @property
+    def steps(self) -> Console:
+        """Where steps are told: on standard error when a program reads standard output."""
+        if not (self.flag("json") or self.flag("csv")):
+            return self.console
+        return Console(verbose=self.flag("verbose"), out=sys.stderr)
+
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave it with the exit code of the contract."""
@@ -56,8 +63,13 @@ def main(words: list[str], *, alone: bool = False) -> int:
     if "--help" in ours or "-h" in ours:
         console.plain(helptext.of_command(command) if command else helptext.of_program(COMMANDS))
         return 0
-    if words == ["--version"]:
-        console.plain(VERSION)
+    if words and set(words) <= {"--version", "--verbose", "-v"} and "--version" in words:
+        if len(words) > 1:
+            from copilot_api.cli.debug import versions
+
+            console.plain("\n".join(f"{name} {version}" for name, version in versions().items()))
+        else:
+            console.plain(VERSION)
         return 0
     if command is None or chosen is None:
         console.plain(helptext.of_program(COMMANDS))

@@ -7,8 +7,10 @@ import os
 from typing import Any
 
 from copilot_api.app import load_models
+from copilot_api.cli.console import Console
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.signin import device_flow
 from copilot_api.cli.tables import aligned
 from copilot_api.configuration import load
@@ -40,7 +42,9 @@ def run(invocation: Invocation) -> int:
     configuration = load({"alias": aliases} if aliases else {}, os.environ, directory)
     settings, store = configuration.settings, store_of(configuration.settings, directory)
     token = find_token(settings, configuration.origins, store, os.environ)
-    catalog = run_loop(_catalog(invocation, settings, store, token))
+    console = invocation.steps
+    with waiting(console, "Asking Copilot for its models …"):
+        catalog = run_loop(_catalog(console, settings, store, token))
     as_json = invocation.flag("json")
     if wanted:
         told = explain(wanted, catalog, settings)
@@ -59,12 +63,12 @@ def _aliases(invocation: Invocation) -> list[str]:
 
 
 async def _catalog(
-    invocation: Invocation, settings: Settings, file: TokenFile, token: Secret | None
+    console: Console, settings: Settings, file: TokenFile, token: Secret | None
 ) -> ModelCatalog:
     if token is None:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
         try:
-            token = await device_flow(client, settings, invocation.console, file)
+            token = await device_flow(client, settings, console, file)
         finally:
             await client.aclose()
     return await load_models(settings, token)

@@ -15,6 +15,7 @@ from typing import Any
 from copilot_api.cli import foreground
 from copilot_api.cli.asking import NoGateway, RunningGateway, WantsKey, reach
 from copilot_api.cli.child import child_gateway, words
+from copilot_api.cli.commands import KEY_VARIABLE
 from copilot_api.cli.console import Console
 from copilot_api.cli.main import Invocation
 from copilot_api.clients import PROGRAMS, checks
@@ -28,7 +29,6 @@ from copilot_api.settings import Settings
 
 _OWN = ("model", "small_model", "dry_run", "key", "key_env")
 _AT_TERMINAL = ("manual", "claude_code")
-_KEY_VARIABLE = "COPILOT_API_KEY"
 
 
 def run(invocation: Invocation) -> int:
@@ -105,7 +105,7 @@ def given_key(invocation: Invocation) -> Secret | None:
         if not os.environ.get(variable):
             raise SetupProblem(f"--key-env names ${variable}, which is not set")
         return Secret(os.environ[variable])
-    return Secret(os.environ[_KEY_VARIABLE]) if os.environ.get(_KEY_VARIABLE) else None
+    return Secret(os.environ[KEY_VARIABLE]) if os.environ.get(KEY_VARIABLE) else None
 
 
 def _running(

@@ -13,9 +13,11 @@ from copilot_api.cli.arguments import parse
 from copilot_api.cli.commands import start_flags
 from copilot_api.cli.main import Invocation
 from copilot_api.configuration import ConfigurationError, load
-from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.credentials import NO_PROFILE, PROFILE, data_directory
+from copilot_api.github.sources import store_of
 from copilot_api.private_files import make_private, replace_private
 from copilot_api.records import record
+from copilot_api.settings import Settings
 
 USAGE = "write `copilot-api service install`, `service uninstall` or `service status`; --help has examples"
 ENVIRONMENT_FILE = "service.env"
@@ -24,6 +26,7 @@ MARK = "Written by copilot-api service install"
 _NOT_RUNNING = 3
 """The exit code of `systemctl status` for a unit that does not run."""
 _FLAGS = {"install": {"print", "no_start", "force", "json"}, "uninstall": {"json"}, "status": {"json"}}
+_TOKENS = ("COPILOT_API_GITHUB_TOKEN", "GH_TOKEN")
 _SECRETS = ("github_token", "api_key")
 _ENVIRONMENT = """\
 # Environment of the copilot-api service, a NAME=value a line; values with spaces or $ in single quotes.
@@ -44,6 +47,8 @@ class Plan:
 
     command: tuple[str, ...]
     environment: Path
+    signed_in: bool
+    """There is a credential for it, or it needs none."""
     stop_seconds: int
     """How long it may take to stop: streams that run are given this time."""
 
@@ -96,18 +101,19 @@ def run(invocation: Invocation) -> int:
             f"{unfit[0]} means nothing to `service {action}`, so nothing was done; options of start follow"
             " after --, as in `copilot-api service install -- --port 8080`"
         )
-    manager = manager_of(_platform, invocation.home)
+    profile = os.environ.get(PROFILE, "")
+    manager = manager_of(_platform, invocation.home, "" if profile in NO_PROFILE else profile)
     if action == "install":
         return _install(invocation, manager, words)
     return _uninstall(invocation, manager) if action == "uninstall" else _status(invocation, manager)
 
 
-def manager_of(platform: str, home: Path) -> Manager:
-    """Return the manager of this kind of system."""
+def manager_of(platform: str, home: Path, profile: str) -> Manager:
+    """Return the manager of this kind of system; each profile has a service of its own."""
     if platform == "darwin":
         from copilot_api.cli.service_launchd import Launchd
 
-        return Launchd(home)
+        return Launchd(home, profile)
     if platform == "win32":
         raise ServiceProblem(
             "services are not supported on Windows; let its Task Scheduler start the gateway when you log in:"
@@ -115,7 +121,7 @@ def manager_of(platform: str, home: Path) -> Manager:
         )
     from copilot_api.cli.service_systemd import Systemd
 
-    return Systemd(home)
+    return Systemd(home, profile)
 
 
 def _install(invocation: Invocation, manager: Manager, options: list[str]) -> int:
@@ -145,7 +151,7 @@ def _install(invocation: Invocation, manager: Manager, options: list[str]) -> in
             f"{plan.command[0]} is in a place that is cleared now and then; install the program for good"
             " (pipx install, uv tool install) and run this again"
         )
-    if "--simulate" not in options and not TokenFile(directory).exists():
+    if not plan.signed_in:
         console.warn(
             "Nobody is signed in, and a service cannot ask: run `copilot-api auth`, then this again, or write"
             f" COPILOT_API_GITHUB_TOKEN=… into {plan.environment}"
@@ -175,8 +181,24 @@ def _plan(options: list[str], directory: Path) -> Plan:
     settings = load(parsed.values, {}, directory).settings
     if settings.manual or settings.claude_code:
         raise ServiceProblem("--manual and --claude-code ask at a terminal, and a service has none")
-    command = (sys.executable, "-m", "copilot_api", "start", *options)
-    return Plan(command, directory / ENVIRONMENT_FILE, int(settings.drain_timeout) + 15)
+    profile = os.environ.get(PROFILE, "")
+    own = ["--profile", profile] if profile not in NO_PROFILE else []
+    # Nobody is there to enter a code.
+    own += [] if settings.simulate else ["--no-sign-in"]
+    environment = directory / ENVIRONMENT_FILE
+    return Plan(
+        (sys.executable, "-m", "copilot_api", "start", *own, *options),
+        environment,
+        _is_signed_in(settings, directory, environment),
+        int(settings.drain_timeout) + 15,
+    )
+
+
+def _is_signed_in(settings: Settings, directory: Path, environment: Path) -> bool:
+    if settings.simulate or settings.github_token or settings.github_token_file or settings.use_gh:
+        return True
+    lines = environment.read_text(encoding="utf-8").splitlines() if environment.exists() else []
+    return store_of(settings, directory).exists() or any(line.startswith(_TOKENS) for line in lines)
 
 
 def _uninstall(invocation: Invocation, manager: Manager) -> int:

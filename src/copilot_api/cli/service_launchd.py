@@ -21,14 +21,15 @@ class Launchd:
 
     name = "launchd"
 
-    def __init__(self, home: Path) -> None:
-        self.path = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-        self._log = home / "Library" / "Logs" / "copilot-api.log"
+    def __init__(self, home: Path, profile: str) -> None:
+        self._label = f"{LABEL}.{profile}" if profile else LABEL
+        self.path = home / "Library" / "LaunchAgents" / f"{self._label}.plist"
+        self._log = home / "Library" / "Logs" / f"copilot-api{profile and '-'}{profile}.log"
 
     def text(self, plan: Plan) -> str:
         """Return the property list."""
         agent = {
-            "Label": LABEL,
+            "Label": self._label,
             "ProgramArguments": [
                 "/bin/sh",
                 "-c",
@@ -94,7 +95,7 @@ class Launchd:
 
     @property
     def _service(self) -> str:
-        return f"{self._domain}/{LABEL}"
+        return f"{self._domain}/{self._label}"
 
     def _unload(self) -> None:
         code, said = ask("launchctl", "bootout", self._service)

@@ -8,7 +8,8 @@ from pathlib import Path
 from copilot_api.cli.service import MARK, Plan, ServiceProblem, Standing, ask, must
 from copilot_api.version import VERSION
 
-UNIT = "copilot-api.service"
+NOT_SIGNED_IN = 4
+"""The exit code of a start that may not sign in; trying again would not help."""
 _RUNNING = ("active", "reloading", "activating")
 
 _TEXT = """\
@@ -29,6 +30,7 @@ Environment=NO_COLOR=1 PYTHONUNBUFFERED=1
 WorkingDirectory=%h
 Restart=on-failure
 RestartSec=5
+RestartPreventExitStatus={not_signed_in}
 # Streams that run are given their time to end.
 TimeoutStopSec={stop}
 KillMode=mixed
@@ -55,16 +57,18 @@ class Systemd:
 
     name = "systemd"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, profile: str) -> None:
         base = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
-        self.path = Path(base) / "systemd" / "user" / UNIT
+        self._unit = f"copilot-api-{profile}.service" if profile else "copilot-api.service"
+        self.path = Path(base) / "systemd" / "user" / self._unit
 
     def text(self, plan: Plan) -> str:
         """Return the unit."""
         return _TEXT.format(
             mark=MARK,
             version=VERSION,
-            unit=UNIT,
+            unit=self._unit,
+            not_signed_in=NOT_SIGNED_IN,
             command=" ".join(map(_word, plan.command)),
             environment=str(plan.environment).replace("%", "%%"),
             stop=plan.stop_seconds,
@@ -87,25 +91,25 @@ class Systemd:
     def install(self, *, start: bool) -> None:
         """Enable the unit; one that runs already is started anew, with what the unit says now."""
         must("systemctl", "--user", "daemon-reload")
-        must("systemctl", "--user", "enable", UNIT)
+        must("systemctl", "--user", "enable", self._unit)
         if start:
             # One that gave up may try again.
-            ask("systemctl", "--user", "reset-failed", UNIT)
-            must("systemctl", "--user", "restart", UNIT)
+            ask("systemctl", "--user", "reset-failed", self._unit)
+            must("systemctl", "--user", "restart", self._unit)
 
     def uninstall(self) -> None:
         """Stop, disable and remove the unit."""
         self.check()
-        must("systemctl", "--user", "disable", "--now", UNIT)
+        must("systemctl", "--user", "disable", "--now", self._unit)
         self.path.unlink()
         must("systemctl", "--user", "daemon-reload")
 
     def standing(self) -> Standing:
         """Ask how the unit stands."""
         names = "LoadState,ActiveState,SubState,UnitFileState,MainPID"
-        code, said = ask("systemctl", "--user", "show", UNIT, f"--property={names}")
+        code, said = ask("systemctl", "--user", "show", self._unit, f"--property={names}")
         if code:
-            raise ServiceProblem(f"systemctl --user show {UNIT} failed: {said}")
+            raise ServiceProblem(f"systemctl --user show {self._unit} failed: {said}")
         found = dict(each.partition("=")[::2] for each in said.split())
         active, pid = found.get("ActiveState", ""), found.get("MainPID", "0")
         return Standing(
@@ -119,7 +123,7 @@ class Systemd:
     def hints(self) -> tuple[str, ...]:
         """Say where its log is, and how it runs without a log-in."""
         return (
-            f"Its log: journalctl --user --unit {UNIT} --follow",
+            f"Its log: journalctl --user --unit {self._unit} --follow",
             "It runs while you are logged in; for ever with: loginctl enable-linger",
         )
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from copilot_api.cli.console import Console, install_logging
 from copilot_api.cli.loop import run as run_loop
@@ -235,7 +235,7 @@ def _tell_collector_what_stays() -> None:
 async def _serve(
     session: _Session, settings: Settings, gateway: OpenGateway, sockets: list[socket.socket]
 ) -> int:
-    from copilot_api.cli import reach
+    from copilot_api.cli import banner, reach
 
     console = session.console
     listing = "\n".join(f"- {one_line(model.id)}" for model in gateway.models)
@@ -251,20 +251,17 @@ async def _serve(
     if not settings.simulate:
         _warn_once(session)
     console.box(f"🌐 Usage Viewer: {VIEWER}http://localhost:{settings.port}/usage")
-    if settings.dashboard and isinstance(address, tuple):
-        scheme = "https" if settings.tls_certificate else "http"
-        console.info(f"Dashboard: {scheme}://localhost:{port}/dashboard")
 
     def ready() -> None:
         if not os.environ.get("TEST"):
-            console.plain(_listening(settings, address))
-            line = reach.sentence(
+            who = reach.sentence(
                 settings,
                 session.keys,
                 on_unix_socket=not isinstance(address, tuple),
                 same_user=gateway.guard.guard.same_user,
             )
-            console.plain(f"  {line}")
+            lines = [who, *banner.guide(settings, address, len(gateway.models))]
+            console.plain("\n  ".join([banner.listening(settings, address), *lines]))
         if settings.simulate:
             console.info(
                 "The simulator answers; point a client at it, for example:\n"
@@ -276,23 +273,6 @@ async def _serve(
     with console.in_background():
         await serve_gateway(gateway, settings, sockets, on_ready=ready)
     return 0
-
-
-def _listening(settings: Settings, address: Any) -> str:
-    from copilot_api.http.guard import is_loopback
-
-    if not isinstance(address, tuple):
-        return f"➜ Listening on: {address} (this user only)"
-    host, port, scheme = settings.host, address[1], "https" if settings.tls_certificate else "http"
-    if host is None or host.lower() == "localhost":
-        return f"➜ Listening on: {scheme}://localhost:{port}/ (this machine only)"
-    if host in ("0.0.0.0", "::"):
-        who = "all interfaces" + (
-            ", no key needed: anyone who reaches it spends your quota" * settings.no_auth
-        )
-        return f"➜ Listening on: {scheme}://localhost:{port}/ ({who})"
-    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"➜ Listening on: {scheme}://{shown}:{port}/{' (this machine only)' if is_loopback(host) else ''}"
 
 
 @asynccontextmanager

@@ -57,7 +57,8 @@ class OpenCode:
         """Return the provider, and the models that are chosen."""
         path = self.configurations(place)[0]
         values = list(_values(target, choice))
-        if not path.exists():
+        if checks.read_json(self.name, path)[0].get("$schema", _SCHEMA) == _SCHEMA:
+            # It writes that itself at its next start otherwise, and the file would no longer be as it was.
             values.insert(0, (("$schema",), _SCHEMA))
         return (Change(path, JsonEdit(values)),)
 

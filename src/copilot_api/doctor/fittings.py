@@ -128,7 +128,7 @@ def engine(situation: Situation) -> list[Finding]:
     if not wanted:
         return [ok("engine", "the reference, as asked for")]
     try:
-        version = flags.native_version()
+        version = flags.native_build()["version"]
     except ImportError as error:
         return [found("native-broken", f"the compiled part cannot be loaded: {type(error).__name__}")]
     if version != VERSION:

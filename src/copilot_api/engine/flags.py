@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
@@ -108,11 +108,11 @@ def native_available() -> bool:
         return False
 
 
-def native_version() -> str:
-    """Return the version of the compiled module, which is loaded. Raises ImportError."""
-    from copilot_api.engine.native import version
+def native_build() -> Mapping[str, str]:
+    """Return version and build of the compiled module, which is loaded. Raises ImportError."""
+    from copilot_api.engine.native import build
 
-    return version()
+    return build()
 
 
 def describe(settings: Settings) -> tuple[ComponentState, ...]:

@@ -20,7 +20,7 @@ VERSION = 2
 BUSY_SECONDS = 5.0
 """How long one process waits while another writes; writes take milliseconds."""
 
-_TYPES = {
+TYPES = {
     "at": "REAL NOT NULL",
     "request_id": "TEXT NOT NULL",
     "dialect": "TEXT NOT NULL",
@@ -49,6 +49,7 @@ _TYPES = {
     "bytes_out": "INTEGER NOT NULL",
     "rewrites": "TEXT NOT NULL",
 }
+"""Of the columns of version 1."""
 _FINDING_TYPES = {
     "cache_cause": "TEXT NOT NULL DEFAULT ''",
     "cache_path": "TEXT NOT NULL DEFAULT ''",
@@ -131,7 +132,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     try:
         found = _version(connection)
         if found == 0:
-            types = _TYPES | _FINDING_TYPES
+            types = TYPES | _FINDING_TYPES
             columns = ", ".join(f"{name} {types[name]}" for name in _WRITTEN)
             connection.execute(f"CREATE TABLE requests (id INTEGER PRIMARY KEY, {columns})")
             connection.execute("CREATE INDEX requests_at ON requests (at)")

@@ -19,11 +19,11 @@ from copilot_api.cli.arguments import parse
 from copilot_api.cli.commands import COMMANDS
 from copilot_api.cli.console import Console
 from copilot_api.cli.main import Invocation
-from copilot_api.cli.service_systemd import UNIT
 from copilot_api.configuration import ConfigurationError
 
 Run = Callable[..., tuple[int, str, str]]
 
+UNIT = "copilot-api.service"
 STAND_IN = """\
 #!/bin/sh
 echo "$(basename "$0") $*" >> "{calls}"
@@ -68,6 +68,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("PATH", f"{made.programs}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("COPILOT_API_PROFILE", raising=False)
     monkeypatch.setattr(service, "_platform", "linux")
     return made
 
@@ -103,7 +104,7 @@ def test_print_shows_the_unit_and_does_nothing(run: Run, machine: Machine) -> No
     assert (code, err, machine.calls()) == (0, "", [])
     assert not machine.unit.exists()
     found = unit(out)
-    assert found["Service"]["ExecStart"] == f"{sys.executable} -m copilot_api start --port 8080"
+    assert found["Service"]["ExecStart"] == f"{sys.executable} -m copilot_api start --no-sign-in --port 8080"
     assert found["Service"]["EnvironmentFile"] == f"-{machine.data}/service.env"
     assert found["Service"]["Restart"] == "on-failure"
     assert found["Service"]["NoNewPrivileges"] == "yes"
@@ -170,8 +171,22 @@ def test_installed_again_it_keeps_the_environment(run: Run, machine: Machine) ->
 
 def test_who_is_not_signed_in_is_told(run: Run, machine: Machine) -> None:
     assert "copilot-api auth" in run("install")[2]
+    assert "copilot-api auth" not in run("install", "--", "--simulate")[2]
+    (machine.data / "service.env").write_text("GH_TOKEN=ghu_x\n", encoding="utf-8")
+    assert "copilot-api auth" not in run("install")[2]
+    (machine.data / "service.env").unlink()
     (machine.data / "github_token").write_text("ghu_x", encoding="utf-8")
     assert "copilot-api auth" not in run("install")[2]
+
+
+def test_each_profile_has_a_service(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPILOT_API_PROFILE", "work")
+    assert run("install")[0] == 0
+    path = machine.unit.with_name("copilot-api-work.service")
+    found = unit(path.read_text(encoding="utf-8"))
+    assert "start --profile work " in found["Service"]["ExecStart"]
+    assert found["Service"]["EnvironmentFile"].endswith("/profiles/work/service.env")
+    assert machine.calls()[-1] == "systemctl --user restart copilot-api-work.service"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +309,15 @@ def test_the_agent_is_a_property_list(run: Run, on_macos: Machine) -> None:
     agent = plistlib.loads(out.encode())
     assert agent["Label"] == "io.github.copilot-api"
     assert agent["ProgramArguments"][:2] == ["/bin/sh", "-c"]
-    assert agent["ProgramArguments"][4:] == [sys.executable, "-m", "copilot_api", "start", "--port", "8080"]
+    assert agent["ProgramArguments"][4:] == [
+        sys.executable,
+        "-m",
+        "copilot_api",
+        "start",
+        "--no-sign-in",
+        "--port",
+        "8080",
+    ]
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
     assert agent["Umask"] == 0o077
     assert not on_macos.agent.exists()

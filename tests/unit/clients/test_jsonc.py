@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copilot_api.clients.edits import CannotEdit, withdraw
@@ -104,6 +104,7 @@ def test_an_item_of_a_list_is_known_by_its_members() -> None:
     assert drop(added, (ITEM,)) == text
 
 
+@settings(max_examples=50)
 @given(documents(OBJECT))
 def test_nothing_else_changes(text: str) -> None:
     before = parse(text).value
@@ -123,6 +124,7 @@ def test_nothing_else_changes(text: str) -> None:
     assert JsonEdit([(("env", "A"), "1"), (("zz",), {"deep": [True]})]).apply(changed)[0] == changed
 
 
+@settings(max_examples=50)
 @given(documents(OBJECT), st.sampled_from(["env", "model", "a"]))
 def test_a_member_is_taken_away_and_put_back(text: str, name: str) -> None:
     before = parse(text).value
@@ -133,6 +135,7 @@ def test_a_member_is_taken_away_and_put_back(text: str, name: str) -> None:
     assert left == ()
 
 
+@settings(max_examples=50)
 @given(documents(LIST))
 def test_lists_keep_their_items(text: str) -> None:
     before = parse(text).value

@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copilot_api.clients.edits import CannotEdit, withdraw
@@ -81,6 +81,7 @@ def test_toml_keeps_order_and_comments() -> None:
     assert withdraw(changed, memo) == (CODEX, ())
 
 
+@settings(max_examples=50)
 @given(toml_documents())
 def test_toml_means_the_same_beside_ours(text: str) -> None:
     before = tomllib.loads(text)
@@ -130,6 +131,7 @@ env_lines = st.sampled_from(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(env_lines, max_size=6), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_variables_are_put_aside_and_back(lines: list[str], newline: str, ended: bool) -> None:
     text = newline.join(lines) + (newline if ended and lines else "")
@@ -151,6 +153,7 @@ yaml_parts = st.sampled_from(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(yaml_parts, max_size=5, unique=True))
 def test_yaml_members_are_put_aside_and_back(parts: list[str]) -> None:
     text = "".join(parts)

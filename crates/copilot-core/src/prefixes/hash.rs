@@ -42,25 +42,42 @@ pub(super) fn of(bytes: &[u8]) -> u64 {
     fold(fold(head ^ one, last ^ other) ^ state, length ^ one.rotate_left(32)).wrapping_add(state)
 }
 
-/// All but what stands at both ends. Eight lanes, so that no product waits for the one before.
+/// What more than 16 bytes have between both ends.
 fn of_long(bytes: &[u8]) -> u64 {
-    let mut lanes = KEYS;
-    let key = 0x2ffd_72db_d01a_dfb7; // no lane begins with it: its words could change places
-    let (blocks, rest) = bytes.as_chunks::<128>();
-    for block in blocks {
-        let (pairs, _) = block.as_chunks::<16>();
-        for (lane, pair) in lanes.iter_mut().zip(pairs) {
-            let word = u128::from_le_bytes(*pair);
-            *lane = fold(low(word) ^ key, low(word >> 64) ^ *lane);
-        }
-    }
-    let (pairs, rest) = rest.as_chunks::<16>();
-    for (lane, pair) in lanes.iter_mut().zip(pairs) {
-        let word = u128::from_le_bytes(*pair);
-        *lane = fold(low(word) ^ key, low(word >> 64) ^ *lane);
-    }
-    let last = rest.iter().fold(key, |state, byte| state.rotate_left(9) ^ u64::from(*byte));
-    lanes.iter().fold(last, |state, lane| combine(state, *lane))
+    let Some(end) = bytes.last_chunk() else { return of_some(bytes) };
+    // Eight lanes, so that no product waits for the one before. The end is read again: no loop for what is left.
+    let (blocks, _) = bytes.as_chunks();
+    let lanes = blocks.iter().fold(KEYS, mixed);
+    mixed(lanes, end).iter().fold(0, |state, lane| combine(state, *lane))
+}
+
+fn of_some(bytes: &[u8]) -> u64 {
+    let (pairs, _) = bytes.as_chunks::<16>();
+    let [first, ..] = KEYS;
+    pairs.iter().chain(bytes.last_chunk()).fold(first, |state, pair| mix(state, pair))
+}
+
+#[inline]
+fn mixed(lanes: [u64; 8], block: &[u8; 128]) -> [u64; 8] {
+    let ([one, two, three, four, five, six, seven, eight], (pairs, _)) = (lanes, block.as_chunks());
+    let [a, b, c, d, e, f, g, h] = pairs else { return lanes };
+    [
+        mix(one, a),
+        mix(two, b),
+        mix(three, c),
+        mix(four, d),
+        mix(five, e),
+        mix(six, f),
+        mix(seven, g),
+        mix(eight, h),
+    ]
+}
+
+/// No state begins with this key: the words of a pair could change places.
+#[inline]
+fn mix(state: u64, pair: &[u8; 16]) -> u64 {
+    let word = u128::from_le_bytes(*pair);
+    fold(low(word) ^ 0x2ffd_72db_d01a_dfb7, low(word >> 64) ^ state)
 }
 
 #[inline]

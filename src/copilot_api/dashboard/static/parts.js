@@ -80,7 +80,8 @@ export function segments(label, choices, chosen, onChoice) {
 }
 
 export function link(view, parameters, ...children) {
-  return h("a", { href: `#${view}?${new URLSearchParams(parameters)}` }, ...children);
+  const query = new URLSearchParams(parameters).toString();
+  return h("a", { href: `/dashboard#${view}${query ? `?${query}` : ""}` }, ...children);
 }
 
 // What is said where there is no ledger to ask; null where there is one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from copilot_api._native import build_info
 from copilot_api.engine.native.client import NativeClient
 from copilot_api.engine.native.limiter import NativeLimiter
@@ -16,9 +18,9 @@ from copilot_api.engine.native.stateless import (
 from copilot_api.engine.native.token import NativeTokenManager
 
 
-def version() -> str:
-    """Return the version of the module."""
-    return build_info()["version"]
+def build() -> Mapping[str, str]:
+    """Return how the module was built: ``version``, ``profile``, ``pyo3`` and ``abi``."""
+    return {name: str(value) for name, value in build_info().items()}
 
 
 __all__ = [
@@ -31,5 +33,5 @@ __all__ = [
     "NativeTokenizer",
     "NativeTranslation",
     "NativeValidation",
-    "version",
+    "build",
 ]
