@@ -11,6 +11,7 @@ from copilot_api.doctor.findings import Finding, found, merged
 from copilot_api.doctor.network import examine_network, in_thread
 from copilot_api.doctor.programs import knower, programs
 from copilot_api.doctor.situation import Situation
+from copilot_api.doctor.store import store
 from copilot_api.records import record
 
 CEILING = 10.0
@@ -76,6 +77,7 @@ async def examine(
         here("listener", fittings.listener),
         here("ledger", fittings.ledger),
         here("engine", fittings.engine),
+        _bounded("store", in_thread(lambda: store(situation)), far, progress),
         _bounded("port", at_the_port(), CEILING + 2 * situation.patience, progress),
         then_no_more(),
         _bounded("clients", set_up(), far + CEILING, progress),

@@ -61,6 +61,7 @@ CHECKS = {
     "gateway": "running gateway",
     "keys": "client keys",
     "ledger": "ledger",
+    "store": "shared store",
     "engine": "engine",
     "clients": "client programs",
 }
