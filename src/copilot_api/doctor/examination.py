@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from copilot_api.doctor import fittings, ports, surroundings
 from copilot_api.doctor.credential import credential
-from copilot_api.doctor.findings import Finding, found, merged
+from copilot_api.doctor.findings import Finding, found, merged, skipped
 from copilot_api.doctor.network import examine_network, in_thread
 from copilot_api.doctor.programs import knower, programs
 from copilot_api.doctor.situation import Situation
@@ -50,6 +50,9 @@ async def examine(
         return findings
 
     async def upstream() -> list[Finding]:
+        if situation.settings.simulate:
+            why = "the simulator stands in for GitHub (--simulate)"
+            return [skipped(check, why) for check in ("credential", "network", "account", "models", "clock")]
         findings, source = await in_thread(lambda: credential(situation))
         token = source.token if source is not None else None
         told, body = await examine_network(situation, token, "there is no usable GitHub token")
