@@ -297,12 +297,12 @@ COMMANDS = (
         (
             ("copilot-api report", "a file in this directory; it says what is in it"),
             ("copilot-api report --print", "look at it first"),
-            ("copilot-api report --log gateway.log", "with the last lines of the gateway's output"),
+            ("copilot-api report --log gateway.log", "with the last lines of a log"),
         ),
         lambda: (
             Flag("print", boolean=True, help="Print it; write nothing"),
             Flag("output", "o", help="FILE to write"),
-            Flag("log", help="FILE with the gateway's output, whose last 200 lines go in"),
+            Flag("log", help="FILE with the log, whose last 200 lines go in; without it that of --log-file"),
             *start_flags(hidden=True),
         ),
     ),
