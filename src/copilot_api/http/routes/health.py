@@ -61,6 +61,8 @@ class Sources:
     written: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """Entries of the ledger that were written and lost."""
     standings: Callable[[], tuple[Standing, ...]] = tuple
+    captures: bool = False
+    """Whole requests are kept (``--capture``)."""
 
 
 def routes(sources: Sources) -> tuple[Route, ...]:
@@ -86,6 +88,8 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             "requests_waiting": load.waiting,
             "engine": components,
         }
+        if sources.captures:
+            facts["capture"] = "on"
         if cache is not None:
             facts["cache"] = _by_name(cache())
         return json_response(200, facts, PAGE_HEADERS)
