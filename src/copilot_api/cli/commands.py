@@ -59,6 +59,7 @@ COMMANDS = (
                 "copilot-api start -p 8080 --rate-limit 10 --wait",
                 "another port, 10 s between requests",
             ),
+            ("copilot-api start --capture on", "keep whole requests for a day: see copilot-api capture"),
             ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
         ),
         _start_flags,
@@ -146,7 +147,6 @@ COMMANDS = (
         "Look at what start --capture kept: capture list, show ID, export --har FILE, clear",
         "copilot_api.cli.capture",
         (
-            ("copilot-api start --capture on", "keep whole requests and answers for a day"),
             ("copilot-api capture list", "what was kept, the newest first"),
             ("copilot-api capture show last", "the newest: both requests, both answers, what was changed"),
             ("copilot-api capture export --har talk.har", "all of it, for the tools of a browser"),
