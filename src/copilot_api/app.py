@@ -45,7 +45,9 @@ from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
     from copilot_api.capture.recorder import Recorder
+    from copilot_api.gateway.hooks import Hooks, OnPlan
     from copilot_api.ledger.budgets import Standing
+    from copilot_api.shared.wiring import Shared
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -64,6 +66,8 @@ class OpenGateway:
     """A gateway that is signed in and knows its models."""
 
     app: Application
+    inside: Callable[[], Application]
+    """Makes the app for callers of this very process: they need no key, and no connection of theirs."""
     models: tuple[Model, ...]
     components: tuple[ComponentState, ...]
     server: ServerName
@@ -90,12 +94,13 @@ async def open_gateway(
     directory: Path | None = None,
     origins: Mapping[str, str] | None = None,
     observers: tuple[Observer, ...] = (),
+    hooks: tuple[Hooks, ...] = (),
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
     Without `keys` those of the options and the key file are all there are; without a data `directory` no
     ledger is written. `origins` says where settings come from, for the dashboard. Each request that is over
-    is told to `observers`.
+    is told to `observers`. `hooks` are asked and told beside those of ``--hook``.
 
     Raises :class:`StartupError` with one plain line.
     """
@@ -155,8 +160,9 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
-        caching = Caching(engine.make_cache, settings) if settings.cache else None
+        shared = _open_shared(settings, engine, stack)
+        admission = Admission(_limiter(engine, settings, shared), approver if settings.manual else None)
+        caching = _caching(engine, settings, shared)
         watchers: tuple[Watcher, ...] = (metrics.count,)
         if settings.otel:
             from copilot_api.telemetry.sdk import open_telemetry
@@ -166,11 +172,33 @@ async def open_gateway(
             watchers += (telemetry.watch,)
         if recorder is not None:
             watchers += (recorder.watch,)
-        accounting = open_accounting(settings, directory, observers, watchers)
+        on_plan: tuple[OnPlan, ...] = ()
+        if hooks or settings.hook:
+            from copilot_api.gateway.hooks import collect
+
+            on_plan, telling = collect(hooks, settings.hook)
+            if telling is not None:
+                stack.push_async_callback(telling.aclose)
+                observers += (telling.tell,)
+        make_budgets = None if shared is None else shared.make_budgets
+        accounting = open_accounting(
+            settings, directory, observers, watchers, make_budgets, engine.make_prefixes
+        )
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
+        if shared is not None:
+            await shared.start(accounting, directory, stack)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
+            settings,
+            engine,
+            catalog,
+            sender,
+            admission,
+            caching,
+            lambda: keys.several,
+            accounting,
+            limits=shared,
+            on_plan=on_plan,
         )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
@@ -205,6 +233,7 @@ async def open_gateway(
                     metrics,
                     written,
                     standings,
+                    None if shared is None else shared.link,
                     recorder is not None,
                 )
             ),
@@ -223,6 +252,7 @@ async def open_gateway(
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
+                    failures=failures,
                     answers=answers,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,
@@ -245,7 +275,7 @@ async def open_gateway(
             access.adopt(Access.of(changed, keys, owners))
             feed.give(access.native())
             if _pace(changed) != _pace(current):
-                admission.adopt(_limiter(engine, changed))
+                admission.adopt(_limiter(engine, changed, shared))
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
@@ -253,6 +283,9 @@ async def open_gateway(
 
         yield OpenGateway(
             app=app,
+            inside=lambda: Application(
+                routes, Access.of(settings, KeyRing(())), settings, request_log, failures, accounting
+            ),
             models=catalog.models,
             components=engine.states(),
             server=engine.server,
@@ -296,10 +329,29 @@ def _pace(settings: Settings) -> tuple[float | None, bool, int]:
     return settings.rate_limit, settings.wait, settings.rate_burst
 
 
-def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
-    if not settings.rate_limit:
+def _limiter(engine: Engine, settings: Settings, shared: Shared | None) -> Limiter | None:
+    interval, wait, burst = _pace(settings)
+    if not interval:
         return None
-    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
+    own = engine.make_limiter(interval, wait, burst)
+    return own if shared is None else shared.for_all(interval, burst, own, wait=wait)
+
+
+def _caching(engine: Engine, settings: Settings, shared: Shared | None) -> Caching | None:
+    if not settings.cache:
+        return None
+    answers = None if shared is None else shared.answers(settings.cache_ttl)
+    return Caching(engine.make_cache, settings, answers)
+
+
+def _open_shared(settings: Settings, engine: Engine, stack: AsyncExitStack) -> Shared | None:
+    if settings.shared is None:
+        return None
+    from copilot_api.shared.wiring import Shared
+
+    shared = Shared(settings.shared, engine)
+    stack.callback(shared.close)
+    return shared
 
 
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:

@@ -10,7 +10,7 @@ import threading
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import RLock
@@ -56,7 +56,7 @@ class Console:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._ci = bool(environ.get("CI"))
-        self._color = "NO_COLOR" not in environ
+        self._color = _has_color(environ, self._out)
         self._quiet = _level(environ)
         self.level = TRACE if verbose else self._quiet
         self._last = ("", "")
@@ -74,6 +74,8 @@ class Console:
         """Lines are JSON objects, for programs."""
         self._hidden: tuple[Secret, ...] = ()
         self._tokens: deque[Secret] = deque(maxlen=TOKENS_HIDDEN)
+        self.before_each: Callable[[], None] | None = None
+        """Called before something is printed, by who keeps a line of the terminal to itself."""
 
     def hide(self, *secrets: Secret) -> None:
         """Mask these from now on wherever they turn up, whatever they look like."""
@@ -282,6 +284,8 @@ class Console:
 
     def _print(self, stream: TextIO, text: str, filed: str = "") -> None:
         self.flush()
+        if self.before_each is not None:
+            self.before_each()
         with self._writing:
             self._write(stream, text)
             self._file_write(text if self.is_json else filed)
@@ -385,6 +389,12 @@ def install_last_resorts(console: Console) -> None:
     sys.excepthook = lambda _kind, error, _places: told("uncaught", error)
     sys.unraisablehook = lambda unraisable: told("could not be raised", unraisable.exc_value)
     threading.excepthook = lambda thread: told("a thread failed", thread.exc_value)
+
+
+def _has_color(environ: Mapping[str, str], out: TextIO) -> bool:
+    if "NO_COLOR" in environ:
+        return False
+    return environ.get("FORCE_COLOR", "0") not in ("0", "false", "") or out.isatty()
 
 
 def _level(environ: Mapping[str, str]) -> int:

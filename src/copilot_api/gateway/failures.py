@@ -103,6 +103,7 @@ class Trace:
         "asked",
         "caller",
         "calls",
+        "chain",
         "elsewhere",
         "facts",
         "finish_reason",
@@ -149,6 +150,8 @@ class Trace:
         self.finish_reason: str | None = None
         """Of an answer that was no stream, as `answer_model` and `usage` are."""
         self.answer_model: str | None = None
+        self.chain: object = None
+        """The hashes of what was sent, for the cache doctor."""
         self.usage: Usage | None = None
         self.rewrites = ""
         self.outcome = ""

@@ -113,7 +113,7 @@ class Application:
             work = route.handler(request, body, reply.respond)
             await (work if request.own_server else _until_gone(work, receive))
         except (ClientDisconnected, asyncio.CancelledError) as left:
-            if reply.relay is None:
+            if reply.relay is None and not reply.is_watch:
                 trace.outcome = "client_gone"
                 self._failures.note("client_gone", "before the answer was whole", 0, trace)
             if isinstance(left, asyncio.CancelledError):
@@ -200,6 +200,7 @@ class Reply:
         "_receive",
         "_send",
         "_size",
+        "is_watch",
         "relay",
         "request",
         "started",
@@ -220,6 +221,8 @@ class Reply:
         self.relay: Relay | None = None
         """The stream that is the answer."""
         self.request = request
+        self.is_watch = False
+        """A page watches: it never is over, and who leaves breaks nothing off."""
         self.started = False
         self._receive = receive
         self._send = send
@@ -243,6 +246,8 @@ class Reply:
             self.relay = response.relay
         elif isinstance(response, PlainResponse):
             self._size = len(response.content)
+        else:
+            self.is_watch = True
         return response(self.request.scope, self._receive, self._pass)
 
     def settle(self, accounting: Accounting, summary: RelaySummary | None) -> None:

@@ -18,7 +18,7 @@ from copilot_api.http.exposition import Family, Kind, Sample, labels, of_histogr
 from copilot_api.version import VERSION
 
 if TYPE_CHECKING:
-    from copilot_api.http.routes.health import Sources
+    from copilot_api.http.routes.health import SharedStore, Sources
     from copilot_api.ledger.budgets import Standing
 
 PREFIX = "copilot_api_"
@@ -39,6 +39,8 @@ def families(sources: Sources, tasks: int) -> Iterator[Family]:
     yield from _budgets(sources.standings())
     if sources.cache is not None:
         yield from _cache(sources.cache())
+    if sources.store is not None:
+        yield from _store(sources.store)
     yield from _components(reports)
     yield from process_metrics.families()
 
@@ -201,6 +203,11 @@ def _cache(found: CacheStatistics) -> Iterator[Family]:
     yield _one("cache_bytes", "gauge", "Memory that they take.", found.bytes)
     waiting = "Requests that wait now for the answer to an equal one."
     yield _one("cache_waiting", "gauge", waiting, found.waiting)
+
+
+def _store(store: SharedStore) -> Iterator[Family]:
+    yield _one("shared_store_up", "gauge", "Whether the store that replicas share answers.", int(store.is_up))
+    yield _one("shared_store_lost", "counter", "Words to the shared store that it was away for.", store.lost)
 
 
 def _components(reports: tuple[ComponentReport, ...]) -> Iterator[Family]:

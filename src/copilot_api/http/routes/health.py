@@ -48,6 +48,14 @@ class Load(Protocol):
         """Streams that run."""
 
 
+class SharedStore(Protocol):
+    """The store that replicas share."""
+
+    is_up: bool
+    why: str
+    lost: int
+
+
 @record
 class Sources:
     """Where the numbers come from."""
@@ -61,13 +69,15 @@ class Sources:
     written: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """Entries of the ledger that were written and lost."""
     standings: Callable[[], tuple[Standing, ...]] = tuple
+    store: SharedStore | None = None
+    """None where there is one gateway."""
     captures: bool = False
     """Whole requests are kept (``--capture``)."""
 
 
 def routes(sources: Sources) -> tuple[Route, ...]:
     """Return the routes."""
-    reports, load, cache = sources.reports, sources.load, sources.cache
+    reports, load, cache, store = sources.reports, sources.load, sources.cache, sources.store
 
     async def health(request: Request, _body: object) -> Response:
         if request.caller is UNKNOWN:
@@ -92,6 +102,9 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             facts["capture"] = "on"
         if cache is not None:
             facts["cache"] = _by_name(cache())
+        if store is not None:
+            # Still "ok": while the store is away each replica serves by what it knows alone.
+            facts["shared_store"] = {"status": "up" if store.is_up else "away", "reason": store.why}
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(request: Request, _body: object) -> Response:
