@@ -189,7 +189,7 @@ def test_a_question_that_is_none_is_400(served: tuple[GatewayProcess, Path], nam
     ("name", "members"),
     [
         ("about", {"version"}),
-        ("cache", {"ledger", "month", "days", "sessions", "answers"}),
+        ("cache", {"ledger", "month", "days", "sessions", "answers", "doctor"}),
         ("models", {"models"}),
         ("choices", {"ledger", "model", "client", "key", "dialect", "initiator", "outcome"}),
         ("failures", {"ledger", "classes", "retries", "calls", "times", "rows", "requests"}),

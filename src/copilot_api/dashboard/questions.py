@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from copilot_api.github.quota import Quota, Snapshot
-from copilot_api.ledger import reports
+from copilot_api.ledger import reports, turns
 from copilot_api.ledger.budgets import NEARLY, Standing
 from copilot_api.ledger.entry import COLUMNS, Entry
 from copilot_api.ledger.periods import Span, month_until, projected, span
@@ -25,6 +25,8 @@ MOST_ROWS = 500
 MOST_SESSIONS = 50
 MOST_CHOICES = 100
 MOST_FAILED = 100
+MOST_CAUSES = 20
+MOST_BREAKS = 50
 
 _BY: tuple[reports.Axis, ...] = ("model", "client", "key", "outcome")
 _CHOICES = ("model", "client", "key", "dialect", "initiator", "outcome")
@@ -112,7 +114,7 @@ def tokens_per_byte(ledger: sqlite3.Connection | None, now: float) -> dict[tuple
 
 
 def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, now: float) -> dict[str, Any]:
-    """Return how much of what was sent upstream had cached, by day and by conversation."""
+    """Return how much of what was sent upstream had cached, by day and by conversation, and what broke it."""
     month = span("month", now).start
     days = _groups(ledger, "day", span("day", now - (DAYS - 1) * DAY).start)
     sessions = _groups(ledger, "session", month)
@@ -121,6 +123,18 @@ def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, 
         "days": days,
         "sessions": sessions[:MOST_SESSIONS],
         "answers": dict(answers) if answers is not None else None,
+        "doctor": None if ledger is None else _doctor(ledger, month),
+    }
+
+
+def _doctor(ledger: sqlite3.Connection, since: float) -> dict[str, Any]:
+    causes = turns.causes(ledger, since, {})
+    return {
+        "total": _facts(turns.sums(ledger, since, {})),
+        "causes": [
+            _facts(each) | {"words": turns.WORDS.get(each.cause, "")} for each in causes[:MOST_CAUSES]
+        ],
+        "breaks": [_facts(each) for each in turns.turns(ledger, since, {}, limit=MOST_BREAKS, broken=True)],
     }
 
 

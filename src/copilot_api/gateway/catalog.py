@@ -13,6 +13,7 @@ from typing import Any
 from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import EngineError, ModelTraits
 from copilot_api.gateway.errors import GatewayError
+from copilot_api.ledger.entry import NANO_AIU_PER_CREDIT
 from copilot_api.records import record
 
 logger = logging.getLogger("copilot_api.models")
@@ -31,6 +32,13 @@ class Prices:
     cached: float | None
     cache_write: float | None
     output: float | None
+
+    @property
+    def cache_saving(self) -> float | None:
+        """Nano-AIU that an input token costs less where upstream has it cached."""
+        if self.input is None or self.cached is None:
+            return None
+        return (self.input - self.cached) * NANO_AIU_PER_CREDIT / 1e6
 
 
 @record

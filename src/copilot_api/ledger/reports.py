@@ -79,7 +79,7 @@ def sums(
     where: Mapping[str, str | int] | None = None,
 ) -> tuple[Sums, ...]:
     """Return a group each, days and hours in order, others by what they cost. Times are Unix seconds."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     order = "1" if axis in ("day", "hour") else "sum(nano_aiu) DESC, count(*) DESC, 1"
     rows = connection.execute(
         f"SELECT {_AXES[axis]}, {', '.join(_SUMS)} FROM requests WHERE {condition}"  # noqa: S608
@@ -97,7 +97,7 @@ def total(
     where: Mapping[str, str | int] | None = None,
 ) -> Sums:
     """Return all of them in one group, named ``total``."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     row = connection.execute(
         f"SELECT 'total', {', '.join(_SUMS)} FROM requests WHERE {condition}",  # noqa: S608
         values,
@@ -133,7 +133,7 @@ def series(
 
 def sent(connection: sqlite3.Connection, *, since: float, where: Mapping[str, str | int]) -> tuple[int, int]:
     """Return nano-AIU and number of the requests that went upstream."""
-    condition, values = _condition(since, float("inf"), where)
+    condition, values = narrowed(since, float("inf"), where)
     row = connection.execute(
         f"SELECT coalesce(sum(nano_aiu), 0), count(*) FROM requests WHERE {condition} AND leg <> ''",  # noqa: S608
         values,
@@ -151,7 +151,7 @@ def recent(
     where: Mapping[str, str | int] | None = None,
 ) -> tuple[tuple[int, Entry], ...]:
     """Return the newest entries with their numbers, newest first; `before` goes on after a number."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     if before is not None:
         condition += " AND id < ?"
         values.append(before)
@@ -199,7 +199,7 @@ def _entry(row: tuple[object, ...]) -> Entry:
     return Entry(**values)  # type: ignore[arg-type]  # as the columns were declared
 
 
-def _condition(since: float, until: float, where: Mapping[str, str | int]) -> tuple[str, list[object]]:
+def narrowed(since: float, until: float, where: Mapping[str, str | int]) -> tuple[str, list[object]]:
     """Return SQL and its values. Raises ValueError for a column that is no filter."""
     parts, values = ["at >= ?"], [since]
     bound: list[object] = [*values]
