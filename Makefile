@@ -150,8 +150,9 @@ reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or
 	$(MAKE) build-native PROFILE=release
 	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
 
-docs: $(NATIVE) ## Write docs/options.md from the declared options
+docs: $(NATIVE) ## Write docs/options.md from the declared options, and the OpenAPI document
 	$(PY) tools/write_options.py
+	$(PY) tools/write_openapi.py
 
 lock: ## Write all locks of Python and npm packages anew from the newest allowed versions
 	$(PYTHON) tools/lock.py

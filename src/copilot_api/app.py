@@ -34,7 +34,7 @@ from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
 from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.http.peers import Owners
-from copilot_api.http.routes import account, gemini, generation, health, ollama
+from copilot_api.http.routes import account, gemini, generation, health, ollama, openapi
 from copilot_api.http.routes import models as model_routes
 from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
@@ -173,6 +173,7 @@ async def open_gateway(
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
             *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
+            *openapi.routes(),
         )
         stopping = asyncio.Event()
         if settings.dashboard:
