@@ -35,13 +35,16 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 CLIENT_VENVS := .venv-clients .venv-aider
 CLIENT_SDKS := .venv-clients/.stamp
 AIDER := .venv-aider/.stamp
+# What judges the dashboard's accessibility; its tests do without where there is no npm.
+AXE := tests/browser/node_modules/.package-lock.json
 # The crates compile the vocabulary in, so it is a source of theirs too.
 VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python \
-	lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
+.PHONY: help demo run dev test test-rust test-models test-python test-browser test-asgi test-clients test-aider lint \
+	lint-python lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
+	lock docs screenshot clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +73,9 @@ test-models: $(BASE) ## Try every schedule of what threads share (loom), and of 
 
 test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
 	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
+
+test-browser: $(NATIVE) $(DEV) $(AXE) ## Run the dashboard's tests in Chromium (on the path, or CHROMIUM=...)
+	$(PY) tools/run_tests.py browser
 
 test-asgi: $(NATIVE) $(DEV) ## Run the test-suites of Starlette and FastAPI against our servers
 	$(PY) tools/asgi_suites/run.py $(filter-out start,$(ARGS))
@@ -154,11 +160,14 @@ docs: $(NATIVE) ## Write docs/options.md from the declared options, and the Open
 	$(PY) tools/write_options.py
 	$(PY) tools/write_openapi.py
 
+screenshot: $(NATIVE) $(DEV) ## Make the README's pictures of the dashboard anew (needs Chromium)
+	$(PY) -m tests.browser.screenshot
+
 lock: ## Write all locks of Python and npm packages anew from the newest allowed versions
 	$(PYTHON) tools/lock.py
 
 clean: ## Remove everything that was built
-	rm -rf target fuzz/target models/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules
+	rm -rf target fuzz/target models/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules tests/browser/node_modules
 	rm -rf src/copilot_api/_native*.so src/copilot_api/_native*.pyd
 	rm -rf bench/.cache bench/load/target
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -185,6 +194,11 @@ $(NATIVE): $(BASE) pyproject.toml $(RUST_SOURCES)
 $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: these tests run client programs from npm"; exit 1; }
 	cd tests/clients && npm ci
+	@touch $@
+
+$(AXE): tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: axe-core comes from there"; exit 1; }
+	cd tests/browser && npm ci
 	@touch $@
 
 $(CLIENT_SDKS): tests/clients/requirements.txt tests/clients/constraints.txt

@@ -13,16 +13,19 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_che
 
 from copilot_api.engine.client_interfaces import Outcome
 from copilot_api.engine.interfaces import RequestBody, StreamEnd
+from copilot_api.engine.prefix_interfaces import Change
 
 __all__ = [
     "Admission",
     "Body",
+    "Chain",
     "Client",
     "Concurrency",
     "Exchange",
     "Freshness",
     "Headers",
     "Limiter",
+    "Prefixes",
     "Relay",
     "RequestPlan",
     "ResponseCache",
@@ -113,14 +116,14 @@ def count_chat(body: RequestBody, encoding: str, model: str, /) -> tuple[int, in
 
 def inspect_request(
     body: RequestBody, dialect: str, /
-) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool, bool]:
+) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool, bool, str]:
     """Return what :class:`copilot_api.engine.interfaces.RequestFacts` holds of a request.
 
     In order: model, stream, vision, whether the initiator is ``agent``, why, number of messages, of tools,
     state of ``max_tokens``, whether there is a ``max_completion_tokens``, whether a tool's name begins with
-    ``mcp__``, whether reasoning is asked for. Dialects are those of ``DIALECTS`` in
-    :mod:`copilot_api.engine.native.stateless`. No tree of the body is built, and the interpreter lock is
-    released meanwhile.
+    ``mcp__``, whether reasoning is asked for, what the client calls its conversation.
+    Dialects are those of ``DIALECTS`` in :mod:`copilot_api.engine.native.stateless`. No tree of the body is
+    built, and the interpreter lock is released meanwhile.
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """
@@ -255,6 +258,27 @@ def cache_key(body: RequestBody, dialect: str, scope: list[str], /) -> bytes | N
 
     The interpreter lock is released meanwhile.
     """
+
+@final
+class Chain:
+    """The hashes of one request, made by :meth:`Prefixes.chain`."""
+
+@final
+class Prefixes:
+    """Remembers the last requests of conversations, by hashes.
+
+    See :class:`copilot_api.engine.prefix_interfaces.Prefixes`.
+    """
+
+    def __new__(cls) -> Prefixes: ...
+    @staticmethod
+    def chain(body: RequestBody, dialect: str, /) -> Chain | None:
+        """Return the hashes of a request; None where none are made."""
+
+    def turn(
+        self, session: str, named: bool, model: str, chain: Chain, tokens: int, at: float, /
+    ) -> tuple[str, Change, int, float, bool, bool, bool] | None:
+        """Take a request that was answered; return the fields of ``Turn``, None where it begins one."""
 
 @final
 class ResponseCache:

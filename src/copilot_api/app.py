@@ -20,12 +20,13 @@ from copilot_api.engine.interfaces import (
     TokenManager,
     TokenUnavailable,
 )
-from copilot_api.gateway.accounting import Observer
+from copilot_api.gateway.accounting import Observer, Watcher
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
 from copilot_api.gateway.failures import Failures
+from copilot_api.gateway.metrics import Metrics
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
 from copilot_api.github.account import fetch_usage
@@ -44,6 +45,8 @@ from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
     from copilot_api.gateway.hooks import Hooks, OnPlan
+    from copilot_api.ledger.budgets import Standing
+    from copilot_api.shared.wiring import Shared
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -123,9 +126,17 @@ async def open_gateway(
 
         seen = 0
 
+        metrics = Metrics()
+
         async def fetch_token() -> TokenGrant:
             nonlocal seen
-            grant = await exchange_token(client, settings, github_token)
+            try:
+                grant = await exchange_token(client, settings, github_token)
+            except BaseException:
+                metrics.failed_exchanges += 1
+                raise
+            metrics.exchanges += 1
+            metrics.token_expires = grant.expires_at
             if on_token is not None:
                 on_token(grant, seen > 0)
             seen += 1
@@ -140,8 +151,16 @@ async def open_gateway(
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
-        caching = Caching(engine.make_cache, settings) if settings.cache else None
+        shared = _open_shared(settings, engine, stack)
+        admission = Admission(_limiter(engine, settings, shared), approver if settings.manual else None)
+        caching = _caching(engine, settings, shared)
+        watchers: tuple[Watcher, ...] = (metrics.count,)
+        if settings.otel:
+            from copilot_api.telemetry.sdk import open_telemetry
+
+            telemetry = open_telemetry()
+            stack.push_async_callback(telemetry.aclose)
+            watchers += (telemetry.watch,)
         on_plan: tuple[OnPlan, ...] = ()
         if hooks or settings.hook:
             from copilot_api.gateway.hooks import collect
@@ -150,11 +169,25 @@ async def open_gateway(
             if telling is not None:
                 stack.push_async_callback(telling.aclose)
                 observers += (telling.tell,)
-        accounting = open_accounting(settings, directory, observers)
+        make_budgets = None if shared is None else shared.make_budgets
+        accounting = open_accounting(
+            settings, directory, observers, watchers, make_budgets, engine.make_prefixes
+        )
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
+        if shared is not None:
+            await shared.start(accounting, directory, stack)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting, on_plan
+            settings,
+            engine,
+            catalog,
+            sender,
+            admission,
+            caching,
+            lambda: keys.several,
+            accounting,
+            limits=shared,
+            on_plan=on_plan,
         )
         stack.callback(pipeline.close)
         keys.when_ended = pipeline.end_keys
@@ -162,6 +195,15 @@ async def open_gateway(
         keys.when_changed = lambda: feed.give(access.native())
         keys.watch()
         stack.callback(keys.close)
+
+        ledger, budgets = accounting.ledger, accounting.budgets
+        answers = caching.statistics if caching else None
+
+        def written() -> tuple[int, int]:
+            return (0, 0) if ledger is None else (ledger.written, ledger.lost)
+
+        def standings() -> tuple[Standing, ...]:
+            return () if budgets is None else budgets.standings()
 
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
@@ -171,7 +213,18 @@ async def open_gateway(
             *gemini.routes(pipeline),
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
+            *health.routes(
+                health.Sources(
+                    engine.reports,
+                    pipeline,
+                    answers,
+                    failures,
+                    metrics,
+                    written,
+                    standings,
+                    None if shared is None else shared.link,
+                )
+            ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
             *openapi.routes(),
         )
@@ -179,22 +232,22 @@ async def open_gateway(
         if settings.dashboard:
             from copilot_api.http.routes import dashboard
 
-            ledger, budgets = accounting.ledger, accounting.budgets
             routes += dashboard.routes(
                 dashboard.Sources(
                     ledger=None if ledger is None else ledger.path,
-                    written=lambda: (0, 0) if ledger is None else (ledger.written, ledger.lost),
-                    standings=lambda: () if budgets is None else budgets.standings(),
+                    written=written,
+                    standings=standings,
                     usage=usage,
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
-                    answers=caching.statistics if caching else None,
+                    failures=failures,
+                    answers=answers,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,
                 )
             )
-        app = Application(routes, access, settings, request_log, failures, accounting)
+        app = Application(routes, access, settings, request_log, failures, accounting, metrics)
         current = settings
 
         def adopt(changed: Settings) -> None:
@@ -205,7 +258,7 @@ async def open_gateway(
             access.adopt(Access.of(changed, keys, owners))
             feed.give(access.native())
             if _pace(changed) != _pace(current):
-                admission.adopt(_limiter(engine, changed))
+                admission.adopt(_limiter(engine, changed, shared))
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
@@ -245,10 +298,29 @@ def _pace(settings: Settings) -> tuple[float | None, bool, int]:
     return settings.rate_limit, settings.wait, settings.rate_burst
 
 
-def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
-    if not settings.rate_limit:
+def _limiter(engine: Engine, settings: Settings, shared: Shared | None) -> Limiter | None:
+    interval, wait, burst = _pace(settings)
+    if not interval:
         return None
-    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
+    own = engine.make_limiter(interval, wait, burst)
+    return own if shared is None else shared.for_all(interval, burst, own, wait=wait)
+
+
+def _caching(engine: Engine, settings: Settings, shared: Shared | None) -> Caching | None:
+    if not settings.cache:
+        return None
+    answers = None if shared is None else shared.answers(settings.cache_ttl)
+    return Caching(engine.make_cache, settings, answers)
+
+
+def _open_shared(settings: Settings, engine: Engine, stack: AsyncExitStack) -> Shared | None:
+    if settings.shared is None:
+        return None
+    from copilot_api.shared.wiring import Shared
+
+    shared = Shared(settings.shared, engine)
+    stack.callback(shared.close)
+    return shared
 
 
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:

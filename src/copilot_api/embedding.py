@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,8 @@ from copilot_api.engine.interfaces import EngineError
 from copilot_api.gateway.catalog import Model
 from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.hooks import Hooks, OnPlan, OnSummary
-from copilot_api.github.credentials import CredentialProblem, data_directory, token_store
+from copilot_api.github.credentials import CredentialProblem, data_directory
+from copilot_api.github.sources import find_token, store_of
 from copilot_api.http.asgi import Receive, Scope, Send
 from copilot_api.http.guard import is_loopback
 from copilot_api.in_process import ask, events
@@ -92,10 +93,12 @@ async def opened(wish: Wanted) -> AsyncIterator[Opened]:
         if directory is None and not simulated:
             directory = data_directory(Path.home())
         settings = wish.settings
+        origins: Mapping[str, str] = {}
         if settings is None:
             # A simulated gateway is the same everywhere: nothing of this user or this machine is in it.
             environ = {} if simulated else os.environ
-            settings = load(_plain(wish.options), environ, directory or _NOWHERE).settings
+            found = load(_plain(wish.options), environ, directory or _NOWHERE)
+            settings, origins = found.settings, found.origins
         keys = KeyRing(client_keys(settings), None if directory is None else KeyStore(directory))
         simulator = wish.simulator
         if simulated:
@@ -105,7 +108,7 @@ async def opened(wish: Wanted) -> AsyncIterator[Opened]:
             settings = replace(settings, github_url=url, github_api_url=url, copilot_url=url)
             token = settings.github_token or SIMULATED_TOKEN
         else:
-            token = _token(settings, directory or _NOWHERE)
+            token = _token(settings, origins, directory or _NOWHERE)
         gateway = await stack.enter_async_context(
             open_gateway(settings, token, keys=keys, directory=directory, hooks=wish.hooks)
         )
@@ -122,8 +125,8 @@ async def _simulator(stack: AsyncExitStack) -> SimulatorServer:
     return simulator
 
 
-def _token(settings: Settings, directory: Path) -> Secret:
-    token = settings.github_token or token_store(directory, in_keyring=settings.keyring).read()
+def _token(settings: Settings, origins: Mapping[str, str], directory: Path) -> Secret:
+    token = find_token(settings, origins, store_of(settings, directory), os.environ)
     if token is None:
         raise StartupError("there is no GitHub token; run `copilot-api auth` first")
     return token

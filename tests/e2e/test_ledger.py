@@ -157,7 +157,7 @@ def test_the_overview_adds_up(served: tuple[GatewayProcess, Path]) -> None:
     assert told["today"]["requests"] == told["month"]["requests"] == 8
     assert told["today"]["nano_aiu"] == sum(row["nano_aiu"] or 0 for row in rows(served[1])) > 0
     assert {row["group"] for row in told["by_model"]} == set(MODELS)
-    assert told["quota"]["snapshots"]
+    assert told["ledger"] == "on"
     assert told["budgets"][0]["spent"] == 8
     assert told["warnings"] == []
 
@@ -188,9 +188,11 @@ def test_a_question_that_is_none_is_400(served: tuple[GatewayProcess, Path], nam
 @pytest.mark.parametrize(
     ("name", "members"),
     [
-        ("about", {"version", "account"}),
-        ("cache", {"month", "days", "sessions", "answers"}),
+        ("about", {"version"}),
+        ("cache", {"ledger", "month", "days", "sessions", "answers", "doctor"}),
         ("models", {"models"}),
+        ("choices", {"ledger", "model", "client", "key", "dialect", "initiator", "outcome"}),
+        ("failures", {"ledger", "classes", "retries", "calls", "times", "rows", "requests"}),
         ("engine", {"components", "settings", "ledger"}),
     ],
 )

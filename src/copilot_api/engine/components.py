@@ -16,6 +16,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     Validation,
 )
+from copilot_api.engine.prefix_interfaces import Prefixes
 from copilot_api.records import record
 
 
@@ -60,6 +61,7 @@ class Engine:
     """``(options, called when all entries and tickets were lost)``."""
     make_freshness: Callable[[float, float], Freshness]
     """``(seconds a list is fresh, seconds until a failed refresh is tried again)``."""
+    make_prefixes: Callable[[], Prefixes]
     server: Literal["native", "uvicorn"]
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]

@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
@@ -25,6 +25,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     Validation,
 )
+from copilot_api.engine.prefix_interfaces import Prefixes
 from copilot_api.engine.server_interfaces import Server, ServerOptions
 from copilot_api.engine.switch import (
     Mode,
@@ -107,6 +108,13 @@ def native_available() -> bool:
         return False
 
 
+def native_build() -> Mapping[str, str]:
+    """Return version and build of the compiled module, which is loaded. Raises ImportError."""
+    from copilot_api.engine.native import build
+
+    return build()
+
+
 def describe(settings: Settings) -> tuple[ComponentState, ...]:
     """Return the state that :func:`build_engine` would give each component."""
     return tuple(_switch(name, settings).state for name in COMPONENTS)
@@ -134,6 +142,7 @@ def build_engine(settings: Settings) -> Engine:
         make_concurrency=lambda limit, queue, patience: _concurrency(made["limiter"], limit, queue, patience),
         make_cache=lambda options, lost: _cache(made["cache"], options, lost),
         make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
+        make_prefixes=lambda: _prefixes(made["validation"]),
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -295,3 +304,19 @@ def _freshness(switch: Switch, fresh: float, retry: float) -> Freshness:
     from copilot_api.engine.reference.freshness import ReferenceFreshness
 
     return ReferenceFreshness(fresh, retry)
+
+
+def _prefixes(switch: Switch) -> Prefixes:
+    """Follow the validation, which reads the same bodies; where two of it run, the native one does here."""
+
+    def reference() -> Prefixes:
+        from copilot_api.engine.reference.prefixes import ReferencePrefixes
+
+        return ReferencePrefixes()
+
+    if switch.mode == "reference":
+        return reference()
+    from copilot_api.engine.native.prefixes import NativePrefixes
+    from copilot_api.engine.switched_prefixes import SwitchedPrefixes
+
+    return SwitchedPrefixes(switch, NativePrefixes(), reference)

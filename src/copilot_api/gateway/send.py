@@ -134,20 +134,26 @@ class Sender:
             if account is None or account.grant is not grant:
                 account = self._account = _Account(grant, self._settings)
             ahead: Literal["first", "whole"] = "first" if stream else "whole"
-            upstream = await self._request(
-                UpstreamCall(
-                    method,
-                    account.url + path,
-                    account.headers(initiator, vision, leg),
-                    body,
-                    self._timeouts,
-                    ahead,
-                    self._patience,
-                    (("x-request-id", known_as or request_id()), *own),
-                )
+            call = UpstreamCall(
+                method,
+                account.url + path,
+                account.headers(initiator, vision, leg),
+                body,
+                self._timeouts,
+                ahead,
+                self._patience,
+                (("x-request-id", known_as or request_id()), *own),
             )
             known_as = None
-            if trace is not None:
+            if trace is None:
+                upstream = await self._request(call)
+            else:
+                asked = time.monotonic()
+                if not trace.calls:
+                    trace.asked, trace.upstream_url = asked, account.url
+                upstream = await self._request(call)
+                heard = trace.heard = time.monotonic()
+                trace.elsewhere += heard - asked
                 trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from copilot_api.ledger import schema
 from copilot_api.ledger.entry import COLUMNS, Entry
+from copilot_api.ledger.findings import FINDING_COLUMNS, NOTHING, Finding
 
 FAILURES = (sqlite3.Error, OSError, schema.UnknownLedger)
 """What may come of a file."""
 HOPELESS = schema.UnknownLedger
 """What no second try cures."""
 
+Row = tuple[object, ...]
+
+_of_entry = attrgetter(*COLUMNS)
+_of_finding = attrgetter(*FINDING_COLUMNS)
+
 SHRINK = 0.9
 """A ledger over its size is brought down to this share of it, so that it is not done again at once."""
+
+
+def row(entry: Entry, finding: Finding = NOTHING) -> Row:
+    """Return what `schema.INSERT` takes."""
+    written: Row = (*_of_entry(entry), *_of_finding(finding))
+    return written
 
 
 class Writer:
     """The open file."""
 
+    row = staticmethod(row)
+
     def __init__(self, path: Path) -> None:
         """Raise one of `FAILURES`, as all methods do."""
         self._connection = schema.open_to_write(path)
 
-    def write(self, batch: Sequence[Entry]) -> None:
+    def write(self, batch: Sequence[Row]) -> None:
         """Write all of them or none."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            rows = ([getattr(entry, name) for name in COLUMNS] for entry in batch)
-            connection.executemany(schema.INSERT, rows)
+            connection.executemany(schema.INSERT, batch)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

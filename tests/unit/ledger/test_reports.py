@@ -10,6 +10,7 @@ import pytest
 
 from copilot_api.ledger import reports, schema
 from copilot_api.ledger.entry import Entry
+from copilot_api.ledger.writing import row
 from tests.unit.ledger.entries import entry
 
 NOON = 1_790_000_000.0
@@ -31,8 +32,7 @@ def ledger(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def add(connection: sqlite3.Connection, *entries: Entry) -> None:
-    rows = [tuple(getattr(each, name) for name in schema.COLUMNS) for each in entries]
-    connection.executemany(schema.INSERT, rows)
+    connection.executemany(schema.INSERT, [row(each) for each in entries])
 
 
 def test_by_model_the_dearest_first(ledger: sqlite3.Connection) -> None:

@@ -268,6 +268,15 @@ impl<'a> Node<'_, 'a> {
         members
     }
 
+    /// Visits the members of an object as [`Self::members`] has them.
+    pub(crate) fn each_member(self, mut visit: impl FnMut(Self, Self)) {
+        if self.may_repeat() {
+            self.members().into_iter().for_each(|(name, value)| visit(name, value));
+        } else {
+            self.written_members().for_each(|(name, value)| visit(name, value));
+        }
+    }
+
     fn may_repeat(self) -> bool {
         self.kind() == Kind::Object && self.token().escaped
     }

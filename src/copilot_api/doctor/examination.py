@@ -1,0 +1,79 @@
+"""All checks at once, each bounded in time, none able to hold up or to hide another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from copilot_api.doctor import fittings, ports, surroundings
+from copilot_api.doctor.credential import credential
+from copilot_api.doctor.findings import Finding, found, merged
+from copilot_api.doctor.network import examine_network, in_thread
+from copilot_api.doctor.situation import Situation
+from copilot_api.records import record
+
+CEILING = 10.0
+"""Seconds that a check of this machine may take; one over the network gets four steps of patience more."""
+
+Progress = Callable[[str], None]
+
+
+@record
+class Examination:
+    """What was found, and what a gateway that runs says of itself."""
+
+    findings: tuple[Finding, ...]
+    answer: ports.Answer | None = None
+
+    @property
+    def has_problem(self) -> bool:
+        """Tell whether something has to be mended."""
+        return any(each.level == "problem" for each in self.findings)
+
+
+async def examine(
+    situation: Situation, before: list[Finding], progress: Progress = lambda _: None
+) -> Examination:
+    """Make all checks. `before` is what reading the configuration found; `progress` hears what has ended."""
+    answer: ports.Answer | None = None
+
+    async def here(name: str, check: Callable[[Situation], list[Finding]]) -> list[Finding]:
+        return await _bounded(name, in_thread(lambda: check(situation)), CEILING, progress)
+
+    async def at_the_port() -> list[Finding]:
+        nonlocal answer
+        findings, answer = await in_thread(lambda: ports.port(situation))
+        return findings
+
+    async def upstream() -> list[Finding]:
+        findings, source = await in_thread(lambda: credential(situation))
+        token = source.token if source is not None else None
+        return [*findings, *await examine_network(situation, token, "there is no usable GitHub token")]
+
+    results = await asyncio.gather(
+        here("environment", surroundings.environment),
+        here("config", surroundings.config_mode),
+        here("data", surroundings.data),
+        here("keys", fittings.keys),
+        here("listener", fittings.listener),
+        here("ledger", fittings.ledger),
+        here("engine", fittings.engine),
+        _bounded("port", at_the_port(), CEILING + 2 * situation.patience, progress),
+        _bounded("network", upstream(), CEILING + 4 * situation.patience, progress),
+    )
+    findings = [*before, *(each for found_there in results for each in found_there)]
+    return Examination(tuple(merged(findings)), answer)
+
+
+async def _bounded(
+    name: str, check: Awaitable[list[Finding]], ceiling: float, progress: Progress
+) -> list[Finding]:
+    try:
+        async with asyncio.timeout(ceiling):
+            return await check
+    except TimeoutError:
+        return [found("check-timed-out", f"given up after {ceiling:g} s", check=name)]
+    except Exception as error:
+        return [found("check-failed", f"it ended with {type(error).__name__}", check=name)]
+    finally:
+        progress(name)
