@@ -35,7 +35,7 @@ from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
 from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.http.peers import Owners
-from copilot_api.http.routes import account, gemini, generation, health, ollama
+from copilot_api.http.routes import account, gemini, generation, health, ollama, openapi
 from copilot_api.http.routes import models as model_routes
 from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
@@ -238,6 +238,7 @@ async def open_gateway(
                 )
             ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
+            *openapi.routes(),
         )
         stopping = asyncio.Event()
         if settings.dashboard:

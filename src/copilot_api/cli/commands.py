@@ -325,6 +325,36 @@ COMMANDS = (
         ),
     ),
     Command(
+        "migrate",
+        "Look for 0.7.0 and its forks, say what will differ, and carry settings over",
+        "copilot_api.cli.migrate",
+        (
+            ("copilot-api migrate", "what was found and what differs; asks before it writes"),
+            ("copilot-api migrate --dry-run", "look only"),
+            ("copilot-api migrate --yes", "carry over without a question"),
+        ),
+        lambda: (
+            Flag("dry-run", boolean=True, help="Show what would be carried over, and ask nothing"),
+            Flag("yes", "y", boolean=True, help="Carry over without asking"),
+            JSON,
+        ),
+    ),
+    Command(
+        "selftest",
+        "Try everything out against the built-in simulator: no account, no network",
+        "copilot_api.cli.selftest",
+        (
+            ("copilot-api selftest", "whether this installation works, in a few seconds"),
+            ("copilot-api selftest --live", "and one small real request, after a question: it is billed"),
+            ("copilot-api selftest --json", "for a program; exit code 1 when a check failed"),
+        ),
+        lambda: (
+            JSON,
+            Flag("live", boolean=True, help="Send one small request to Copilot too; asks first"),
+            Flag("yes", "y", boolean=True, help="With --live: send it without asking"),
+        ),
+    ),
+    Command(
         "report",
         "Write what helps with an issue into a file that can be shown: no secrets, no names",
         "copilot_api.cli.report",
