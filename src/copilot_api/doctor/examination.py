@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 from copilot_api.doctor import fittings, ports, surroundings
 from copilot_api.doctor.credential import credential
@@ -100,6 +102,12 @@ async def _bounded(
     except TimeoutError:
         return [found("check-timed-out", f"given up after {ceiling:g} s", check=name)]
     except Exception as error:
-        return [found("check-failed", f"it ended with {type(error).__name__}", check=name)]
+        return [found("check-failed", f"it ended with {type(error).__name__} {_place(error)}", check=name)]
     finally:
         progress(name)
+
+
+def _place(error: Exception) -> str:
+    """Return where it was raised; its text may quote what nobody is to see."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"at line {frame.lineno} of {Path(frame.filename).name}"
