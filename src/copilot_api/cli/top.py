@@ -45,6 +45,7 @@ def facts(look: Look, gateway: GatewayLink) -> dict[str, object]:
         **{name: live.get(name) for name in ("in_flight", "waiting", "places", "streams")},
         "requests_per_minute": requests_per_minute(look)[0],
         **{name: told.get(name) for name in ("today", "month", "budgets")},
+        "quota": look.quota,
         "failures": look.failures,
     }
 

@@ -27,6 +27,7 @@ class Look:
     version: str = ""
     live: Mapping[str, Any] | None = None
     overview: Mapping[str, Any] | None = None
+    quota: Mapping[str, Any] | None = None
     recent: tuple[Mapping[str, Any], ...] = ()
     failures: Mapping[str, int] | None = None
     """By class, since the gateway's start."""
@@ -62,7 +63,8 @@ def one_look(gateway: GatewayLink) -> Look:
     event = next(gateway.events("/dashboard/api/live"), None)
     if event is None:
         raise Unreachable(f"the gateway at {gateway.place} is stopping")
-    return replace(look, live=with_rates(event, first=True))
+    quota = gateway.ask("/dashboard/api/quota")
+    return replace(look, live=with_rates(event, first=True), quota=quota)
 
 
 def _ledger_look(gateway: GatewayLink, before: Look) -> Look:
@@ -130,6 +132,8 @@ class Feed:
                     failures=fresh.failures,
                     at=fresh.at,
                 )
+                # Last, since GitHub may take its time; the gateway asks it once a minute.
+                self._put(quota=self._gateway.ask("/dashboard/api/quota"))
             except GatewayProblem:
                 self._stopping.wait(_RETRY)  # the other thread says so
             else:

@@ -50,6 +50,13 @@ def look(streams: list[dict[str, Any]], *, recent: int = 3, problem: str = "") -
             "month": SUMS,
             "budgets": [{"share": 1.5, "text": "20 credits/day"}, {"share": 0.1, "text": "9 credits/month"}],
         },
+        quota={
+            "reset": "2026-12-01",
+            "snapshots": [
+                {"name": "Premium interactions", "entitlement": 300, "used": 12.5, "unlimited": False},
+                {"name": "Chat", "entitlement": 0, "used": 0, "unlimited": True},
+            ],
+        },
         recent=tuple(request(1000.0 - at) for at in range(recent)),
         failures={"client_gone": 3, "internal": 0},
         at=1000.0,
@@ -73,6 +80,7 @@ def test_the_figures_are_there() -> None:
         "requests 1,234",
         "failed 2",
         "━━━━━━━━━━━━━━━━ 150% of 20 credits/day",
+        "quota: Premium interactions 12.5 of 300, resets 2026-12-01\n",
         "failures since start: 3 client_gone",
         "claude-opus-5",
         "q quits",
