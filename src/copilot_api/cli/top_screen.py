@@ -67,7 +67,7 @@ def _figures(look: Look, width: int) -> list[RenderableType]:
 
     live, told = look.live or {}, look.overview or {}
     today, month = told.get("today", {}), told.get("month", {})
-    count, more = requests_per_minute(look)
+    count, more = requests_per_minute(look, time.time())
     waiting = live.get("waiting", 0)
     rate = sum(each["rate"] for each in live.get("streams", ()))
     cells = (
