@@ -158,8 +158,10 @@ reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or
 	$(MAKE) build-native PROFILE=release
 	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
 
-docs: $(NATIVE) ## Write docs/options.md from the declared options
+docs: $(NATIVE) ## Write the pages and the OpenAPI document that are made from what is declared
 	$(PY) tools/write_options.py
+	$(PY) tools/write_commands.py
+	$(PY) tools/write_openapi.py
 
 screenshot: $(NATIVE) $(DEV) ## Make the README's pictures of the dashboard anew (needs Chromium)
 	$(PY) -m tests.browser.screenshot

@@ -99,7 +99,7 @@ def _set(invocation: Invocation, words: list[str]) -> int:
     if len(given) > 1 and not is_list(option.name):
         raise ConfigurationError(f"{name} takes one value; put it in quotes if it has spaces")
     value = _written(option, given)
-    path = _change(invocation, lambda text: with_value(text, (option.name, name), value))
+    path = change_file(invocation, lambda text: with_value(text, (option.name, name), value))
     console = invocation.console
     console.success(f"{name} = {_masked(option, value)} is written to {path}")
     _say_effect(invocation, option)
@@ -115,7 +115,7 @@ def _unset(invocation: Invocation, words: list[str]) -> int:
             raise ConfigurationError(f"{_file(invocation)} does not set {name}; nothing was changed")
         return without(text, spellings)
 
-    path = _change(invocation, edit)
+    path = change_file(invocation, edit)
     invocation.console.success(f"{name} is no longer set in {path}")
     option = next((each for each in option_fields() if each.name in spellings), None)
     if option is not None:
@@ -123,7 +123,7 @@ def _unset(invocation: Invocation, words: list[str]) -> int:
     return 0
 
 
-def _change(invocation: Invocation, edit: Callable[[str], str]) -> Path:
+def change_file(invocation: Invocation, edit: Callable[[str], str]) -> Path:
     """Replace the file with what `edit` makes of it, in one step, unless that has more faults than before."""
     directory = data_directory(invocation.home)
     path = _file(invocation)
