@@ -99,7 +99,7 @@ function soon(ms) {
 
 function cannot() {
   return h("div", { class: "card empty", role: "alert" },
-    h("h1", null, "This view could not be loaded"), h("p", null, `${broken}.`),
+    h("h1", null, "This view could not be loaded"), h("p", null, `${broken[0].toUpperCase()}${broken.slice(1)}.`),
     h("p", null, h("button", { type: "button", onclick: () => { line.now(); load(); } }, "Try again")));
 }
 
