@@ -42,7 +42,7 @@ VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-models test-python test-browser test-asgi test-clients test-aider lint \
+.PHONY: help demo run dev test test-rust test-models test-python test-browser axe test-asgi test-clients test-aider lint \
 	lint-python lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
 	lock docs screenshot clean
 
@@ -73,6 +73,8 @@ test-models: $(BASE) ## Try every schedule of what threads share (loom), and of 
 
 test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
 	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
+
+axe: $(AXE) ## Install axe-core, which judges the dashboard's accessibility in those tests
 
 test-browser: $(NATIVE) $(DEV) $(AXE) ## Run the dashboard's tests in Chromium (on the path, or CHROMIUM=...)
 	$(PY) tools/run_tests.py browser
@@ -156,8 +158,9 @@ reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or
 	$(MAKE) build-native PROFILE=release
 	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
 
-docs: $(NATIVE) ## Write docs/options.md from the declared options, and the OpenAPI document
+docs: $(NATIVE) ## Write the pages and the OpenAPI document that are made from what is declared
 	$(PY) tools/write_options.py
+	$(PY) tools/write_commands.py
 	$(PY) tools/write_openapi.py
 
 screenshot: $(NATIVE) $(DEV) ## Make the README's pictures of the dashboard anew (needs Chromium)

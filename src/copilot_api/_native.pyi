@@ -424,9 +424,13 @@ class Upstream:
         runtime: Runtime,
         plan: _PlanOfStream,
         limits: tuple[float, float, float],
+        capture: int = 0,
         /,
     ) -> Relay:
-        """Return a relay. `limits` are seconds: keep-alive interval, idle, content; 0 is off."""
+        """Return a relay. `limits` are seconds: keep-alive interval, idle, content; 0 is off.
+
+        `capture` bytes of each side are kept for :meth:`Relay.captured`.
+        """
 
     def stream(self, runtime: Runtime, /) -> Stream:
         """Return the body as it comes."""
@@ -449,6 +453,9 @@ class Relay:
 
     def wait(self) -> tuple[int, Future[None]]:
         """Wait until :meth:`take` has something."""
+
+    def captured(self) -> tuple[bytes, bytes] | None:
+        """Return what upstream sent and what the client was sent, once it is over and where it was kept."""
 
     def progress(self) -> tuple[int, int, float]:
         """Return frames of the answer, bytes for the client, milliseconds without a frame."""

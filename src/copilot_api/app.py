@@ -44,6 +44,7 @@ from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
+    from copilot_api.capture.recorder import Recorder
     from copilot_api.gateway.hooks import Hooks, OnPlan
     from copilot_api.ledger.budgets import Standing
     from copilot_api.shared.wiring import Shared
@@ -145,7 +146,15 @@ async def open_gateway(
         tokens = engine.make_token_manager(fetch_token)
         stack.push_async_callback(tokens.aclose)
         failures = Failures()
-        sender = Sender(client, tokens, settings, failures)
+        recorder = None
+        sending = client
+        if settings.capture is not None:
+            from copilot_api.capture.drafts import WatchedClient
+
+            recorder = _recorder(settings, directory, lambda: (github_token, *settings.api_key))
+            stack.callback(recorder.close)
+            sending = WatchedClient(client)
+        sender = Sender(sending, tokens, settings, failures)
 
         catalog = _catalog(engine, sender)
         stack.push_async_callback(catalog.aclose)
@@ -161,6 +170,8 @@ async def open_gateway(
             telemetry = open_telemetry()
             stack.push_async_callback(telemetry.aclose)
             watchers += (telemetry.watch,)
+        if recorder is not None:
+            watchers += (recorder.watch,)
         on_plan: tuple[OnPlan, ...] = ()
         if hooks or settings.hook:
             from copilot_api.gateway.hooks import collect
@@ -223,6 +234,7 @@ async def open_gateway(
                     written,
                     standings,
                     None if shared is None else shared.link,
+                    recorder is not None,
                 )
             ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
@@ -247,7 +259,13 @@ async def open_gateway(
                     stopping=stopping,
                 )
             )
-        app = Application(routes, access, settings, request_log, failures, accounting, metrics)
+        if recorder is None:
+            app = Application(routes, access, settings, request_log, failures, accounting, metrics)
+        else:
+            from copilot_api.capture.recorder import CapturingApplication
+
+            app = CapturingApplication(routes, access, settings, request_log, failures, accounting, metrics)
+            app.recorder = recorder
         current = settings
 
         def adopt(changed: Settings) -> None:
@@ -292,6 +310,20 @@ async def load_models(settings: Settings, github_token: Secret) -> ModelCatalog:
         await tokens.aclose()
         await client.aclose()
     return catalog
+
+
+def _recorder(
+    settings: Settings, directory: Path | None, known: Callable[[], tuple[Secret, ...]]
+) -> Recorder:
+    from copilot_api.capture.recorder import Recorder
+    from copilot_api.capture.store import Store, place
+
+    where = place(settings.capture, directory)
+    try:
+        store = Store(where, size=settings.capture_size, age=settings.capture_age)
+    except OSError as error:
+        raise StartupError(f"--capture {where} cannot be written: {error.strerror}") from None
+    return Recorder(store, known)
 
 
 def _pace(settings: Settings) -> tuple[float | None, bool, int]:

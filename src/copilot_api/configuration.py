@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
-_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size", "capture_size")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -28,6 +28,7 @@ _SECONDS = (
     "drain_timeout",
     "queue_timeout",
     "cache_ttl",
+    "capture_age",
 )
 _LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias", "hook")
 _ALIASES = "aliases"

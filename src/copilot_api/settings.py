@@ -186,6 +186,19 @@ class Settings:
         "(pip install 'copilot-api-gateway[otel]')",
     )
 
+    capture: str | None = option(
+        None,
+        "Keep whole requests and answers, prompts too, masked but for content: on, or a directory; see "
+        "copilot-api capture",
+        metavar="DIR",
+    )
+    capture_size: int = option(
+        64 * 1024 * 1024, "With --capture: bytes on disk; the oldest go first", metavar="BYTES"
+    )
+    capture_age: float = option(
+        86_400.0, "With --capture: seconds after which what was kept is removed", metavar="SECONDS"
+    )
+
     # Server
     server: ServerName | None = option(
         None, "Which server listens: native or uvicorn; default is the engine's", metavar="NAME"

@@ -94,7 +94,7 @@ user_ids = st.one_of(
 )
 
 
-@examples(400)
+@examples(150)
 @given(
     user_id=user_ids,
     key=st.none() | names | st.just(7),

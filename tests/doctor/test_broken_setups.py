@@ -42,7 +42,19 @@ def test_nothing_is_wrong_with_a_healthy_set_up(patient: Patient) -> None:
     assert not examination.has_problem
     # The simulator lists a model that its policy has turned off, as GitHub does.
     assert {each.level for each in examination.findings} == {"ok", "note", "skipped"}
-    assert [each.check for each in examination.findings if each.level == "skipped"] == ["gateway"]
+    assert [each.check for each in examination.findings if each.level == "skipped"] == ["gateway", "clients"]
+
+
+def test_with_the_simulator_nobody_has_to_be_signed_in(patient: Patient) -> None:
+    (patient.directory / "github_token").unlink()
+    patient.flags["simulate"] = True
+    patient.simulator.state.requests.clear()
+    examination = patient.examine()
+    assert named(examination) == {}
+    assert {"credential", "network"} <= {
+        each.check for each in examination.findings if each.level == "skipped"
+    }
+    assert patient.simulator.state.requests == []
 
 
 # ------------------------------------------------------------------------------------ config, environment

@@ -153,3 +153,9 @@ def test_what_cannot_be_done_is_one_plain_line(tmp_path: Path, words: tuple[str,
     assert done.returncode == 1
     assert says in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+def test_the_log_of_the_options_is_in_it(simulator: SimulatorServer, tmp_path: Path) -> None:
+    (tmp_path / "gateway.log").write_text("\n".join(f"line {number}" for number in range(300)))
+    done = run(tmp_path, simulator.url, "--print", "--port", "0", "--log-file", str(tmp_path / "gateway.log"))
+    assert json.loads(done.stdout)["log"] == [f"line {number}" for number in range(100, 300)]

@@ -50,6 +50,12 @@ HEAVY = (
     ),
     *("dataclasses", "argparse", "tempfile", "shutil", "tomllib", "datetime", "concurrent.futures.thread"),
     *("sqlite3", "multiprocessing", "xml", "uuid", "decimal", "copilot_api.engine.reference"),
+    *(
+        "copilot_api.capture",
+        "copilot_api.telemetry",
+        "copilot_api.cli.log_file",
+        "copilot_api.cli.json_lines",
+    ),
     *("copilot_api.gateway.hooks", "copilot_api.embedding"),
 )
 """Modules with what they hold. Each costs memory and time that the serving process has no use for."""

@@ -246,6 +246,8 @@ def test_a_gateway_of_its_own(bench: Bench, simulator: SimulatorServer) -> None:
     """None runs: one is started that lets only this client in, and that is gone afterwards."""
     urls = {f"COPILOT_API_{name}_URL": simulator.url for name in ("GITHUB", "GITHUB_API", "COPILOT")}
     more = {**urls, "GH_TOKEN": GITHUB_TOKEN, "COPILOT_API_PORT": str(_free_port())}
+    # What it says is read, in whatever form its user wants logs, and on a screen of whatever kind.
+    more |= {"COPILOT_API_LOG_FORMAT": "json", "COPILOT_API_HOST": "0.0.0.0", "CI": "1", "TEST": "1"}
     told = bench.report("claude", "report", more=more)
     environment = told["environment"]
     assert environment["ANTHROPIC_AUTH_TOKEN"].startswith("cak_")

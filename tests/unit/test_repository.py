@@ -197,13 +197,15 @@ def test_decisions_are_numbered_and_listed() -> None:
         assert f"]({name}) | {title.group(1)} |" in index
 
 
-def test_options_page_is_what_the_settings_say() -> None:
-    spec = importlib.util.spec_from_file_location("write_options", ROOT / "tools/write_options.py")
+@pytest.mark.parametrize("name", ["options", "commands"])
+def test_pages_are_what_the_declarations_say(name: str) -> None:
+    tool = f"write_{name}"
+    spec = importlib.util.spec_from_file_location(tool, ROOT / f"tools/{tool}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert text_of("docs/options.md") == module.page(), "run `make docs`"
+    assert text_of(f"docs/{name}.md") == module.page(), "run `make docs`"
 
 
 # ------------------------------------------------------------------------------------------------- commands

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from copilot_api.cli.gateway_client import (
+    GatewayLink,
+    GatewayProblem,
+    NoSuchPath,
+    WantsKey,
+    configured_gateway,
+)
 from copilot_api.engine.interfaces import ModelTraits
 from copilot_api.gateway.catalog import Model
 from copilot_api.records import record
 from copilot_api.redaction import Secret
+from copilot_api.settings import Settings
 
-_PATIENCE = 10.0
-_LARGEST = 8 * 1024 * 1024
-_ROOT = b"Server running"
+_ROOT = "Server running"
 """What the root page of every gateway says, as that of 0.7.0."""
-
-
-class NoGateway(Exception):
-    """There is none at the address, or it is of no use; the text says why."""
-
-
-class WantsKey(NoGateway):
-    """It wants a key, and the one that was shown, if any, is not good."""
 
 
 @record
 class RunningGateway:
     """A gateway that answers, and lets this key in."""
 
-    url: str
+    link: GatewayLink
     models: tuple[Model, ...]
     key: Secret | None = None
+
+    @property
+    def url(self) -> str:
+        """Its root."""
+        return self.link.url
 
     def find(self, name: str) -> Model | None:
         """Return the listed model that a name means, as the gateway itself resolves names."""
@@ -40,58 +41,49 @@ class RunningGateway:
         if name in listed:
             return listed[name]
         try:
-            status, body = _get(self.url, f"/v1/models/{quote(name, safe='')}", self.key)
-        except NoGateway:
+            found = _member(self.link.ask(f"/v1/models/{quote(name, safe='')}"), "id")
+        except GatewayProblem:
             return None
-        found = _object(body).get("id") if status == 200 else None
         return listed.get(found) if isinstance(found, str) else None
 
 
-def reach(url: str, key: Secret | None = None) -> RunningGateway:
-    """Return the gateway at a root URL. Raises :class:`NoGateway`, :class:`WantsKey`."""
-    status, body = _get(url, "/", None)
-    if status != 200 or body.strip() != _ROOT:
-        raise NoGateway(f"what answers at {url} is no copilot-api")
-    status, body = _get(url, "/dashboard/api/models", key)
-    facts = _object(body).get("models") if status == 200 else None
-    if isinstance(facts, list):
-        return RunningGateway(url, tuple(map(_model, facts)), key)
-    # Without its dashboard, or as another user's, it tells less, and one by one.
-    status, body = _get(url, "/v1/models", key)
-    if status in (401, 403):
-        raise WantsKey(f"the gateway at {url} wants a key")
-    listed = _object(body).get("data")
-    if status != 200 or not isinstance(listed, list):
-        raise NoGateway(f"the gateway at {url} does not list its models (status {status})")
-    ids = [entry["id"] for entry in listed if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-    details = (_object(_get(url, f"/v1/models/{quote(name, safe='')}", key)[1]) for name in ids)
-    return RunningGateway(
-        url, tuple(_model({"id": name, **each}) for name, each in zip(ids, details, strict=True)), key
-    )
+def link_to(settings: Settings, key: Secret | None = None) -> tuple[GatewayLink, Secret | None]:
+    """Return where a gateway with these settings is, by the name that clients know, and its key.
+
+    Raises :class:`GatewayProblem`.
+    """
+    from copilot_api.app import client_keys
+
+    key = key or next((each.key for each in client_keys(settings)), None)
+    shown = key.reveal() if key is not None else ""
+    if settings.host is not None:
+        return configured_gateway(settings, key=shown), key
+    scheme = "https" if settings.tls_certificate else "http"
+    url = f"{scheme}://localhost:{settings.port}"
+    return GatewayLink(url, key, certificate=settings.tls_certificate), key
 
 
-def _get(url: str, path: str, key: Secret | None) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    # No proxy is asked, whatever the environment says: a gateway is near.
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_PATIENCE)
-    headers = {"authorization": f"Bearer {key.reveal()}"} if key is not None else {}
+def reach(link: GatewayLink, key: Secret | None = None) -> RunningGateway:
+    """Return the gateway behind a link. Raises :class:`GatewayProblem`, of it :class:`WantsKey`."""
+    if link.text("/").strip() != _ROOT:
+        raise GatewayProblem(f"what answers at {link.url} is no copilot-api")
     try:
-        connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read(_LARGEST)
-    except (OSError, HTTPException, UnicodeError) as error:
-        raise NoGateway(f"no gateway answers at {url} ({error or type(error).__name__})") from None
-    finally:
-        connection.close()
+        facts = _member(link.ask("/dashboard/api/models"), "models")
+    except (WantsKey, NoSuchPath):
+        # Without its dashboard, or to a key with limits, it tells less, and one by one.
+        facts = [link.ask(f"/v1/models/{quote(name, safe='')}") for name in _ids(link)]
+    known = [each for each in facts or () if isinstance(each, dict) and isinstance(each.get("id"), str)]
+    return RunningGateway(link, tuple(map(_model, known)), key)
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+def _ids(link: GatewayLink) -> list[str]:
+    listed = _member(link.ask("/v1/models"), "data")
+    found = [_member(entry, "id") for entry in listed] if isinstance(listed, list) else []
+    return [name for name in found if isinstance(name, str)]
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _model(facts: dict[str, Any]) -> Model:

@@ -18,7 +18,8 @@ from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.github.sources import store_of
 from copilot_api.settings import Settings
 
-REVOKE = "https://github.com/settings/apps/authorizations"
+REVOKE = "/settings/apps/authorizations"
+"""The page of a GitHub host where its tokens are withdrawn."""
 _OTHER_TOKENS = ("COPILOT_API_GITHUB_TOKEN", "COPILOT_API_GITHUB_TOKEN_FILE", "GH_TOKEN")
 
 
@@ -32,7 +33,7 @@ def run(invocation: Invocation) -> int:
     if not words:
         return _sign_in(invocation, file, settings)
     if words == ["logout"]:
-        return _log_out(invocation, file)
+        return _log_out(invocation, file, settings)
     if words in (["status"], ["explain"]):
         from copilot_api.cli import auth_status
 
@@ -60,12 +61,13 @@ def _sign_in(invocation: Invocation, file: TokenFile, settings: Settings) -> int
     return 0
 
 
-def _log_out(invocation: Invocation, file: TokenFile) -> int:
+def _log_out(invocation: Invocation, file: TokenFile, settings: Settings) -> int:
     console = invocation.console
     if file.erase():
         console.success(f"Signed out: the token in {file.place} is erased")
         console.info(
-            f"A gateway that runs keeps its token until it is stopped; to withdraw it at GitHub: {REVOKE}"
+            "A gateway that runs keeps its token until it is stopped; to withdraw it at GitHub: "
+            f"https://{settings.github_host or 'github.com'}{REVOKE}"
         )
     else:
         console.info("Nobody is signed in: there is no stored token")

@@ -19,10 +19,9 @@ from copilot_api.private_files import make_private
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings, option_fields
 
-_LISTENING = re.compile(r"Listening on: (https?)://[^/]*?:(\d+)/")
+_LISTENING = re.compile(r"Listening on: (https?://[^/]*:\d+)/")
 _SIGN_IN = "Please enter the code"
 _ERROR = re.compile(r"^ ?(?:ERROR |\[error\]) *(.+)", re.MULTILINE)
-_SECRETS = ("github_token", "api_key")
 _QUIET = ("TEST", "NODE_ENV", "CI", "DEBUG", "CONSOLA_LEVEL")
 """What would change what the child says, which is read."""
 _PATIENCE = 120.0
@@ -42,15 +41,15 @@ class ChildGateway:
         self.url = ""
 
     def wait_until_ready(self, say: Callable[[str], None], *, may_sign_in: bool) -> None:
-        """Return when it serves. `say` tells the user what goes on. Raises :class:`SetupProblem`."""
+        """Return when it serves. `say` tells the user how to sign in. Raises :class:`SetupProblem`."""
         begun = time.monotonic()
-        told = signing_in = False
+        signing_in = False
         with self.log.open(encoding="utf-8", errors="replace") as lines:
             while True:
                 code = self._process.poll()
                 for line in _new_lines(lines):
                     if found := _LISTENING.search(line):
-                        self.url = f"{found.group(1)}://localhost:{found.group(2)}"
+                        self.url = found.group(1)
                         return
                     if _SIGN_IN in line and not self._simulated:
                         if not may_sign_in:
@@ -62,11 +61,7 @@ class ChildGateway:
                         say(line[line.index(_SIGN_IN) :].strip())
                 if code is not None:
                     raise SetupProblem(self._why_it_ended(code))
-                waited = time.monotonic() - begun
-                if waited > 1 and not told and not signing_in:
-                    told = True
-                    say(f"Starting a gateway (log: {self.log}) …")
-                if waited > _PATIENCE and not signing_in:
+                if time.monotonic() - begun > _PATIENCE and not signing_in:
                     raise SetupProblem(f"the gateway was not ready in {_PATIENCE:.0f} s; see {self.log}")
                 time.sleep(_STEP)
 
@@ -116,9 +111,13 @@ def child_gateway(
     if not settings.api_key or "api_key" in given:
         keys = settings.api_key or (key,)
         environment["COPILOT_API_API_KEY"] = ",".join(each.reveal() for each in keys)
-    if settings.github_token and "github_token" in given:
-        environment["COPILOT_API_GITHUB_TOKEN"] = settings.github_token.reveal()
-    options = [*words({**given, "port": str(port)}), *_on_this_machine(given, settings)]
+    for name in given:
+        value = getattr(settings, name, None)
+        if isinstance(value, Secret):
+            environment[f"COPILOT_API_{name.upper()}"] = value.reveal()
+    # What it says is read here.
+    told = {**given, "port": str(port), "log_format": "text"}
+    options = [*words(told, settings), *_on_this_machine(given, settings)]
     log = _new_log(directory)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this program, with options that were checked
@@ -138,11 +137,11 @@ def child_gateway(
         child.stop()
 
 
-def words(given: Mapping[str, Any]) -> list[str]:
+def words(given: Mapping[str, Any], settings: Settings) -> list[str]:
     """Return options as they are written on a command line; secrets have no place there."""
     found = []
     for option in option_fields():
-        if option.name not in given or option.name in _SECRETS:
+        if option.name not in given or _is_secret(getattr(settings, option.name)):
             continue
         value = given[option.name]
         flag = option.name.replace("_", "-")
@@ -153,6 +152,10 @@ def words(given: Mapping[str, Any]) -> list[str]:
         else:
             found.append(f"--{flag}={value}")
     return found
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value[0] if isinstance(value, tuple) and value else value, Secret)
 
 
 def _on_this_machine(given: Mapping[str, Any], settings: Settings) -> list[str]:

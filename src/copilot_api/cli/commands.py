@@ -78,6 +78,7 @@ def _run_flags() -> tuple[Flag, ...]:
 
 
 JSON = Flag("json", boolean=True, help="Print JSON")
+DIRECTORY = Flag("dir", help="DIR that start --capture wrote to, if not its own")
 CSV = Flag("csv", boolean=True, help="Print comma-separated values")
 
 COMMANDS = (
@@ -92,6 +93,7 @@ COMMANDS = (
                 "copilot-api start -p 8080 --rate-limit 10 --wait",
                 "another port, 10 s between requests",
             ),
+            ("copilot-api start --capture on", "keep whole requests for a day: see copilot-api capture"),
             ("copilot-api start --claude-code", "choose models and get the command for Claude Code"),
         ),
         start_flags,
@@ -275,6 +277,38 @@ COMMANDS = (
         words="add NAME | list | revoke NAME",
     ),
     Command(
+        "capture",
+        "Look at what start --capture kept: capture list, show ID, export --har FILE, clear",
+        "copilot_api.cli.capture",
+        (
+            ("copilot-api capture list", "what was kept, the newest first"),
+            ("copilot-api capture show last", "the newest: both requests, both answers, what was changed"),
+            ("copilot-api capture export --har talk.har", "all of it, for the tools of a browser"),
+            ("copilot-api capture clear", "remove it now"),
+        ),
+        lambda: (
+            Flag("har", help="FILE that export writes, an HTTP Archive"),
+            DIRECTORY,
+            JSON,
+        ),
+        words="list | show ID | export --har FILE [ID ...] | clear",
+    ),
+    Command(
+        "replay",
+        "Send a captured request again and show what differs in the answer",
+        "copilot_api.cli.replay",
+        (
+            ("copilot-api replay last", "the newest capture, answered by the simulator: nothing is billed"),
+            ("copilot-api replay last --upstream live", "answered by Copilot, which bills it"),
+        ),
+        lambda: (
+            Flag("upstream", help="simulator (default), or live: Copilot, which bills the request"),
+            DIRECTORY,
+            JSON,
+        ),
+        words="ID",
+    ),
+    Command(
         "doctor",
         "Find what keeps a start with these options from working, and say how to mend it",
         "copilot_api.cli.doctor",
@@ -327,12 +361,12 @@ COMMANDS = (
         (
             ("copilot-api report", "a file in this directory; it says what is in it"),
             ("copilot-api report --print", "look at it first"),
-            ("copilot-api report --log gateway.log", "with the last lines of the gateway's output"),
+            ("copilot-api report --log gateway.log", "with the last lines of a log"),
         ),
         lambda: (
             Flag("print", boolean=True, help="Print it; write nothing"),
             Flag("output", "o", help="FILE to write"),
-            Flag("log", help="FILE with the gateway's output, whose last 200 lines go in"),
+            Flag("log", help="FILE with the log, whose last 200 lines go in; without it that of --log-file"),
             *start_flags(hidden=True),
         ),
     ),

@@ -17,6 +17,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TextIO
 
 from copilot_api.cli.writer import Writer, write
+from copilot_api.moments import iso
 from copilot_api.redaction import Secret, one_line, printable, redact, trace
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class Console:
                 line = filed = self._request_record(told)
             else:
                 line = self._request_line(*told[:4])
-                filed = "" if self._file is None else f"{_stamp(told[5])} info  {_COLOUR.sub('', line)}"
+                filed = "" if self._file is None else f"{iso(told[5])} info  {_COLOUR.sub('', line)}"
             lines.append(line)
             self._file_write(filed)
         return "\n".join(lines)
@@ -251,7 +252,7 @@ class Console:
         return json_lines.line(time.time(), kind, event, message, fields, self._clean_field)
 
     def _filed(self, kind: str, message: str) -> str:
-        return "" if self._file is None else f"{_stamp(time.time())} {kind:5} {message}"
+        return "" if self._file is None else f"{iso(time.time())} {kind:5} {message}"
 
     def _clean_field(self, text: str) -> str:
         return one_line(redact(text, (*self._hidden, *self._tokens)))
@@ -405,12 +406,6 @@ def _level(environ: Mapping[str, str]) -> int:
     if environ.get("TEST") or environ.get("NODE_ENV") == "test":
         return WARN
     return INFO
-
-
-def _stamp(at: float) -> str:
-    from copilot_api.cli.json_lines import stamp
-
-    return stamp(at)
 
 
 def _target(target: str) -> str:

@@ -28,6 +28,14 @@ class Unreachable(GatewayProblem):
     """Nothing answers there: it may be back in a moment."""
 
 
+class WantsKey(GatewayProblem):
+    """It wants a key, or another one than was shown."""
+
+
+class NoSuchPath(GatewayProblem):
+    """It does not have what was asked for."""
+
+
 class GatewayLink:
     """Where a gateway is and what opens it. Each question has a connection of its own."""
 
@@ -89,9 +97,9 @@ class GatewayLink:
         if answer.status == 200:
             return answer
         if answer.status in (401, 403):
-            raise GatewayProblem(f"{self.place} wants {self._wanted(answer)}")
+            raise WantsKey(f"{self.place} wants {self._wanted(answer)}")
         if answer.status == 404:
-            raise GatewayProblem(f"{self.place} has no {path}: it runs with --no-dashboard, or is older")
+            raise NoSuchPath(f"{self.place} has no {path}: it runs with --no-dashboard, or is older")
         raise GatewayProblem(f"{self.place} answers {answer.status} to {path}")
 
     def _wanted(self, answer: http.client.HTTPResponse) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from copilot_api.moments import iso
 
 if TYPE_CHECKING:
     from copilot_api.ledger.entry import Entry
@@ -13,17 +14,11 @@ if TYPE_CHECKING:
 _LEVELS = {"warn": "warning", "success": "info", "log": "info"}
 
 
-def stamp(at: float) -> str:
-    """Return a moment as ISO 8601 in UTC, with milliseconds."""
-    whole = int(at)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((at - whole) * 1000):03}Z"
-
-
 def line(
     at: float, kind: str, event: str, message: str, fields: Mapping[str, Any], clean: Callable[[str], str]
 ) -> str:
     """Return one record. `clean` masks what is secret in the texts of `fields`; `message` is clean."""
-    told = {"time": stamp(at), "level": _LEVELS.get(kind, kind), "event": event, "message": message}
+    told = {"time": iso(at), "level": _LEVELS.get(kind, kind), "event": event, "message": message}
     told |= {name: clean(value) if isinstance(value, str) else value for name, value in fields.items()}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 

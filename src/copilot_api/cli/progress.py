@@ -19,9 +19,11 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 @contextlib.contextmanager
-def waiting(console: Console, words: str, environ: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Show `words` on standard error while the block runs; nothing where that is no terminal."""
-    stream = sys.stderr
+def waiting(
+    console: Console, words: str, environ: Mapping[str, str] = os.environ, stream: TextIO | None = None
+) -> Iterator[None]:
+    """Show `words` on standard error, or `stream`, while the block runs; nothing if that is no terminal."""
+    stream = stream or sys.stderr
     if not stream.isatty() or environ.get("CI") or environ.get("TERM") == "dumb":
         yield
         return

@@ -16,8 +16,8 @@ from copilot_api.private_files import replace_private
 def run(invocation: Invocation) -> int:
     """Write the report, or print it."""
     given = invocation.parsed.values
-    log = given.get("log")
     situation, examination = look_at(invocation)
+    log = given.get("log") or situation.settings.log_file
     try:
         report = make_report(situation, examination, Path(log).expanduser() if isinstance(log, str) else None)
     except OSError as error:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from copilot_api.cli import foreground
-from copilot_api.cli.asking import NoGateway, RunningGateway, WantsKey, reach
+from copilot_api.cli.asking import RunningGateway, link_to, reach
 from copilot_api.cli.child import child_gateway, words
 from copilot_api.cli.commands import KEY_VARIABLE
 from copilot_api.cli.console import Console
+from copilot_api.cli.gateway_client import GatewayLink, GatewayProblem, WantsKey
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.clients import PROGRAMS, checks
 from copilot_api.clients.base import Choice, Launch, Order, Program, SetupProblem, Target, here
 from copilot_api.clients.choosing import choose
@@ -46,7 +48,7 @@ def run(invocation: Invocation) -> int:
         raise SetupProblem(f"{client.title} needs a port, and the configuration sets unix_socket")
     key = given_key(invocation)
     if invocation.flag("dry_run"):
-        return _dry_run(invocation, client, arguments, _running(given, settings, key, console))
+        return _dry_run(invocation, client, arguments, settings, _running(given, settings, key, console))
     program = shutil.which(client.programs[0])
     if program is None:
         console.error(f"{client.programs[0]} is not on PATH; install it: {client.install}")
@@ -57,8 +59,10 @@ def run(invocation: Invocation) -> int:
         if gateway is None:
             port = settings.port if "port" in given else 0
             child = stack.enter_context(child_gateway(given, settings, directory, port=port))
-            child.wait_until_ready(console.info, may_sign_in=sys.stdin.isatty() and sys.stderr.isatty())
-            gateway = reach(child.url, child.key)
+            with waiting(console, f"Starting a gateway (log: {child.log}) …"):
+                child.wait_until_ready(console.info, may_sign_in=sys.stdin.isatty() and sys.stderr.isatty())
+                certificate = settings.tls_certificate
+                gateway = reach(GatewayLink(child.url, child.key, certificate=certificate), child.key)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-run-")))
         launch = _launch(invocation, client, arguments, gateway, scratch)
         _make_files(launch)
@@ -118,12 +122,11 @@ def _running(
     others = [name for name in given if name not in ("port", "verbose")]
     if others or not settings.port:
         return None
-    scheme = "https" if settings.tls_certificate else "http"
     try:
-        return reach(f"{scheme}://localhost:{settings.port}", key)
+        return reach(*link_to(settings, key))
     except WantsKey as problem:
-        console.warn(f"{problem} (--key-env NAME gives one); another gateway is started")
-    except NoGateway as problem:
+        console.warn(f"{problem}. Another gateway is started")
+    except GatewayProblem as problem:
         console.debug(str(problem))
     return None
 
@@ -175,7 +178,11 @@ def _environment(launch: Launch, url: str) -> dict[str, str]:
 
 
 def _dry_run(
-    invocation: Invocation, client: Program, arguments: tuple[str, ...], gateway: RunningGateway | None
+    invocation: Invocation,
+    client: Program,
+    arguments: tuple[str, ...],
+    settings: Settings,
+    gateway: RunningGateway | None,
 ) -> int:
     scratch = Path(tempfile.gettempdir()) / "copilot-api-run-…"
     if gateway is not None:
@@ -188,7 +195,7 @@ def _dry_run(
         launch = client.launch(order)
         lines = [
             "# A gateway would be started on a free port; and families would become models:",
-            f"# {shlex.join(['copilot-api', 'start', *words(_start_options(invocation))])}",
+            f"# {shlex.join(['copilot-api', 'start', *words(_start_options(invocation), settings)])}",
         ]
     lines += _lines(launch)
     text = "\n".join(lines)

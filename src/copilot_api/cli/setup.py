@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from copilot_api.cli.asking import NoGateway, RunningGateway, WantsKey, reach
+from copilot_api.cli.asking import link_to, reach
+from copilot_api.cli.gateway_client import GatewayLink, GatewayProblem, WantsKey
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.run import given_key
 from copilot_api.cli.tables import aligned
 from copilot_api.clients import CLIENTS, client_named
@@ -22,7 +24,7 @@ from copilot_api.clients.checks import split
 from copilot_api.clients.choosing import Find, choose
 from copilot_api.clients.configuring import Step, carry_out, plan, plan_undo, undo
 from copilot_api.clients.journal import Entry, Journal, digest, read_bytes
-from copilot_api.configuration import load
+from copilot_api.configuration import Configuration, load
 from copilot_api.gateway.catalog import Model
 from copilot_api.github.credentials import data_directory
 from copilot_api.redaction import MASK, Secret, redact
@@ -61,9 +63,9 @@ def _named(invocation: Invocation) -> list[Client]:
 
 
 def _set_up(invocation: Invocation, clients: Sequence[Client], place: Place, journal: Journal) -> int:
-    settings = load({}, os.environ, data_directory(invocation.home)).settings
-    target = _target(invocation, settings)
-    models, find = _models(invocation, target, settings)
+    configuration = load({}, os.environ, data_directory(invocation.home))
+    target = _target(invocation, configuration.settings)
+    models, find = _models(invocation, target, configuration)
     known = journal.read()
     # All are planned before one is written: what cannot be done for one is said first.
     planned = [
@@ -98,8 +100,9 @@ def _one(
 
 def _target(invocation: Invocation, settings: Settings) -> Target:
     given = invocation.parsed.values
-    scheme = "https" if settings.tls_certificate else "http"
-    url = str(given.get("url") or f"{scheme}://localhost:{settings.port}").rstrip("/")
+    if settings.unix_socket and not given.get("url"):
+        raise SetupProblem("clients need a port, and the configuration sets unix_socket; give --url")
+    url = str(given.get("url") or link_to(settings)[0].url).rstrip("/")
     parts = split(url)
     if parts is None:
         raise SetupProblem(f"--url: {url!r} is not an http or https URL")
@@ -117,23 +120,28 @@ def _choice(invocation: Invocation, client: Client, models: tuple[Model, ...], f
     return choose(models, find, client.prefers, large=large or None, small=small or None)
 
 
-def _models(invocation: Invocation, target: Target, settings: Settings) -> tuple[tuple[Model, ...], Find]:
+def _models(
+    invocation: Invocation, target: Target, configuration: Configuration
+) -> tuple[tuple[Model, ...], Find]:
     """Return the models, and how names are resolved: from the gateway, else from the account."""
+    settings = configuration.settings
+    key = _key_to_ask_with(invocation)
+    asked = GatewayLink(target.url, key), key
+    if not invocation.parsed.values.get("url"):
+        asked = link_to(settings, key)
     try:
-        gateway: RunningGateway = reach(target.url, _key_to_ask_with(invocation))
+        with waiting(invocation.steps, f"Asking {target.url} for its models …"):
+            gateway = reach(*asked)
         return gateway.models, gateway.find
     except WantsKey as problem:
-        raise SetupProblem(
-            f"{problem}: make one with `copilot-api keys add NAME` and give it with --key or --key-env"
-        ) from None
-    except NoGateway as problem:
-        found = _models_of_account(invocation, settings)
+        raise SetupProblem(f"{problem}; `copilot-api keys add NAME` makes one") from None
+    except GatewayProblem as problem:
+        found = _models_of_account(invocation, configuration)
         if found is None:
             raise SetupProblem(
-                f"{problem}, and nobody is signed in, so there is no list of models: start a gateway with"
-                " `copilot-api start`, or sign in with `copilot-api auth`"
+                f"{problem}; and nobody is signed in, so there is no list of models to choose from"
             ) from None
-        invocation.console.info(f"{problem}; start one with `copilot-api start` before you use the client")
+        invocation.steps.warn(f"{problem} before the client is used")
         return found
 
 
@@ -145,21 +153,21 @@ def _key_to_ask_with(invocation: Invocation) -> Secret | None:
     return given_key(invocation)
 
 
-def _models_of_account(invocation: Invocation, settings: Settings) -> tuple[tuple[Model, ...], Find] | None:
+def _models_of_account(
+    invocation: Invocation, configuration: Configuration
+) -> tuple[tuple[Model, ...], Find] | None:
     from copilot_api.app import load_models
     from copilot_api.cli.loop import run as run_loop
     from copilot_api.gateway.resolver import resolve
-    from copilot_api.github.credentials import token_store
+    from copilot_api.github.sources import find_token, store_of
 
-    token = (
-        settings.github_token
-        or token_store(data_directory(invocation.home), in_keyring=settings.keyring).read()
-    )
+    settings = configuration.settings
+    store = store_of(settings, data_directory(invocation.home))
+    token = find_token(settings, configuration.origins, store, os.environ)
     if token is None:
         return None
-    if sys.stderr.isatty():
-        sys.stderr.write("Asking for the account's models …\n")
-    catalog = run_loop(load_models(settings, token))
+    with waiting(invocation.steps, "Asking Copilot for its models …"):
+        catalog = run_loop(load_models(settings, token))
     return catalog.models, lambda name: resolve(name, catalog, "messages", settings.aliases).model
 
 
@@ -238,7 +246,8 @@ def _diff(step: Step, key: Secret | None = None) -> str:
 
 def _undo(invocation: Invocation, clients: Sequence[Client], journal: Journal) -> int:
     entries = journal.read()
-    names = [client.name for client in clients] or list(entries)
+    # The last first: folders that one made and others used are empty at the end.
+    names = [client.name for client in clients] or list(reversed(entries))
     console = invocation.console
     done = []
     for name in names:

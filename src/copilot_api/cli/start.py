@@ -78,7 +78,7 @@ def run(invocation: Invocation) -> int:
         fetch(settings.shared, home)
     keys = _check(configuration, home)
     reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
-    for warning in (*configuration.warnings, *_warnings(settings, keys)):
+    for warning in (*configuration.warnings, *_warnings(settings, keys, home)):
         console.warn(warning)
     try:
         sockets = opened or _listen(settings)
@@ -94,6 +94,8 @@ def run(invocation: Invocation) -> int:
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
             in_keyring = settings.keyring and not settings.simulate
             store = token_store(directory, in_keyring=in_keyring, host=settings.github_host)
+            if settings.capture is not None:
+                settings = replace(settings, capture=str(_capture_place(settings, home)))
             session = _Session(settings, console, store, keys, reloader, configuration.origins)
             return run_loop(_run(session, sockets))
     finally:
@@ -164,12 +166,23 @@ def _check(configuration: Configuration, home: Path) -> KeyRing:
     return keys
 
 
-def _warnings(settings: Settings, keys: KeyRing) -> list[str]:
+def _capture_place(settings: Settings, home: Path) -> Path:
+    from copilot_api.capture.store import place
+
+    return place(settings.capture, home)
+
+
+def _warnings(settings: Settings, keys: KeyRing, home: Path) -> list[str]:
     from copilot_api.cli.reach import weak_keys
 
     found = [f"{weak}; on this machine alone it will do" for weak in weak_keys(settings)]
     if settings.no_auth and keys.on:
         found.append("--no-auth changes nothing: there are keys, so every request needs one")
+    if settings.capture is not None:
+        found.append(
+            "--capture is on: prompts and answers are written to"
+            f" {_capture_place(settings, home)} and removed after {settings.capture_age / 3600:g} hours"
+        )
     return found
 
 

@@ -116,7 +116,7 @@ def _streams(streams: Sequence[Mapping[str, Any]], width: int, room: int) -> Ren
     from rich.console import Group
 
     if not streams:
-        return _text("\nNo stream runs.", "dim")
+        return Group("", _text("No stream runs.", "dim"))
     # Who is silent the longest comes first: that is whom one looks for.
     ordered = sorted(streams, key=lambda each: (-each["silent_ms"] // 1000, -each["age_ms"]))
     shown = ordered if len(ordered) <= room else ordered[: max(room - 1, 1)]

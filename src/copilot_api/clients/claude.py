@@ -20,7 +20,7 @@ from copilot_api.clients.base import (
     Target,
     has_flag,
 )
-from copilot_api.clients.edits.json_edit import JsonEdit
+from copilot_api.clients.edits.json_edit import JsonEdit, not_strict
 from copilot_api.gateway.catalog import Model
 from copilot_api.gateway.families import is_of
 
@@ -91,7 +91,7 @@ class ClaudeCode:
             paths.append((("apiKeyHelper",), f'printf %s "${target.key_env}"'))
         paths += [(("env", name), value) for name, value in values.items()]
         paths += [(("env", name), None) for name in _LEADS_AWAY]
-        return (Change(self.configurations(place)[0], JsonEdit(paths)),)
+        return (Change(self.configurations(place)[0], JsonEdit(paths, strict=True)),)
 
     def lint(self, place: Place, facts: Facts) -> tuple[Finding, ...]:
         """Return what is wrong with the environment and the settings."""
@@ -101,6 +101,11 @@ class ClaudeCode:
         path = self.configurations(place)[0]
         settings, problems = checks.read_json(self.name, path)
         yield from problems
+        refused = "" if problems else not_strict(checks.read_text(path) or "")
+        if refused and checks.member(settings, "env", "ANTHROPIC_BASE_URL"):
+            yield Finding(
+                self.name, str(path), f"is not read at all: {refused}", "remove comments and commas"
+            )
         managed_path = _managed(place)
         managed, _ = checks.read_json(self.name, managed_path)
         of_user, of_managed = _texts(settings.get("env")), _texts(managed.get("env"))

@@ -44,7 +44,9 @@ class Zed:
     def changes(self, place: Place, target: Target, choice: Choice) -> tuple[Change, ...]:
         """Return the provider with its models; the model in use stays the user's choice."""
         if target.key or target.key_env not in (None, VARIABLE):
-            raise SetupProblem(f"Zed takes keys from its keychain or from ${VARIABLE}: --key-env {VARIABLE}")
+            raise SetupProblem(
+                f"Zed takes a key from its keychain or from one variable: say --key-env {VARIABLE}"
+            )
         models = [_model(model) for model in choice.listed if model.context_window]
         provider = {"api_url": target.openai, "available_models": models}
         return (Change(self.configurations(place)[0], JsonEdit([((*_PROVIDERS, NAME), provider)])),)

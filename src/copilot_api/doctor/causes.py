@@ -169,6 +169,11 @@ _TABLE: tuple[tuple[str, str, Badness, str], ...] = (
     ("keys-none-good", "keys", "warning", "copilot-api keys add NAME, or remove keys.json to need none"),
     ("ledger-unreadable", "ledger", "problem", "move the file away; a new one is made"),
     ("ledger-newer", "ledger", "problem", "use the newer version again, or move the file away"),
+    ("store-package-missing", "store", "problem", "pip install 'copilot-api-gateway[shared]'"),
+    ("store-refuses", "store", "problem", "correct the URL of --shared: redis://USER:PASSWORD@HOST:PORT/0"),
+    ("store-away", "store", "warning", "start the store; until then each gateway counts for itself"),
+    ("client-misconfigured", "clients", "problem", "copilot-api setup NAME writes what it needs"),
+    ("client-surprising", "clients", "warning", "copilot-api setup NAME writes what it needs"),
     (
         "native-missing",
         "engine",

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 from copilot_api.doctor import fittings, ports, surroundings
 from copilot_api.doctor.credential import credential
-from copilot_api.doctor.findings import Finding, found, merged
+from copilot_api.doctor.findings import Finding, found, merged, skipped
 from copilot_api.doctor.network import examine_network, in_thread
+from copilot_api.doctor.programs import knower, programs
 from copilot_api.doctor.situation import Situation
+from copilot_api.doctor.store import store
 from copilot_api.records import record
 
 CEILING = 10.0
@@ -36,6 +38,8 @@ async def examine(
 ) -> Examination:
     """Make all checks. `before` is what reading the configuration found; `progress` hears what has ended."""
     answer: ports.Answer | None = None
+    models: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+    far = CEILING + 4 * situation.patience
 
     async def here(name: str, check: Callable[[Situation], list[Finding]]) -> list[Finding]:
         return await _bounded(name, in_thread(lambda: check(situation)), CEILING, progress)
@@ -46,9 +50,27 @@ async def examine(
         return findings
 
     async def upstream() -> list[Finding]:
+        if situation.settings.simulate:
+            why = "the simulator stands in for GitHub (--simulate)"
+            return [skipped(check, why) for check in ("credential", "network", "account", "models", "clock")]
         findings, source = await in_thread(lambda: credential(situation))
         token = source.token if source is not None else None
-        return [*findings, *await examine_network(situation, token, "there is no usable GitHub token")]
+        told, body = await examine_network(situation, token, "there is no usable GitHub token")
+        if body is not None:
+            models.set_result(body)
+        return [*findings, *told]
+
+    async def set_up() -> list[Finding]:
+        body = await models
+        knows = None if body is None else await knower(situation, body)
+        return await in_thread(lambda: programs(situation, knows))
+
+    async def then_no_more() -> list[Finding]:
+        try:
+            return await _bounded("network", upstream(), far, progress)
+        finally:
+            if not models.done():
+                models.set_result(None)
 
     results = await asyncio.gather(
         here("environment", surroundings.environment),
@@ -58,8 +80,10 @@ async def examine(
         here("listener", fittings.listener),
         here("ledger", fittings.ledger),
         here("engine", fittings.engine),
+        _bounded("store", in_thread(lambda: store(situation)), far, progress),
         _bounded("port", at_the_port(), CEILING + 2 * situation.patience, progress),
-        _bounded("network", upstream(), CEILING + 4 * situation.patience, progress),
+        then_no_more(),
+        _bounded("clients", set_up(), far + CEILING, progress),
     )
     findings = [*before, *(each for found_there in results for each in found_there)]
     return Examination(tuple(merged(findings)), answer)

@@ -61,6 +61,7 @@ CHECKS = {
     "gateway": "running gateway",
     "keys": "client keys",
     "ledger": "ledger",
+    "store": "shared store",
     "engine": "engine",
     "clients": "client programs",
 }
@@ -91,7 +92,7 @@ def merged(findings: list[Finding]) -> list[Finding]:
     """Return the findings with those of one cause about several hosts as one, in the order of the checks."""
     kept: dict[tuple[str, str, str], Finding] = {}
     for each in findings:
-        key = (each.check, each.cause, "" if each.cause and each.about else each.says)
+        key = (each.check, each.cause, "" if each.cause and each.check == "network" else each.says)
         before = kept.get(key)
         if before is None:
             kept[key] = each

@@ -63,6 +63,23 @@ def listener(situation: Situation) -> list[Finding]:
     return findings or [ok("listener", where)]
 
 
+def needs_key(situation: Situation) -> bool | None:
+    """Tell whether clients need a key; None when it cannot be found out."""
+    from copilot_api.app import client_keys
+    from copilot_api.gateway.errors import StartupError
+    from copilot_api.keys.store import FILE
+    from copilot_api.keys.stored import BadKeyText, parse
+
+    try:
+        if client_keys(situation.settings):
+            return True
+        return bool(parse((situation.directory / FILE).read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, UnicodeDecodeError, BadKeyText, StartupError):
+        return None
+
+
 def _listener_tls(certificate: str, key: str | None) -> Iterator[Finding]:
     import ssl
 

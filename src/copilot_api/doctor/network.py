@@ -82,6 +82,8 @@ class Upstream:
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
+        self.models: bytes | None = None
+        """The list that came."""
         self._client: Client = build_engine(situation.settings).make_client(
             ClientOptions(situation.settings.proxy_env)
         )
@@ -126,14 +128,19 @@ class Upstream:
         return finding or found("connection-lost", str(error), host)
 
 
-async def examine_network(situation: Situation, token: Secret | None, why_none: str) -> list[Finding]:
-    """Look at the way to GitHub and Copilot, and with a token at what they say of it."""
+async def examine_network(
+    situation: Situation, token: Secret | None, why_none: str
+) -> tuple[list[Finding], bytes | None]:
+    """Look at the way to GitHub and Copilot, and with a token at what they say of it.
+
+    Returns the list of models too, as it came, where there is one.
+    """
     upstream = Upstream(situation)
     try:
         web, rest = await asyncio.gather(
             _reach(upstream, situation.settings.github_url), _account(upstream, token, why_none)
         )
-        return [*web, *rest]
+        return [*web, *rest], upstream.models
     finally:
         await upstream.aclose()
 
@@ -207,6 +214,7 @@ async def _models(upstream: Upstream, token: Secret, named: str | None) -> list[
     judged = judge_list(reply.status, reply.data, reply.body, host)
     if judged is not None:
         return [*findings, judged]
+    upstream.models = reply.body
     return [*findings, *judge_models(reply.body, reply.data, settings.aliases)]
 
 

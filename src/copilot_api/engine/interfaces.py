@@ -338,6 +338,8 @@ class StreamPlan:
     framing: Framing = "sse"
     now: int = 0
     """Unix seconds, told to clients where upstream does not say when it answered; 0 is unknown."""
+    capture: int = 0
+    """Bytes of each side that the relay keeps for :meth:`Relay.captured`; a translator has no use for it."""
 
 
 StreamEnd = Literal["end", "cut", "idle", "too_large", "shutdown", "cancelled"]

@@ -139,7 +139,7 @@ class Trace:
         self.plan: Plan | None = None
         self.caller: Caller = ANYONE
         self.calls = 0
-        """Requests that upstream got for it."""
+        """Calls that were made for it, repeated ones too; 0 where none got as far as upstream."""
         self.elsewhere = 0.0
         """Seconds that upstream took, and that it waited for its turn: what the gateway did not add."""
         self.asked = self.heard = 0.0

@@ -23,7 +23,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.failures import Failures, current, of_error
+from copilot_api.gateway.failures import Failures, Trace, current, of_error
 from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.redaction import without
 from copilot_api.settings import Settings
@@ -146,15 +146,14 @@ class Sender:
             )
             known_as = None
             if trace is None:
-                upstream = await self._request(call)
+                upstream = await self._request(call, trace)
             else:
                 asked = time.monotonic()
                 if not trace.calls:
                     trace.asked, trace.upstream_url = asked, account.url
-                upstream = await self._request(call)
+                upstream = await self._request(call, trace)
                 heard = trace.heard = time.monotonic()
                 trace.elsewhere += heard - asked
-                trace.calls += 1
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)
@@ -185,11 +184,11 @@ class Sender:
         self._forbidden_at = now
         return True
 
-    async def _request(self, call: UpstreamCall) -> Upstream:
+    async def _request(self, call: UpstreamCall, trace: Trace | None) -> Upstream:
         for attempt in (1, 2):
             self._failures.calls += 1
             try:
-                return await self._client.request(call)
+                upstream = await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
                     raise UpstreamFailed(
@@ -197,9 +196,16 @@ class Sender:
                     ) from error
                 self._failures.retry("connect", f"{call.url}: {error}")
             except UpstreamError as error:
+                # It was written, and may have been billed.
+                if trace is not None:
+                    trace.calls += attempt
                 raise UpstreamFailed(
                     error.status, str(error), of_error(error), code="upstream_failed"
                 ) from error
+            else:
+                if trace is not None:
+                    trace.calls += attempt
+                return upstream
         raise AssertionError("unreachable")
 
     async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from copilot_api.cli.console import Console, install_logging
-from copilot_api.cli.json_lines import stamp
 from copilot_api.cli.log_file import KEPT, LogFile
 from copilot_api.gateway.failures import Failures, Trace, begin
+from copilot_api.moments import iso
 from copilot_api.redaction import Secret
 from tests.unit.gateway.test_metrics import ENTRY
 
@@ -105,7 +105,7 @@ def test_r08_r19_fields_are_clean() -> None:
 
 
 def test_moments_are_iso_8601() -> None:
-    assert stamp(1_795_723_187.0625) == "2026-11-26T19:59:47.062Z"
+    assert iso(1_795_723_187.0625) == "2026-11-26T19:59:47.062Z"
 
 
 def test_the_file_has_what_the_terminal_has_but_tokens(tmp_path: Path) -> None:

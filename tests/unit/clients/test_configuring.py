@@ -246,7 +246,9 @@ def _full_disk_at_second() -> Any:
     ("name", "content", "why"),
     [
         ("claude", b'{"env": 3}', "left alone"),
-        ("claude", b"{", "cannot be read as JSON: line 1"),
+        ("claude", b"{", "the client reads plain JSON"),
+        ("claude", b"{} // mine", "the client reads plain JSON"),
+        ("zed", b"{", "cannot be read as JSON: line 1"),
         ("claude", b"\xff\xfe{", "no text in UTF-8"),
         ("codex", b"model = ", "cannot be read as TOML"),
         ("codex", b"[model_providers.copilot-api]\n", "of its own"),

@@ -103,6 +103,12 @@ def test_claude_code(tmp_path: Path, what: str, where: str) -> None:
     assert finding.where == (str(path) if where == "settings" else "the environment")
 
 
+def test_settings_that_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path / ".claude/settings.json", json.dumps({"env": claude_env()}) + " // mine")
+    (finding,) = found(tmp_path)
+    assert "without comments and trailing commas" in finding.text
+
+
 def test_settings_that_overrule_the_environment(tmp_path: Path) -> None:
     write(tmp_path / "other/settings.json", {"env": claude_env()})
     environ = claude_env(ANTHROPIC_BASE_URL="https://example.com", CLAUDE_CONFIG_DIR=str(tmp_path / "other"))

@@ -71,6 +71,34 @@ def test_the_newest_first_and_page_by_page(ledger: sqlite3.Connection) -> None:
     assert [number for number, _ in reports.recent(ledger, 9, where={"status": 502})] == [4]
 
 
+def test_all_that_failed_in_one_word(ledger: sqlite3.Connection) -> None:
+    failed = reports.recent(ledger, 9, where={"outcome": reports.FAILED})
+    assert [number for number, _ in failed] == [4]
+    assert reports.total(ledger, where={"outcome": "failed", "key": "ann"}).requests == 0
+
+
+def test_choices_are_what_is_there(ledger: sqlite3.Connection) -> None:
+    assert reports.choices(ledger, "key", since=0, limit=9) == ("ann", "bob")
+    assert reports.choices(ledger, "key", since=0, limit=1) == ("ann",)
+    assert reports.choices(ledger, "model", since=NOON + DAY, limit=9) == ("a",)
+    with pytest.raises(ValueError, match="no filter"):
+        reports.choices(ledger, "1; DROP TABLE requests", since=0, limit=9)
+
+
+def test_tokens_of_a_byte_by_whole_streams_only(ledger: sqlite3.Connection) -> None:
+    told = {"model": "c", "dialect": "chat", "streamed": True, "bytes_out": 1000}
+    add(
+        ledger,
+        entry(at=NOON, output_tokens=10, **told),
+        entry(at=NOON, output_tokens=30, **told),
+        entry(at=NOON, output_tokens=900, outcome="client_gone", **told),
+        entry(at=NOON, output_tokens=None, **told),
+        entry(at=NOON, output_tokens=900, **{**told, "streamed": False}),
+    )
+    assert reports.tokens_per_byte(ledger, since=NOON)["c", "chat"] == 40 / 2000
+    assert ("c", "chat") not in reports.tokens_per_byte(ledger, since=NOON + 1)
+
+
 @pytest.mark.parametrize("axis", reports.AXES)
 def test_all_axes_add_up(ledger: sqlite3.Connection, axis: reports.Axis) -> None:
     assert sum(each.requests for each in reports.sums(ledger, axis)) == 4

@@ -11,14 +11,20 @@ from copilot_api.clients.edits.jsonc import NotJson, Path, Step, drop, find, par
 
 
 class JsonEdit:
-    """Sets each value at its path; with None a member is taken away."""
+    """Sets each value at its path; with None a member is taken away.
 
-    def __init__(self, values: Sequence[tuple[Path, Any]]) -> None:
+    `strict`: the client's reader takes no comments, so a file with them is of no use to it.
+    """
+
+    def __init__(self, values: Sequence[tuple[Path, Any]], *, strict: bool = False) -> None:
         self._values = values
+        self._strict = strict
 
     def apply(self, text: str) -> tuple[str, Mapping[str, Any]]:
         """Return the changed text and the memo. Raises :class:`CannotEdit`."""
         set_: list[dict[str, Any]] = []
+        if self._strict and (problem := not_strict(text)):
+            raise CannotEdit(problem)
         try:
             for path, value in self._values:
                 text, memo = _set(text, path, value)
@@ -27,6 +33,19 @@ class JsonEdit:
         except NotJson as problem:
             raise CannotEdit(f"it cannot be read as JSON: {problem}") from None
         return text, {"kind": "json", "set": set_}
+
+
+def not_strict(text: str) -> str:
+    """Return why a reader of plain JSON refuses a text; empty when it does not, or when nothing is there."""
+    import json
+
+    if not text.strip():
+        return ""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        return f"the client reads plain JSON, without comments and trailing commas: {error}"
+    return ""
 
 
 def _set(text: str, path: Path, value: Any) -> tuple[str, dict[str, Any] | None]:

@@ -71,6 +71,8 @@ class Sources:
     standings: Callable[[], tuple[Standing, ...]] = tuple
     store: SharedStore | None = None
     """None where there is one gateway."""
+    captures: bool = False
+    """Whole requests are kept (``--capture``)."""
 
 
 def routes(sources: Sources) -> tuple[Route, ...]:
@@ -96,6 +98,8 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             "requests_waiting": load.waiting,
             "engine": components,
         }
+        if sources.captures:
+            facts["capture"] = "on"
         if cache is not None:
             facts["cache"] = _by_name(cache())
         if store is not None:
