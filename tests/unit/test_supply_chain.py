@@ -109,7 +109,7 @@ BUDGET = {"crates": 150, "run time": 13, "development": 80}
 included; what pip installs with the program; all that `constraints.txt` pins. One more is a decision: the
 commit that raises the number says why. 13: `rich` draws `top`, and brings three. 80: the OpenTelemetry SDK
 and its exporter, which tests of `[otel]` run, are nine; schemathesis fuzzes by OpenAPI, and brings ten;
-Playwright drives the dashboard's browser, redis reaches the shared store, Starlette is what apps are mounted in.
+Playwright drives the browser, redis reaches the shared store, Starlette is what apps are mounted in.
 """
 
 
