@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -22,6 +19,7 @@ from tests.e2e.test_listening import listening
 from tests.support.http import request
 from tests.support.process import GatewayProcess, clean_environment
 from tests.support.raw_http import RawConnection
+from tests.support.terminal import Terminal
 
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
 KEY = "q8Zr2LwXv7Tn4KcYp1Hd6Bs9"
@@ -40,48 +38,10 @@ def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProc
     )
 
 
-class Screen:
-    """`top` at a terminal of its own."""
-
-    def __init__(self, home: Path, *words: str) -> None:
-        self._ours, theirs = pty.openpty()
-        environment = clean_environment(home, {"TERM": "xterm", "COLUMNS": "150", "LINES": "30"})
-        del environment["NO_COLOR"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "copilot_api", "top", *words],
-            env=environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self._shown = ""
-
-    def wait_for(self, pattern: str) -> None:
-        """Read until the pattern comes; what came before is forgotten."""
-        while not (found := re.search(pattern, self._shown, re.DOTALL)):
-            assert select.select([self._ours], [], [], 60)[0], self._shown
-            piece = os.read(self._ours, 65536)
-            assert piece, self._shown
-            self._shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", piece.decode("utf-8", "replace"))
-        self._shown = self._shown[found.end() :]
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._ours)
-
-
-@pytest.fixture
-def screen(tmp_path: Path) -> Iterator[list[Screen]]:
-    opened: list[Screen] = []
-    yield opened
-    for each in opened:
-        each.close()
+def at_a_terminal(home: Path, *words: str) -> Terminal:
+    environment = clean_environment(home, {"TERM": "xterm"})
+    del environment["NO_COLOR"]
+    return Terminal([sys.executable, "-m", "copilot_api", "top", *words], environment)
 
 
 @contextmanager
@@ -171,38 +131,44 @@ def test_another_program_is_not_taken_for_a_gateway(simulator: SimulatorServer, 
 
 
 def test_the_screen_follows_and_q_ends_it(
-    gateway: GatewayProcess, simulator: SimulatorServer, tmp_path: Path, screen: list[Screen]
+    gateway: GatewayProcess, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    shown = Screen(tmp_path, "--url", gateway.url)
-    screen.append(shown)
-    shown.wait_for("in flight 0 of 64")
-    with silent_stream(gateway, simulator):
-        shown.wait_for("in flight 1 of 64.*gpt-4.1")
-    shown.wait_for("in flight 0 of 64")
-    shown.press("q")
-    assert shown.process.wait(30) == 0
+    with at_a_terminal(tmp_path, "--url", gateway.url) as screen:
+        screen.wait_for("in flight 0 of 64")
+        with silent_stream(gateway, simulator):
+            screen.wait_for("in flight 1 of 64.*gpt-4.1")
+        screen.wait_for("in flight 0 of 64")
+        screen.press("q")
+        assert screen.process.wait(30) == 0
 
 
-def test_ctrl_c_ends_it_with_130(gateway: GatewayProcess, tmp_path: Path, screen: list[Screen]) -> None:
-    shown = Screen(tmp_path, "--url", gateway.url)
-    screen.append(shown)
-    shown.wait_for("in flight 0 of 64")
-    shown.process.send_signal(signal.SIGINT)
-    assert shown.process.wait(30) == 130
-
-
-def test_it_survives_a_restart_of_the_gateway(
-    simulator: SimulatorServer, tmp_path: Path, screen: list[Screen]
+def test_a_request_that_is_over_is_seen_and_the_window_may_change(
+    gateway: GatewayProcess, tmp_path: Path
 ) -> None:
+    with at_a_terminal(tmp_path, "--url", gateway.url) as screen:
+        screen.wait_for("in flight 0 of 64")
+        assert request(gateway.url, "POST", "/v1/chat/completions", CHAT).status == 200
+        screen.wait_for(r"LAST +MODEL +CLIENT +OUTCOME +INPUT.*gpt-4\.1 .*complete")
+        screen.resize(70, 20)
+        screen.wait_for(r"LAST +MODEL +OUTCOME +CREDITS")
+
+
+def test_ctrl_c_ends_it_with_130(gateway: GatewayProcess, tmp_path: Path) -> None:
+    with at_a_terminal(tmp_path, "--url", gateway.url) as screen:
+        screen.wait_for("in flight 0 of 64")
+        screen.process.send_signal(signal.SIGINT)
+        assert screen.process.wait(30) == 130
+
+
+def test_it_survives_a_restart_of_the_gateway(simulator: SimulatorServer, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    shown = Screen(tmp_path, "--url", f"http://127.0.0.1:{port}")
-    screen.append(shown)
-    shown.wait_for("not reachable")
-    for _ in range(2):
-        with GatewayProcess(tmp_path, simulator.url, "--port", port):
-            shown.wait_for("running.*in flight 0 of 64")
-        shown.wait_for("not reachable")
-    shown.press("q")
-    assert shown.process.wait(30) == 0
+    with at_a_terminal(tmp_path, "--url", f"http://127.0.0.1:{port}") as screen:
+        screen.wait_for("not reachable")
+        for _ in range(2):
+            with GatewayProcess(tmp_path, simulator.url, "--port", port):
+                screen.wait_for("running.*in flight 0 of 64")
+            screen.wait_for("not reachable")
+        screen.press("q")
+        assert screen.process.wait(30) == 0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from copilot_api.cli.console import Console, install_logging
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory, token_store
@@ -203,7 +204,8 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
             settings = await stack.enter_async_context(_simulator(settings))
         console.info(f"Using VSCode version: {settings.editor_version}")
         console.hide(*(given.key for given in client_keys(settings)))
-        token = await _github_token(replace(session, settings=settings))
+        with waiting(console, "Asking GitHub who this is …"):
+            token = await _github_token(replace(session, settings=settings))
         console.hide(token)
 
         def on_token(grant: TokenGrant, renewed: bool) -> None:
@@ -217,19 +219,20 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
             from copilot_api.cli.approval import TerminalApprover
 
             approver = TerminalApprover()
-        gateway = await stack.enter_async_context(
-            open_gateway(
-                settings,
-                token,
-                approver=approver,
-                request_log=console,
-                on_token=on_token,
-                keys=session.keys,
-                directory=session.file.path.parent,
-                origins=session.origins,
-                observers=(console.finished,) if console.is_json else (),
+        with waiting(console, "Asking Copilot for its models …"):
+            gateway = await stack.enter_async_context(
+                open_gateway(
+                    settings,
+                    token,
+                    approver=approver,
+                    request_log=console,
+                    on_token=on_token,
+                    keys=session.keys,
+                    directory=session.file.path.parent,
+                    origins=session.origins,
+                    observers=(console.finished,) if console.is_json else (),
+                )
             )
-        )
         session.reloader.attach(settings, gateway.adopt)
         _tell_collector_what_stays()
         return await _serve(session, settings, gateway, sockets)

@@ -43,8 +43,9 @@ def facts(look: Look, gateway: GatewayLink) -> dict[str, object]:
         "gateway": gateway.place,
         "version": look.version,
         **{name: live.get(name) for name in ("in_flight", "waiting", "places", "streams")},
-        "requests_per_minute": requests_per_minute(look)[0],
+        "requests_per_minute": requests_per_minute(look, time.time())[0],
         **{name: told.get(name) for name in ("today", "month", "budgets")},
+        "quota": look.quota,
         "failures": look.failures,
     }
 
@@ -71,10 +72,13 @@ def _watch(gateway: GatewayLink) -> None:
         _keys() as pressed,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        said = ""
+        said, shown = "", None
         while said.lower() != "q":
-            size = console.size
-            live.update(draw(feed.look, gateway.place, *size, keys="q quits"), refresh=True)
+            # The clock on it goes on by the second.
+            state = (feed.look, console.size, int(time.time()))
+            if state != shown:
+                shown = state
+                live.update(draw(feed.look, gateway.place, *state[1], keys="q quits"), refresh=True)
             said = pressed()
 
 

@@ -27,18 +27,17 @@ class Look:
     version: str = ""
     live: Mapping[str, Any] | None = None
     overview: Mapping[str, Any] | None = None
+    quota: Mapping[str, Any] | None = None
     recent: tuple[Mapping[str, Any], ...] = ()
     failures: Mapping[str, int] | None = None
     """By class, since the gateway's start."""
-    at: float = 0.0
-    """Unix seconds at which `recent` was asked."""
     problem: str = ""
     """Why nothing new comes; what is shown is old then."""
 
 
-def requests_per_minute(look: Look) -> tuple[int, bool]:
+def requests_per_minute(look: Look, now: float) -> tuple[int, bool]:
     """Return how many requests were over within the last minute, and whether there were more."""
-    count = sum(each["at"] + each["duration_ms"] / 1000 > look.at - _MINUTE for each in look.recent)
+    count = sum(each["at"] + each["duration_ms"] / 1000 > now - _MINUTE for each in look.recent)
     return count, count == RECENT
 
 
@@ -62,7 +61,8 @@ def one_look(gateway: GatewayLink) -> Look:
     event = next(gateway.events("/dashboard/api/live"), None)
     if event is None:
         raise Unreachable(f"the gateway at {gateway.place} is stopping")
-    return replace(look, live=with_rates(event, first=True))
+    quota = gateway.ask("/dashboard/api/quota")
+    return replace(look, live=with_rates(event, first=True), quota=quota)
 
 
 def _ledger_look(gateway: GatewayLink, before: Look) -> Look:
@@ -73,7 +73,6 @@ def _ledger_look(gateway: GatewayLink, before: Look) -> Look:
         overview=gateway.ask("/dashboard/api/overview"),
         recent=tuple(gateway.ask(f"/dashboard/api/requests?limit={RECENT}")["requests"]),
         failures=failures,
-        at=time.time(),
     )
 
 
@@ -120,7 +119,14 @@ class Feed:
             self._stopping.wait(_RETRY)
 
     def _poll(self) -> None:
+        seen, asked = None, float("-inf")
         while not self._stopping.is_set():
+            live = self.look.live or {}
+            # What is written since, and what failed: while these stay there is nothing new to ask for.
+            state = (live.get("written"), live.get("failed"))
+            if state == seen and None not in state and time.monotonic() - asked < _MINUTE:
+                self._stopping.wait(_RETRY)
+                continue
             try:
                 fresh = _ledger_look(self._gateway, self.look)
                 self._put(
@@ -128,8 +134,10 @@ class Feed:
                     overview=fresh.overview,
                     recent=fresh.recent,
                     failures=fresh.failures,
-                    at=fresh.at,
                 )
+                seen, asked = state, time.monotonic()
+                # Last, since GitHub may take its time; the gateway asks it once a minute.
+                self._put(quota=self._gateway.ask("/dashboard/api/quota"))
             except GatewayProblem:
                 self._stopping.wait(_RETRY)  # the other thread says so
             else:

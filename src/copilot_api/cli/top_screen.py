@@ -35,7 +35,8 @@ def draw(look: Look, place: str, width: int, height: int, *, keys: str = "") -> 
     head: list[RenderableType] = [_title(look, place)]
     if look.live is None and look.overview is None:
         return Group(*head, "", look.problem or "Waiting for the gateway.", "", keys)
-    head += [*_figures(look, width), *_budgets(look, 1 if height < _LOW else _MOST_BUDGETS), *_failures(look)]
+    head += [*_figures(look, width), *_quota(look), *_budgets(look, 1 if height < _LOW else _MOST_BUDGETS)]
+    head += _failures(look)
     streams = look.live["streams"] if look.live else []
     room = height - len(head) - _HEADINGS - bool(keys)
     recent = min(_MOST_RECENT, len(look.recent), room // 2 - _HEADINGS)
@@ -66,7 +67,7 @@ def _figures(look: Look, width: int) -> list[RenderableType]:
 
     live, told = look.live or {}, look.overview or {}
     today, month = told.get("today", {}), told.get("month", {})
-    count, more = requests_per_minute(look)
+    count, more = requests_per_minute(look, time.time())
     waiting = live.get("waiting", 0)
     rate = sum(each["rate"] for each in live.get("streams", ()))
     cells = (
@@ -88,6 +89,19 @@ def _figures(look: Look, width: int) -> list[RenderableType]:
             lines[-1].append("   ")
         lines[-1].append_text(cell)
     return list(lines)
+
+
+def _quota(look: Look) -> list[RenderableType]:
+    """Return what is used of each allowance that has a limit."""
+    told = look.quota or {}
+    limited = [
+        each for each in told.get("snapshots", ()) if not each["unlimited"] and each["entitlement"] > 0
+    ]
+    if not limited:
+        return []
+    parts = [f"{each['name']} {each['used']:g} of {each['entitlement']:g}" for each in limited]
+    reset = f", resets {told['reset']}" if told.get("reset") else ""
+    return [_in_one_line(_text(f"quota: {', '.join(parts)}{reset}"))]
 
 
 def _budgets(look: Look, most: int) -> list[RenderableType]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.tables import aligned, csv
 from copilot_api.configuration import ConfigurationError
 from copilot_api.github.credentials import data_directory
@@ -38,7 +39,8 @@ def run(invocation: Invocation) -> int:
     now = time.time()
     since = moment(str(values.get("since") or "month"), now)
     where = {name: str(values[name]) for name in _FILTERS if values.get(name)}
-    found, total = _ask(invocation, axis, since, where)
+    with waiting(invocation.steps, "Reading the ledger …"):
+        found, total = _ask(invocation, axis, since, where)
     if invocation.flag("json"):
         told = {"since": since, "by": axis, "groups": [facts(each) for each in found]}
         invocation.console.plain(json.dumps(told | {"total": facts(total) if total else None}, indent=2))

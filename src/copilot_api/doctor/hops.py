@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import ssl
+import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from copilot_api.doctor.certificates import issuer_of
 from copilot_api.doctor.findings import Finding, found
 from copilot_api.engine.reference import proxies
 
-if TYPE_CHECKING:
-    import ssl
-
+_Place = tuple[int, int, int, str, Any]
+"""What ``getaddrinfo`` gives."""
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks": 1080}
 _EXPIRED, _NOT_YET, _WRONG_HOST = 10, 9, 62
 """Numbers of OpenSSL (x509_vfy.h)."""
@@ -97,11 +98,10 @@ def _way_to(
 
 def _connected(host: str, port: int, about: str, patience: float, *, through: str | None) -> socket.socket:
     """Return a connection. Raises :class:`_Stopped`."""
-    try:
-        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        says = f"the name {host} cannot be resolved: {getattr(error, 'strerror', None) or error}"
-        raise _Stopped(found("proxy-unknown-name" if through else "name-unknown", says, about)) from None
+    places, why = _resolved(host, port, patience)
+    if not places:
+        says = f"the name {host} cannot be resolved: {why}"
+        raise _Stopped(found("proxy-unknown-name" if through else "name-unknown", says, about))
     last: OSError | None = None
     for family, kind, number, _, address in places:
         connection = socket.socket(family, kind, number)
@@ -117,6 +117,24 @@ def _connected(host: str, port: int, about: str, patience: float, *, through: st
     why = "it takes no connection in time" if isinstance(last, TimeoutError) else str(last and last.strerror)
     cause = "proxy-unreachable" if through else "host-unreachable"
     raise _Stopped(found(cause, f"{where} cannot be reached: {why}", about)) from None
+
+
+def _resolved(host: str, port: int, patience: float) -> tuple[list[_Place], str]:
+    """Return the addresses of a name, or why there are none. A resolver that hangs is left behind."""
+    places: list[_Place] = []
+    why = "the resolver does not answer in time"
+
+    def resolve() -> None:
+        nonlocal why
+        try:
+            places.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            why = str(getattr(error, "strerror", None) or error)
+
+    thread = threading.Thread(target=resolve, daemon=True, name="resolver")
+    thread.start()
+    thread.join(patience)
+    return list(places), why
 
 
 def _pass(
@@ -159,8 +177,6 @@ def _shake_hands(
 
     `again` makes another connection to the same place, to see who signed a certificate that is not.
     """
-    import ssl
-
     context = _context(environ)
     try:
         return context.wrap_socket(connection, server_hostname=host)
@@ -178,8 +194,6 @@ def _shake_hands(
 
 
 def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    import ssl
-
     file, directory = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if file or directory:
@@ -196,8 +210,6 @@ def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 def _issuer(host: str, again: Callable[[], socket.socket]) -> str:
     """Return who signed the certificate that is shown, by a connection that trusts anybody."""
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
-import select
 import shlex
 import shutil
 import subprocess
@@ -16,6 +13,7 @@ import pytest
 from copilot_api.cli import completions
 from copilot_api.cli.commands import COMMANDS, Command
 from copilot_api.settings import PLAN_NAMES, option_fields
+from tests.support.terminal import Terminal
 
 NAMES = {command.name for command in COMMANDS}
 OPTIONS = {option.name.replace("_", "-") for option in option_fields()}
@@ -73,45 +71,16 @@ def fish(scripts: Path, *words: str) -> set[str]:
 
 def zsh(scripts: Path, line: str, *, sourced: bool = False) -> str:
     """Return what zsh shows at a terminal when Tab is pressed after a line."""
-    ours, theirs = pty.openpty()
-    environment = {"HOME": str(scripts), "PATH": os.environ["PATH"], "TERM": "dumb", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        ["zsh", "-f", "-i"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=scripts,
-        env=environment,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    try:
-        setup = (
-            "unsetopt prompt_sp; unset zle_bracketed_paste; PS1='REA''DY> '; LISTMAX=9999; stty cols 200; "
-        )
-        folder = shlex.quote(str(scripts))
-        load = "autoload -Uz compinit; compinit -u -D"
-        setup += f"{load}; source {folder}/_copilot-api" if sourced else f"fpath=({folder} $fpath); {load}"
-        os.write(ours, f"{setup}\n".encode())
-        read_until(ours, "READY> ")
-        os.write(ours, f"{line}\t".encode())
-        # Control-E, and then a word that appears once all before it was done.
-        os.write(ours, b"\x05\x15print -r -- do''ne\n")
-        return read_until(ours, r"\ndone\r")
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def read_until(terminal: int, pattern: str) -> str:
-    shown = ""
-    while not re.search(pattern, shown):
-        assert select.select([terminal], [], [], 60)[0], shown
-        piece = os.read(terminal, 65536)
-        assert piece, shown
-        shown += piece.decode("utf-8", "replace")
-    return shown
+    environment = {"HOME": str(scripts), "PATH": os.environ["PATH"], "TERM": "dumb"}
+    with Terminal(["zsh", "-f", "-i"], environment, cwd=scripts, columns=200) as terminal:
+        folder, load = shlex.quote(str(scripts)), "autoload -Uz compinit; compinit -u -D"
+        load = f"{load}; source {folder}/_copilot-api" if sourced else f"fpath=({folder} $fpath); {load}"
+        quiet = "unsetopt prompt_sp; unset zle_bracketed_paste; LISTMAX=9999; PS1='REA''DY> '"
+        terminal.press(f"{quiet}; {load}\n")
+        terminal.wait_for("READY> ")
+        # The line is thrown away after Tab; a word tells that all before it was done.
+        terminal.press(f"{line}\t\x05\x15print -r -- do''ne\n")
+        return terminal.wait_for(r"\ndone\r")
 
 
 @pytest.mark.parametrize("shell", list(completions.SHELLS))

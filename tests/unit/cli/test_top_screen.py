@@ -50,9 +50,15 @@ def look(streams: list[dict[str, Any]], *, recent: int = 3, problem: str = "") -
             "month": SUMS,
             "budgets": [{"share": 1.5, "text": "20 credits/day"}, {"share": 0.1, "text": "9 credits/month"}],
         },
+        quota={
+            "reset": "2026-12-01",
+            "snapshots": [
+                {"name": "Premium interactions", "entitlement": 300, "used": 12.5, "unlimited": False},
+                {"name": "Chat", "entitlement": 0, "used": 0, "unlimited": True},
+            ],
+        },
         recent=tuple(request(1000.0 - at) for at in range(recent)),
         failures={"client_gone": 3, "internal": 0},
-        at=1000.0,
         problem=problem,
     )
 
@@ -68,11 +74,12 @@ def test_the_figures_are_there() -> None:
     text = shown(look([stream("gpt-4.1"), stream("claude-opus-5")]))
     for words in (
         "copilot-api 1.2.3  http://localhost:4141  running",
-        "in flight 2 of 64   waiting 2   tokens/s 8   requests/min 3",
+        "in flight 2 of 64   waiting 2   tokens/s 8   requests/min 0",
         "today 2.50 credits ($0.03)",
         "requests 1,234",
         "failed 2",
         "━━━━━━━━━━━━━━━━ 150% of 20 credits/day",
+        "quota: Premium interactions 12.5 of 300, resets 2026-12-01\n",
         "failures since start: 3 client_gone",
         "claude-opus-5",
         "q quits",
@@ -114,8 +121,8 @@ def test_names_of_others_are_text() -> None:
 
 def test_requests_of_the_last_minute_are_counted_from_their_end() -> None:
     recent = (request(995), request(930, duration_ms=20_000), request(930))
-    assert requests_per_minute(Look(recent=recent, at=1000.0)) == (2, False)
-    assert requests_per_minute(Look(recent=(request(999),) * RECENT, at=1000.0)) == (RECENT, True)
+    assert requests_per_minute(Look(recent=recent), 1000.0) == (2, False)
+    assert requests_per_minute(Look(recent=(request(999),) * RECENT), 1000.0) == (RECENT, True)
 
 
 def test_the_first_look_tells_the_mean_since_the_stream_began() -> None:
