@@ -28,6 +28,8 @@ INTERVAL = 1.0
 """Seconds between two writes."""
 MOST_PENDING = 100_000
 """Entries that wait for the disk; more are counted and dropped (some 40 MB)."""
+MOST_CHAINS = 2_048
+"""Entries that wait with the hashes of their prompts (some 4 kB each, 64 at most); more wait without."""
 DAY = 86_400.0
 PRUNE_INTERVAL = 3_600.0
 LONGEST_FLUSH = 10.0
@@ -86,6 +88,8 @@ class Ledger:
         if len(self._pending) + len(self._rows) >= MOST_PENDING:
             self._turned_away += 1
             return
+        if len(self._pending) >= MOST_CHAINS:
+            chain = None
         self._pending.append((entry, chain, saving))
         if self._asleep:
             self._wake.set()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot_api.ledger import reports, schema, turns
+from copilot_api.ledger import reports, schema, store, turns
 from copilot_api.ledger.entry import Entry
 from copilot_api.ledger.findings import Finding
 from copilot_api.ledger.store import DAY, Ledger
@@ -265,3 +265,26 @@ def test_a_doctor_that_fails_costs_the_finding_alone(
     ledger.close()
     assert written(ledger.path) == ["0", "1", "2"]
     assert caplog.text.count("could not be examined") == 1
+
+
+def test_what_waits_for_the_disk_waits_without_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_CHAINS", 3)
+    blocked = tmp_path / "data"
+    blocked.write_text("a file where the directory should be")
+    ledger = Ledger(blocked / "ledger.sqlite", days=1e6, max_bytes=0, interval=0.001)
+    seen: list[object] = []
+
+    def examine(_entry: Entry, chain: object, _saving: float | None) -> Finding:
+        seen.append(chain)
+        return Finding("first")
+
+    ledger.examine = examine
+    for number in range(1, 6):
+        ledger.add(entry(request_id=str(number)), number)
+    blocked.unlink()
+    ledger.flush()
+    assert written(ledger.path) == ["1", "2", "3", "4", "5"]
+    assert seen == [1, 2, 3]
+    ledger.close()
