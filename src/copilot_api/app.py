@@ -19,6 +19,7 @@ from copilot_api.engine.interfaces import (
     TokenManager,
     TokenUnavailable,
 )
+from copilot_api.engine.standing_interfaces import Standing as Table
 from copilot_api.gateway.accounting import Observer
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
@@ -27,6 +28,7 @@ from copilot_api.gateway.errors import GatewayError, StartupError
 from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
+from copilot_api.gateway.standing import ROUTES, Standing
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
@@ -70,6 +72,8 @@ class OpenGateway:
     """Whom a server lets in that can judge it."""
     stop: Callable[[], None]
     """The server stops: pages that only watch are let go."""
+    standing: Table | None
+    """What our own server carries requests by."""
 
 
 @asynccontextmanager
@@ -115,10 +119,14 @@ async def open_gateway(
         stack.push_async_callback(client.aclose)
 
         seen = 0
+        standing: Standing | None = None
 
         async def fetch_token() -> TokenGrant:
             nonlocal seen
             grant = await exchange_token(client, settings, github_token)
+            if standing is not None:
+                # Nothing is sent with the one before from here on.
+                standing.clear()
             if on_token is not None:
                 on_token(grant, seen > 0)
             seen += 1
@@ -142,9 +150,41 @@ async def open_gateway(
             settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
         )
         stack.callback(pipeline.close)
+        current = settings
+
+        def forbids(current: Settings) -> bool:
+            """Tell whether each request has to be decided about by itself."""
+            return bool(
+                keys.on
+                or current.rate_limit
+                or current.manual
+                or current.cache
+                or current.memory_limit
+                or accounting.budgets
+            )
+
+        standing = pipeline.standing = Standing(
+            settings,
+            lambda listener: engine.make_standing(client, tokens, pipeline.places_taken, ROUTES, listener),
+            sender,
+            lambda: pipeline.planner.learned.due,
+            catalog,
+            pipeline.counting,
+            accounting,
+            failures,
+            request_log,
+            forbids,
+        )
+        stack.callback(standing.close)
+        catalog.when_loaded = pipeline.planner.when_learnt = standing.clear
         keys.when_ended = pipeline.end_keys
         feed = GuardFeed(access.native())
-        keys.when_changed = lambda: feed.give(access.native())
+
+        def keys_changed() -> None:
+            standing.adopt(current)
+            feed.give(access.native())
+
+        keys.when_changed = keys_changed
         keys.watch()
         stack.callback(keys.close)
 
@@ -156,7 +196,13 @@ async def open_gateway(
             *gemini.routes(pipeline),
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
-            *health.routes(engine.reports, pipeline, caching.statistics if caching else None, failures.lines),
+            *health.routes(
+                engine.reports,
+                pipeline,
+                caching.statistics if caching else None,
+                failures.lines,
+                standing.counts if standing.table is not None else None,
+            ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
         )
         stopping = asyncio.Event()
@@ -179,7 +225,6 @@ async def open_gateway(
                 )
             )
         app = Application(routes, access, settings, request_log, failures, accounting)
-        current = settings
 
         def adopt(changed: Settings) -> None:
             nonlocal current
@@ -193,6 +238,7 @@ async def open_gateway(
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
+            standing.adopt(changed)
             current = changed
 
         yield OpenGateway(
@@ -205,6 +251,7 @@ async def open_gateway(
             adopt=adopt,
             guard=feed,
             stop=stopping.set,
+            standing=standing.table,
         )
 
 

@@ -16,6 +16,7 @@ mod lock;
 mod relay;
 mod runtime;
 mod server;
+mod standing;
 mod streaming;
 mod token;
 mod tokenizer;
@@ -65,6 +66,8 @@ mod _native {
     use super::runtime::Runtime;
     #[pymodule_export]
     use super::server::{Exchange, Server};
+    #[pymodule_export]
+    use super::standing::{Errand, Standing};
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream};
     #[pymodule_export]

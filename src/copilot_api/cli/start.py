@@ -258,6 +258,7 @@ async def _serve(
             native_bodies=True,
             guard=gateway.guard,
             on_stop=gateway.stop,
+            standing=gateway.standing,
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
         )

@@ -66,8 +66,13 @@ class Accounting:
         first_byte_ms: float | None,
         duration_ms: float,
         bytes_out: int,
+        bytes_in: int | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Take a request that is over. Times are milliseconds, `at` Unix seconds."""
+        """Take a request that is over. Times are milliseconds, `at` Unix seconds.
+
+        `bytes_in` and `reason` are given where the facts are those of another request of its kind.
+        """
         facts, plan = trace.facts, trace.plan
         if facts is None or plan is None:
             return
@@ -84,7 +89,7 @@ class Accounting:
             key=trace.caller.name,
             session="" if trace.session is None else _session(trace.session),
             initiator=facts.initiator,
-            reason=facts.initiator_reason,
+            reason=facts.initiator_reason if reason is None else reason,
             streamed=facts.stream,
             status=status,
             outcome=_outcome(trace, status, summary),
@@ -98,7 +103,7 @@ class Accounting:
             multiplier=None if model is None else model.multiplier,
             first_byte_ms=first_byte_ms,
             duration_ms=duration_ms,
-            bytes_in=facts.size,
+            bytes_in=facts.size if bytes_in is None else bytes_in,
             bytes_out=bytes_out if summary is None else summary.bytes_out,
             rewrites=trace.rewrites,
         )

@@ -49,10 +49,12 @@ def routes(
     load: Load,
     cache: Callable[[], CacheStatistics] | None = None,
     failures: Callable[[], Iterable[str]] = tuple,
+    standing: Callable[[], tuple[int, int, int]] | None = None,
 ) -> tuple[Route, ...]:
     """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept.
 
-    `failures` gives lines for ``/metrics``.
+    `failures` gives lines for ``/metrics``; `standing` are decisions that stand, requests that were carried
+    by such, and those that came back.
     """
 
     async def health(request: Request, _body: object) -> Response:
@@ -76,6 +78,8 @@ def routes(
         }
         if cache is not None:
             facts["cache"] = _by_name(cache())
+        if standing is not None:
+            facts["standing"] = dict(zip(("decisions", "carried", "returned"), standing(), strict=True))
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(_request: Request, _body: object) -> Response:
@@ -83,6 +87,8 @@ def routes(
         lines += failures()
         if cache is not None:
             lines += _cache_lines(cache())
+        if standing is not None:
+            lines += _standing_lines(*standing())
         text = "".join(f"{line}\n" for line in lines)
         return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE), *PAGE_HEADERS))
 
@@ -109,6 +115,16 @@ def _cache_lines(found: CacheStatistics) -> Iterator[str]:
         yield f"# HELP copilot_api_cache_{name} {text}"
         yield f"# TYPE copilot_api_cache_{name} gauge"
         yield f"copilot_api_cache_{name} {getattr(found, name)}"
+
+
+def _standing_lines(decisions: int, carried: int, returned: int) -> Iterator[str]:
+    yield "# HELP copilot_api_standing_decisions Decisions by which our own server carries requests."
+    yield "# TYPE copilot_api_standing_decisions gauge"
+    yield f"copilot_api_standing_decisions {decisions}"
+    yield "# HELP copilot_api_standing_requests_total Requests that were carried so, by what came of them."
+    yield "# TYPE copilot_api_standing_requests_total counter"
+    yield f'copilot_api_standing_requests_total{{result="carried"}} {carried}'
+    yield f'copilot_api_standing_requests_total{{result="returned"}} {returned}'
 
 
 def _task_lines(tasks: int) -> Iterator[str]:

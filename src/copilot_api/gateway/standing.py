@@ -1,0 +1,269 @@
+"""Decisions that stand: made once for a kind of request, which our own server then carries (ADR 0021).
+
+A request is decided about on its ordinary way. When nothing special came of it, the decision is installed,
+and requests of the same kind are heard of when they are over. Whatever decisions depend on ends all of them
+when it changes; what does not go as it should comes back, and goes on here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from copilot_api.engine.interfaces import ConnectionLost, Dialect
+from copilot_api.engine.standing_interfaces import Decision, Listener, Settled
+from copilot_api.gateway.accounting import Accounting
+from copilot_api.gateway.answer import Streamed, Whole
+from copilot_api.gateway.errors import ShuttingDown
+from copilot_api.gateway.failures import Failures, Trace
+from copilot_api.gateway.hints import Hints
+from copilot_api.gateway.plan import Plan
+from copilot_api.gateway.rewrites import log as log_rewrites
+from copilot_api.gateway.running import Running
+from copilot_api.gateway.send import Account, Carried, Sender
+from copilot_api.keys.caller import Caller
+from copilot_api.settings import Settings
+
+if TYPE_CHECKING:
+    from copilot_api.engine.client_interfaces import Upstream
+    from copilot_api.engine.interfaces import RequestFacts
+    from copilot_api.engine.standing_interfaces import Standing as Table
+    from copilot_api.gateway.catalog import ModelCatalog
+    from copilot_api.gateway.counting import Counting
+
+logger = logging.getLogger("copilot_api.gateway")
+
+ROUTES: dict[str, Dialect] = {
+    "/chat/completions": "chat",
+    "/v1/chat/completions": "chat",
+    "/embeddings": "embeddings",
+    "/v1/embeddings": "embeddings",
+    "/v1/messages": "messages",
+    "/responses": "responses",
+    "/v1/responses": "responses",
+}
+"""The paths whose requests may be decided about once."""
+
+_OTHERS = 1 << 40
+"""Numbers of streams that are carried begin here, so that none is that of another stream."""
+
+
+class RequestLog(Protocol):
+    """See :class:`copilot_api.http.application.RequestLog`."""
+
+    def arrived(self, method: str, target: str) -> None:
+        """A request came in."""
+
+    def answered(self, method: str, target: str, status: int, seconds: float) -> None:
+        """Its answer began."""
+
+
+class _Kind:
+    """What is known of all requests of a kind, for when they are over."""
+
+    __slots__ = ("account", "facts", "hinted", "method", "path", "plan", "target")
+
+    def __init__(self, trace: Trace, facts: RequestFacts, plan: Plan, account: Account, hinted: bool) -> None:
+        self.account = account
+        """What they are sent with."""
+        self.method, self.path, self.target = trace.method, trace.path, trace.target
+        self.facts, self.plan = facts, plan
+        self.hinted = hinted
+        """The client says itself who asks."""
+
+
+class Standing:
+    """Installs decisions and hears of what they carried. Made once, in `app`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_table: Callable[[Listener], Table | None],
+        sender: Sender,
+        due: Callable[[], float],
+        catalog: ModelCatalog,
+        counting: Counting,
+        accounting: Accounting,
+        failures: Failures,
+        request_log: RequestLog | None,
+        forbids: Callable[[Settings], bool],
+    ) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._due = due
+        self._catalog = catalog
+        self._counting = counting
+        self._accounting = accounting
+        self._failures = failures
+        self._log = request_log
+        self._forbids = forbids
+        self.table = make_table(self._settled)
+        """None where no decision can stand."""
+        self._stopped = False
+        self.adopt(settings)
+
+    def adopt(self, settings: Settings) -> None:
+        """Something changed that decides whether decisions may stand; those that do end."""
+        self._settings = settings
+        if self.table is not None and not self._stopped:
+            self.table.open(not self._forbids(settings))
+
+    def clear(self) -> None:
+        """Something changed that decisions depend on."""
+        if self.table is not None:
+            self.table.clear()
+
+    def stop(self) -> None:
+        """The drain time is over (R-50)."""
+        self._stopped = True
+        if self.table is not None:
+            self.table.stop()
+
+    def close(self) -> None:
+        """Hear of what is over, and stop."""
+        self._stopped = True
+        if self.table is not None:
+            self.table.close()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return decisions that stand, requests that were carried, and those that came back."""
+        return (0, 0, 0) if self.table is None else self.table.counts
+
+    def running(self) -> tuple[Running, ...]:
+        """Return the streams that are carried now."""
+        if self.table is None:
+            return ()
+        found = []
+        for each in self.table.running():
+            kind = each.tag
+            assert isinstance(kind, _Kind)  # noqa: S101
+            trace = Trace(kind.method, kind.path, each.user_agent, id="")
+            found.append(
+                Running(
+                    _OTHERS + each.number,
+                    kind.plan.resolution.name,
+                    self._accounting.client_of(trace),
+                    "",
+                    each.age_ms,
+                    each.silent_ms,
+                    each.events,
+                    each.bytes,
+                )
+            )
+        return tuple(found)
+
+    def claim(self, trace: Trace | None) -> Carried | None:
+        """Return what was done already for a request that came back."""
+        if trace is None or self.table is None:
+            return None
+        table, errand = self.table, trace.errand
+        if errand is None or errand.id is None:
+            return None
+        kind = errand.tag
+        assert isinstance(kind, _Kind)  # noqa: S101
+
+        def reply() -> Upstream:
+            found = table.reply(errand)
+            if found == "stopped":
+                raise ShuttingDown
+            if found is None:
+                raise ConnectionLost("internal error of the gateway; try again")
+            return found
+
+        return Carried(kind.account, reply)
+
+    def consider(
+        self,
+        trace: Trace | None,
+        facts: RequestFacts,
+        plan: Plan,
+        caller: Caller,
+        hints: Hints,
+        answer: Whole | Streamed,
+    ) -> None:
+        """Install the decision for a request's kind if it is one for all of them."""
+        if trace is None or trace.errand is None or self.table is None or caller.id:
+            return
+        # What was mended or sent again is not decided yet; details are told of by the ordinary way alone.
+        if trace.calls != 1 or trace.plan is not plan or logger.isEnabledFor(logging.DEBUG):
+            return
+        if facts.stream != isinstance(answer, Streamed):
+            return
+        if facts.dialect == "chat" and plan.resolution.model is None:
+            return
+        if facts.stream and facts.dialect == "messages" and plan.leg != "messages":
+            return  # its first event tells how many tokens were counted
+        account = self._sender.account
+        if account is None:
+            return
+        own_leg = plan.leg == "embeddings"
+        decision = Decision(
+            url=account.url + plan.path,
+            headers=account.headers(None if own_leg else facts.initiator, facts.vision, plan.leg),
+            own=plan.own_headers,
+            request=plan.request,
+            answer=plan.answer,
+            stream=plan.stream(self._settings, 0) if facts.stream else None,
+            patience=self._sender.patience,
+            timeouts=self._sender.timeouts,
+            rewrites=plan.rewrites,
+            noted=plan.noted,
+            strict=self._settings.strict,
+            counted=facts.dialect == "chat",
+            until=self._due(),
+        )
+        self.table.install(
+            trace.errand, decision, _Kind(trace, facts, plan, account, hints.initiator is not None)
+        )
+
+    def _settled(self, records: Sequence[Settled]) -> None:
+        # As each of their requests would have done: a list that is old is fetched anew.
+        _ = self._catalog.models
+        for record in records:
+            try:
+                self._settle(record)
+            except Exception as error:
+                logger.error("a request that was carried could not be told of: %s", type(error).__name__)
+
+    def _settle(self, record: Settled) -> None:
+        kind = record.tag
+        assert isinstance(kind, _Kind)  # noqa: S101
+        event = record.event
+        if event != "ended":
+            self._failures.calls += 1
+            if self._log is not None:
+                self._log.arrived(kind.method, kind.target)
+                if record.first_byte_ms is not None:
+                    self._log.answered(kind.method, kind.target, 200, record.first_byte_ms / 1000)
+            if record.rewrites:
+                log_rewrites(kind.plan.rewrites + record.rewrites)
+            if record.body is not None:
+                self._counting.log(kind.plan, record.body)
+        if event == "begun":
+            return
+        trace = Trace(kind.method, kind.path, record.user_agent, record.session, id=record.id)
+        trace.upstream_id = record.upstream_id
+        trace.facts, trace.plan = kind.facts, kind.plan
+        trace.usage = record.usage
+        status = 200
+        if event == "gone":
+            trace.outcome = "client_gone"
+            self._failures.note("client_gone", "before the answer was whole", 0, trace)
+            status = 0
+        else:
+            trace.calls = 1
+            trace.rewrites = record.noted
+            if record.summary is not None:
+                self._failures.stream(record.summary, trace)
+        self._accounting.settle(
+            trace,
+            status,
+            record.summary,
+            at=record.at,
+            first_byte_ms=record.first_byte_ms,
+            duration_ms=record.duration_ms,
+            bytes_out=record.bytes_out,
+            bytes_in=record.bytes_in,
+            reason=kind.facts.initiator_reason if kind.hinted else record.reason,
+        )
