@@ -587,8 +587,8 @@ class Standing:
     `routes` are paths and their dialects, `monotonic` is what Python's clock shows. `listeners` are told of
     records, of a place that is to be given back, and of a panic. A record is a tuple of event, tag, id,
     upstream's id, Unix seconds, milliseconds to the first byte and in all, bytes in and out, usage, user
-    agent, session, reason, changes, their header, body, summary of a stream, and seconds that the request's and
-    the answer's translation took.
+    agent, session, reason, changes, their header, body, summary of a stream, and seconds that the request's
+    and the answer's translation took.
     """
 
     def __new__(
@@ -609,6 +609,8 @@ class Standing:
     def close(self) -> None: ...
     @property
     def counts(self) -> tuple[int, int, int]: ...
+    @property
+    def outstanding(self) -> int: ...
     def running(self) -> list[tuple[int, Any, bytes | None, float, int, int, float]]:
         """Return number, tag, user agent, seconds since the request came, events, bytes, milliseconds without
         a frame."""

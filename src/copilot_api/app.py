@@ -175,7 +175,7 @@ async def open_gateway(
             request_log,
             forbids,
         )
-        stack.callback(standing.close)
+        stack.push_async_callback(standing.aclose)
         catalog.when_loaded = pipeline.planner.when_learnt = standing.clear
         keys.when_ended = pipeline.end_keys
         feed = GuardFeed(access.native())

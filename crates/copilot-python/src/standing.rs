@@ -130,6 +130,12 @@ impl Standing {
         self.inner.counts()
     }
 
+    /// Requests that are on their way.
+    #[getter]
+    fn outstanding(&self) -> u64 {
+        self.inner.outstanding()
+    }
+
     /// The streams that run: number, tag, user agent, seconds since the request came, events, bytes, and
     /// milliseconds without a frame.
     fn running<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

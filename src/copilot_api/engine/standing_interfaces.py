@@ -132,7 +132,7 @@ class Standing(Protocol):
     def stop(self) -> None:
         """The drain time is over: end streams in-band, send what has no answer back, carry no more."""
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Tell of what is over, and stop. Idempotent."""
 
 

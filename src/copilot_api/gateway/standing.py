@@ -120,11 +120,11 @@ class Standing:
         if self.table is not None:
             self.table.stop()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Hear of what is over, and stop."""
         self._stopped = True
         if self.table is not None:
-            self.table.close()
+            await self.table.aclose()
 
     def counts(self) -> tuple[int, int, int]:
         """Return decisions that stand, requests that were carried, and those that came back."""

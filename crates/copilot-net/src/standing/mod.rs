@@ -117,7 +117,8 @@ pub struct Standing {
     uses: AtomicU64,
     records: Mutex<Vec<Record>>,
     running: Mutex<BTreeMap<u64, Running>>,
-    /// Requests that were carried to their end, and those that came back.
+    /// Requests that were taken, those that were carried to their end, and those that came back.
+    taken: AtomicU64,
     carried: AtomicU64,
     returned: AtomicU64,
     /// Ends what is being carried.
@@ -149,6 +150,7 @@ impl Standing {
             uses: AtomicU64::new(0),
             records: Mutex::default(),
             running: Mutex::default(),
+            taken: AtomicU64::new(0),
             carried: AtomicU64::new(0),
             returned: AtomicU64::new(0),
             stop: Notify::new(),
@@ -233,7 +235,17 @@ impl Standing {
             return None;
         }
         let place = Place::take(&self.places, &self.notices)?;
-        Errand::new(self, decision, place, offer, Asker::of(&head.headers), body, (began, moment.wall))
+        let asker = Asker::of(&head.headers);
+        let errand = Errand::new(self, decision, place, offer, asker, body, (began, moment.wall))?;
+        self.taken.fetch_add(1, Relaxed);
+        Some(errand)
+    }
+
+    /// Requests that are on their way.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        let (_, carried, returned) = self.counts();
+        self.taken.load(Relaxed).saturating_sub(carried + returned)
     }
 
     /// Drops a decision by which a request ended otherwise than it should.
@@ -266,7 +278,9 @@ impl Standing {
 
     /// Adds a record; Python is told of it with those that follow soon.
     fn settle(self: &Arc<Self>, mut record: Record) {
-        self.carried.fetch_add(1, Relaxed);
+        if !matches!(record.event, Event::Begun) {
+            self.carried.fetch_add(1, Relaxed);
+        }
         let mut records = self.lock_records();
         if records.len() >= MOST_BODIES {
             record.body = None;

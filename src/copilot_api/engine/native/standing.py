@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
@@ -14,6 +15,9 @@ from copilot_api.engine.native.runtime import attach, detach
 from copilot_api.engine.native.stateless import prepared, usage_of
 from copilot_api.engine.native.token import NativeTokenManager
 from copilot_api.engine.standing_interfaces import Decision, Errand, Listener, RunningStream, Settled
+
+ENDING = 1.0
+"""Seconds that requests which end with the server have to tell of it."""
 
 Timed = Callable[[str, float], None]
 """``(component, seconds)``: a call of a component that Python did not see."""
@@ -104,10 +108,20 @@ class NativeStanding:
         """Decisions, requests that were carried, and those that came back."""
         return self.native.counts
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Tell of what is over, and stop."""
         runtime, self._runtime = self._runtime, None
-        if runtime is not None:
+        if runtime is None:
+            return
+        self.native.open(False)
+        try:
+            async with asyncio.timeout(ENDING):
+                # Their connections are closed: a thread of tokio is about to notice.
+                while self.native.outstanding:
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            pass
+        finally:
             self.native.close()
             detach(runtime)
 
