@@ -587,8 +587,9 @@ class Standing:
     `routes` are paths and their dialects, `monotonic` is what Python's clock shows. `listeners` are told of
     records, of a place that is to be given back, and of a panic. A record is a tuple of event, tag, id,
     upstream's id, Unix seconds, milliseconds to the first byte and in all, bytes in and out, usage, user
-    agent, session, reason, changes, their header, body, summary of a stream, and seconds that the request's
-    and the answer's translation took.
+    agent, session, reason, changes, their header, body, and the summary of a stream. With them come the
+    numbers of requests that were looked at and of translations, and the seconds of all these and of the
+    longest.
     """
 
     def __new__(
@@ -599,7 +600,11 @@ class Standing:
         places: Concurrency,
         routes: list[tuple[str, str]],
         monotonic: float,
-        listeners: tuple[Callable[[list[tuple[Any, ...]]], None], Callable[[], None], Callable[[], None]],
+        listeners: tuple[
+            Callable[[list[tuple[Any, ...]], int, int, float, float], None],
+            Callable[[], None],
+            Callable[[], None],
+        ],
         /,
     ) -> Standing: ...
     def open(self, is_open: bool, /) -> None: ...

@@ -1,6 +1,9 @@
 //! The component "standing": what Python decides once for a kind of request, and what it is told afterwards.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use copilot_core::plans::Dialect;
 use copilot_net::{
@@ -164,11 +167,21 @@ impl Standing {
         if records.is_empty() {
             return Ok(());
         }
+        let (mut looks, mut translations, mut spent, mut longest) = (0_u64, 0_u64, Duration::ZERO, Duration::ZERO);
         let list = PyList::empty(py);
         for record in records {
+            if !matches!(record.event, standing::Event::Ended(_)) {
+                looks += 1;
+                for took in [Some(record.spent.request), record.spent.answer].into_iter().flatten() {
+                    translations += 1;
+                    spent += took;
+                    longest = longest.max(took);
+                }
+            }
             list.append(tuple(py, record)?)?;
         }
-        self.settled.bind(py).call1((list,)).map(drop)
+        let told = (list, looks, translations, spent.as_secs_f64(), longest.as_secs_f64());
+        self.settled.bind(py).call1(told).map(drop)
     }
 
     pub(crate) fn place_owed(&self, py: Python<'_>) -> PyResult<()> {
@@ -184,10 +197,10 @@ fn tag(py: Python<'_>, decision: &Decision) -> Py<PyAny> {
     decision.tag.downcast_ref::<Py<PyAny>>().map_or_else(|| py.None(), |tag| tag.clone_ref(py))
 }
 
-/// A record as Python gets it: what became of it, by what, ids, times, sizes, usage, who asked, reason, changes, body,
-/// how a stream ended, and what the engine took.
+/// A record as Python gets it: what became of it, by what, ids, times, sizes, usage, who asked, reason, changes, body, and
+/// how a stream ended.
 fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
-    let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
+    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let (event, summary) = match &record.event {
         standing::Event::Whole => (intern!(py, "whole"), None),
         standing::Event::Begun => (intern!(py, "begun"), None),
@@ -199,7 +212,7 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
     };
     let rewrites = (!record.rewrites.is_empty()).then_some(record.rewrites);
     let body = record.body.map(|body| Bound::new(py, Body::new(body))).transpose()?;
-    let parts: [Bound<'_, PyAny>; 18] = [
+    let parts: [Bound<'_, PyAny>; 17] = [
         event.clone().into_any(),
         tag(py, &record.decision).into_bound(py),
         record.id.into_pyobject(py)?.into_any(),
@@ -214,12 +227,9 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
         bytes(&record.asker.session).into_pyobject(py)?,
         record.reason.into_pyobject(py)?.into_any(),
         rewrites.into_pyobject(py)?,
-        record.noted.into_pyobject(py)?.into_any(),
+        (*record.noted).into_pyobject(py)?.into_any(),
         body.into_pyobject(py)?,
         summary.into_pyobject(py)?,
-        (record.spent.request.as_secs_f64(), record.spent.answer.map(|spent| spent.as_secs_f64()))
-            .into_pyobject(py)?
-            .into_any(),
     ];
     PyTuple::new(py, parts)
 }
@@ -246,7 +256,7 @@ struct Given<'py>(
 #[pyclass(frozen, module = "copilot_api._native")]
 pub(crate) struct Errand {
     standing: Arc<standing::Standing>,
-    kind: Kind,
+    kind: Arc<Kind>,
     generation: u64,
     id: Option<String>,
     carried_by: Option<Arc<Decision>>,
@@ -256,7 +266,7 @@ pub(crate) struct Errand {
 
 impl Errand {
     /// One that was not sent.
-    pub(crate) fn new(standing: Arc<standing::Standing>, kind: Kind, generation: u64) -> Self {
+    pub(crate) fn new(standing: Arc<standing::Standing>, kind: Arc<Kind>, generation: u64) -> Self {
         let (place, reply) = (Mutex::default(), Mutex::default());
         Self { standing, kind, generation, id: None, carried_by: None, place, reply }
     }
@@ -329,12 +339,12 @@ impl Errand {
             streaming,
             timeouts: timeouts(limits),
             rewrites,
-            noted,
+            noted: noted.into(),
             strict,
             counted,
             until,
             tag: Box::new(tag),
         };
-        Ok(self.standing.install(self.kind.clone(), self.generation, decision))
+        Ok(self.standing.install(Kind::clone(&self.kind), self.generation, decision))
     }
 }

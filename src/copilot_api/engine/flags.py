@@ -321,7 +321,7 @@ def _standing(
         places,
         routes,
         listener,
-        lambda name, seconds: made[name].timings["native"].add(seconds),
+        lambda name, *spent: made[name].timings["native"].add_all(*spent),
         made["standing"].panicked,
         lambda: all(switch.mode == "native" for switch in parts),
     )

@@ -7,10 +7,10 @@ Its reference is the ordinary way of a request, which is always there (ADR 0021)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from copilot_api.engine.client_interfaces import RelaySummary, Timeouts, Upstream
-from copilot_api.engine.interfaces import AnswerPlan, RequestBody, RequestPlan, StreamPlan, Usage
+from copilot_api.engine.interfaces import AnswerPlan, RequestBody, RequestPlan, StreamPlan
 from copilot_api.records import record
 
 STANDING = "copilot_api.standing"
@@ -43,34 +43,37 @@ class Decision:
     """Monotonic seconds."""
 
 
-@record
-class Settled:
-    """What became of a request that was carried. Times are milliseconds."""
+Event = Literal["whole", "begun", "ended", "gone"]
+"""A request was answered whole, its stream began, its stream is over, or its client left before either."""
 
-    event: Literal["whole", "begun", "ended", "gone"]
-    """It was answered whole, its stream began, its stream is over, or its client left before either."""
-    tag: object
-    """What the decision was installed with."""
-    id: str
-    upstream_id: str
-    at: float
-    """Unix seconds."""
-    first_byte_ms: float | None
-    duration_ms: float
-    bytes_in: int
-    bytes_out: int
-    usage: Usage | None
-    user_agent: bytes | None
-    session: bytes | None
-    reason: str
-    """Why the initiator is who it is."""
-    rewrites: tuple[str, ...]
-    """Changes of this one, beyond the decision's."""
-    noted: str
-    body: RequestBody | None
-    """What was sent, of a few."""
-    summary: RelaySummary | None
-    """How a stream ended."""
+Settled = tuple[
+    Event,
+    Any,
+    str,
+    str,
+    float,
+    float | None,
+    float,
+    int,
+    int,
+    tuple[int, int, int | None, int | None, int | None, int | None] | None,
+    bytes | None,
+    bytes | None,
+    str,
+    list[str] | None,
+    str,
+    RequestBody | None,
+    RelaySummary | None,
+]
+"""What became of a request that was carried; a plain tuple, since there may be tens of thousands a second.
+
+In order: the event; what the decision was installed with; the request's id and the one that upstream gave,
+empty for none; Unix seconds at which it came; milliseconds to the head of its answer and in all; bytes of the
+request and of a whole answer; usage of a whole answer, in the order of
+:class:`~copilot_api.engine.interfaces.Usage`; user agent and session as the client sent them; why the
+initiator is who it is; changes beyond the decision's; all of them as a header's value; what was sent, of a
+few; how a stream ended.
+"""
 
 
 @record

@@ -69,6 +69,13 @@ class Timing:
         if seconds > self.longest:
             self.longest = seconds
 
+    def add_all(self, calls: int, seconds: float, longest: float) -> None:
+        """Count several calls."""
+        self.calls += calls
+        self.seconds += seconds
+        if longest > self.longest:
+            self.longest = longest
+
 
 class Switch:
     """Which implementation of one component runs, and what was seen of them."""

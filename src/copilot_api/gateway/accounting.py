@@ -41,7 +41,11 @@ class Accounting:
 
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
-        return self._clients.name(trace.user_agent)
+        return self.client_named(trace.user_agent)
+
+    def client_named(self, user_agent: bytes | None) -> str:
+        """Return the family of a program by what it calls itself."""
+        return self._clients.name(user_agent)
 
     def admit(self, caller: Caller, model: str, trace: Trace | None) -> None:
         """Refuse what no budget has anything left for; note one that is nearly spent.
@@ -66,13 +70,8 @@ class Accounting:
         first_byte_ms: float | None,
         duration_ms: float,
         bytes_out: int,
-        bytes_in: int | None = None,
-        reason: str | None = None,
     ) -> None:
-        """Take a request that is over. Times are milliseconds, `at` Unix seconds.
-
-        `bytes_in` and `reason` are given where the facts are those of another request of its kind.
-        """
+        """Take a request that is over. Times are milliseconds, `at` Unix seconds."""
         facts, plan = trace.facts, trace.plan
         if facts is None or plan is None:
             return
@@ -85,14 +84,14 @@ class Accounting:
             leg=plan.leg if trace.calls else "",
             asked=facts.model[:LONGEST_NAME],
             model=plan.resolution.name[:LONGEST_NAME],
-            client=self._clients.name(trace.user_agent),
+            client=self.client_named(trace.user_agent),
             key=trace.caller.name,
-            session="" if trace.session is None else _session(trace.session),
+            session="" if trace.session is None else session_name(trace.session),
             initiator=facts.initiator,
-            reason=facts.initiator_reason if reason is None else reason,
+            reason=facts.initiator_reason,
             streamed=facts.stream,
             status=status,
-            outcome=_outcome(trace, status, summary),
+            outcome=outcome_of(trace, status, summary),
             attempts=trace.calls,
             input_tokens=None if usage is None else usage.input_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
@@ -103,10 +102,14 @@ class Accounting:
             multiplier=None if model is None else model.multiplier,
             first_byte_ms=first_byte_ms,
             duration_ms=duration_ms,
-            bytes_in=facts.size if bytes_in is None else bytes_in,
+            bytes_in=facts.size,
             bytes_out=bytes_out if summary is None else summary.bytes_out,
             rewrites=trace.rewrites,
         )
+        self.book(entry)
+
+    def book(self, entry: Entry) -> None:
+        """Take what is known of a request that is over."""
         if self.ledger is not None:
             self.ledger.add(entry)
         if self.budgets:
@@ -125,7 +128,8 @@ def words(standing: Standing) -> str:
     return f"{budget.text}: {standing.spent:g} of {budget.amount:g} {budget.unit} spent"
 
 
-def _outcome(trace: Trace, status: int, summary: RelaySummary | None) -> str:
+def outcome_of(trace: Trace, status: int, summary: RelaySummary | None) -> str:
+    """Return how a request ended, in the ledger's words."""
     if summary is not None:
         if summary.outcome == "cancelled":
             return "cancelled"
@@ -133,6 +137,7 @@ def _outcome(trace: Trace, status: int, summary: RelaySummary | None) -> str:
     return trace.outcome or (COMPLETE if 200 <= status < 400 else "refused")
 
 
-def _session(given: bytes) -> str:
+def session_name(given: bytes) -> str:
+    """Return the client's name for its conversation, short and plain."""
     text = given[:LONGEST_SESSION].decode("latin-1")
     return "".join(char for char in text if char.isalnum() or char in "-_.:")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from copilot_api.engine.interfaces import ConnectionLost, Dialect
-from copilot_api.engine.standing_interfaces import Decision, Listener, Settled
-from copilot_api.gateway.accounting import Accounting
+from copilot_api.engine.standing_interfaces import Decision, Event, Listener, Settled
+from copilot_api.gateway.accounting import COMPLETE, LONGEST_NAME, Accounting, outcome_of, session_name
 from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.errors import ShuttingDown
 from copilot_api.gateway.failures import Failures, Trace
@@ -23,11 +23,12 @@ from copilot_api.gateway.rewrites import log as log_rewrites
 from copilot_api.gateway.running import Running
 from copilot_api.gateway.send import Account, Carried, Sender
 from copilot_api.keys.caller import Caller
+from copilot_api.ledger.entry import Entry
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
-    from copilot_api.engine.client_interfaces import Upstream
-    from copilot_api.engine.interfaces import RequestFacts
+    from copilot_api.engine.client_interfaces import RelaySummary, Upstream
+    from copilot_api.engine.interfaces import RequestBody, RequestFacts
     from copilot_api.engine.standing_interfaces import Standing as Table
     from copilot_api.gateway.catalog import ModelCatalog
     from copilot_api.gateway.counting import Counting
@@ -44,6 +45,8 @@ ROUTES: dict[str, Dialect] = {
     "/v1/responses": "responses",
 }
 """The paths whose requests may be decided about once."""
+
+_NO_USAGE = (None,) * 6
 
 _OTHERS = 1 << 40
 """Numbers of streams that are carried begin here, so that none is that of another stream."""
@@ -62,15 +65,23 @@ class RequestLog(Protocol):
 class _Kind:
     """What is known of all requests of a kind, for when they are over."""
 
-    __slots__ = ("account", "facts", "hinted", "method", "path", "plan", "target")
+    __slots__ = (
+        *("account", "asked", "dialect", "initiator", "leg", "method", "model", "multiplier", "path", "plan"),
+        *("reason", "streamed", "target"),
+    )
 
-    def __init__(self, trace: Trace, facts: RequestFacts, plan: Plan, account: Account, hinted: bool) -> None:
+    def __init__(self, trace: Trace, facts: RequestFacts, plan: Plan, account: Account, hints: Hints) -> None:
         self.account = account
         """What they are sent with."""
         self.method, self.path, self.target = trace.method, trace.path, trace.target
-        self.facts, self.plan = facts, plan
-        self.hinted = hinted
-        """The client says itself who asks."""
+        self.plan = plan
+        self.dialect, self.leg, self.streamed = facts.dialect, plan.leg, facts.stream
+        self.asked, self.model = facts.model[:LONGEST_NAME], plan.resolution.name[:LONGEST_NAME]
+        model = plan.resolution.model
+        self.multiplier = None if model is None else model.multiplier
+        self.initiator = facts.initiator
+        self.reason = "" if hints.initiator is None else facts.initiator_reason
+        """Why it is that, where it is the same for all."""
 
 
 class Standing:
@@ -138,12 +149,11 @@ class Standing:
         for each in self.table.running():
             kind = each.tag
             assert isinstance(kind, _Kind)  # noqa: S101
-            trace = Trace(kind.method, kind.path, each.user_agent, id="")
             found.append(
                 Running(
                     _OTHERS + each.number,
                     kind.plan.resolution.name,
-                    self._accounting.client_of(trace),
+                    self._accounting.client_named(each.user_agent),
                     "",
                     each.age_ms,
                     each.silent_ms,
@@ -213,57 +223,100 @@ class Standing:
             counted=facts.dialect == "chat",
             until=self._due(),
         )
-        self.table.install(
-            trace.errand, decision, _Kind(trace, facts, plan, account, hints.initiator is not None)
-        )
+        self.table.install(trace.errand, decision, _Kind(trace, facts, plan, account, hints))
 
     def _settled(self, records: Sequence[Settled]) -> None:
         # As each of their requests would have done: a list that is old is fetched anew.
         _ = self._catalog.models
         for record in records:
             try:
-                self._settle(record)
+                self._settle(*record)
             except Exception as error:
                 logger.error("a request that was carried could not be told of: %s", type(error).__name__)
 
-    def _settle(self, record: Settled) -> None:
-        kind = record.tag
-        assert isinstance(kind, _Kind)  # noqa: S101
-        event = record.event
+    def _settle(
+        self,
+        event: Event,
+        kind: _Kind,
+        own_id: str,
+        upstream_id: str,
+        at: float,
+        first_byte_ms: float | None,
+        duration_ms: float,
+        bytes_in: int,
+        bytes_out: int,
+        usage: tuple[int | None, ...] | None,
+        user_agent: bytes | None,
+        session: bytes | None,
+        reason: str,
+        rewrites: list[str] | None,
+        noted: str,
+        body: RequestBody | None,
+        summary: RelaySummary | None,
+    ) -> None:
         if event != "ended":
             self._failures.calls += 1
-            if self._log is not None:
-                self._log.arrived(kind.method, kind.target)
-                if record.first_byte_ms is not None:
-                    self._log.answered(kind.method, kind.target, 200, record.first_byte_ms / 1000)
-            if record.rewrites:
-                log_rewrites(kind.plan.rewrites + record.rewrites)
-            if record.body is not None:
-                self._counting.log(kind.plan, record.body)
+            log = self._log
+            if log is not None:
+                log.arrived(kind.method, kind.target)
+                if first_byte_ms is not None:
+                    log.answered(kind.method, kind.target, 200, first_byte_ms / 1000)
+            if rewrites:
+                log_rewrites((*kind.plan.rewrites, *rewrites))
+            if body is not None:
+                self._counting.log(kind.plan, body)
         if event == "begun":
             return
-        trace = Trace(kind.method, kind.path, record.user_agent, record.session, id=record.id)
-        trace.upstream_id = record.upstream_id
-        trace.facts, trace.plan = kind.facts, kind.plan
-        trace.usage = record.usage
-        status = 200
-        if event == "gone":
-            trace.outcome = "client_gone"
-            self._failures.note("client_gone", "before the answer was whole", 0, trace)
-            status = 0
-        else:
-            trace.calls = 1
-            trace.rewrites = record.noted
-            if record.summary is not None:
-                self._failures.stream(record.summary, trace)
-        self._accounting.settle(
-            trace,
-            status,
-            record.summary,
-            at=record.at,
-            first_byte_ms=record.first_byte_ms,
-            duration_ms=record.duration_ms,
-            bytes_out=record.bytes_out,
-            bytes_in=record.bytes_in,
-            reason=kind.facts.initiator_reason if kind.hinted else record.reason,
+        outcome, status, calls = COMPLETE, 200, 1
+        if event != "whole":
+            trace = Trace(kind.method, kind.path, user_agent, session, id=own_id)
+            trace.upstream_id = upstream_id
+            if event == "gone":
+                trace.outcome = "client_gone"
+                self._failures.note("client_gone", "before the answer was whole", 0, trace)
+                status = calls = 0
+                noted = ""
+            elif summary is not None:
+                self._failures.stream(summary, trace)
+                bytes_out = summary.bytes_out
+                found = summary.facts.usage
+                if found is not None:
+                    usage = (
+                        *(found.input_tokens, found.output_tokens, found.cached_tokens),
+                        *(found.cache_write_tokens, found.reasoning_tokens, found.total_nano_aiu),
+                    )
+            outcome = outcome_of(trace, status, summary)
+        tokens_in, tokens_out, cached, cache_write, reasoning, nano_aiu = usage or _NO_USAGE
+        accounting = self._accounting
+        # By place, not by name: made for each request, and names cost more than the values.
+        accounting.book(
+            Entry(
+                at,
+                own_id,
+                kind.dialect,
+                kind.leg if calls else "",
+                kind.asked,
+                kind.model,
+                accounting.client_named(user_agent),
+                "",
+                "" if session is None else session_name(session),
+                kind.initiator,
+                kind.reason or reason,
+                kind.streamed,
+                status,
+                outcome,
+                calls,
+                tokens_in,
+                cached,
+                cache_write,
+                tokens_out,
+                reasoning,
+                nano_aiu,
+                kind.multiplier,
+                first_byte_ms,
+                duration_ms,
+                bytes_in,
+                bytes_out,
+                noted,
+            )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from copilot_api.ledger import schema
@@ -18,6 +19,9 @@ SHRINK = 0.9
 """A ledger over its size is brought down to this share of it, so that it is not done again at once."""
 
 
+_row = attrgetter(*COLUMNS)
+
+
 class Writer:
     """The open file."""
 
@@ -30,8 +34,7 @@ class Writer:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            rows = ([getattr(entry, name) for name in COLUMNS] for entry in batch)
-            connection.executemany(schema.INSERT, rows)
+            connection.executemany(schema.INSERT, map(_row, batch))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -42,7 +42,7 @@ pub struct Decision {
     /// What is changed of all of them.
     pub rewrites: Vec<String>,
     /// The same for a header.
-    pub noted: String,
+    pub noted: Arc<str>,
     /// What loses something is refused.
     pub strict: bool,
     /// The body is kept for a moment, for the log line that counts it.

@@ -32,7 +32,7 @@ const LARGEST: usize = 256 * 1024 * 1024;
 /// A request that is ready to be sent.
 pub struct Errand {
     standing: Arc<Standing>,
-    kind: Kind,
+    kind: Arc<Kind>,
     place: Place,
     body: Arc<Body>,
     context: String,
@@ -93,7 +93,7 @@ impl Errand {
         standing: &Arc<Standing>,
         decision: Arc<Decision>,
         place: Place,
-        offer: &Offer,
+        offer: &mut Offer,
         asker: Asker,
         body: &Arc<Body>,
         (began, at): (Instant, f64),
@@ -107,10 +107,10 @@ impl Errand {
             return None;
         }
         let noted = if rewrites.is_empty() {
-            decision.noted.clone()
+            Arc::clone(&decision.noted)
         } else {
             let all: Vec<&String> = decision.rewrites.iter().chain(&rewrites).collect();
-            answer::note(all.into_iter())
+            answer::note(all.into_iter()).into()
         };
         let sent = match written {
             Some(written) => Arc::new(Body::written(body, written)),
@@ -129,12 +129,12 @@ impl Errand {
             bytes_out: 0,
             usage: None,
             asker,
-            reason: offer.facts.initiator_reason.clone(),
+            reason: std::mem::take(&mut offer.facts.initiator_reason),
             rewrites,
             noted,
             spent,
         };
-        let (standing, kind) = (Arc::clone(standing), offer.kind.clone());
+        let (standing, kind) = (Arc::clone(standing), Arc::clone(&offer.kind));
         Some(Self { standing, kind, place, body: sent, context, record, began })
     }
 
@@ -151,15 +151,19 @@ impl Errand {
                 }
             }
         };
-        let result = tokio::select! {
-            biased;
-            result = Contained(Box::pin(self.fetch())) => result.unwrap_or(Err(Reply::Panicked)),
-            () = responder.gone() => {
-                self.record.body = None;
-                self.over(Event::Gone);
-                return Carried::Done;
+        let result = {
+            let fetching = Contained(pin!(self.fetch()));
+            tokio::select! {
+                biased;
+                result = fetching => Some(result.unwrap_or(Err(Reply::Panicked))),
+                () = responder.gone() => None,
+                () = stopped => Some(Err(Reply::Stopped)),
             }
-            () = stopped => Err(Reply::Stopped),
+        };
+        let Some(result) = result else {
+            self.record.body = None;
+            self.over(Event::Gone);
+            return Carried::Done;
         };
         match result {
             Ok(Good::Whole(head, bytes)) => {
@@ -304,9 +308,9 @@ fn content_type(headers: &[(String, String)]) -> String {
 }
 
 /// A future whose panic is its own: then it gives nothing.
-struct Contained<F>(Pin<Box<F>>);
+struct Contained<'f, F>(Pin<&'f mut F>);
 
-impl<F: Future> Future for Contained<F> {
+impl<F: Future> Future for Contained<'_, F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -78,7 +78,7 @@ pub trait Notices: Send + Sync + 'static {
 /// A request that was read as far as its kind.
 pub struct Offer {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: Arc<Kind>,
     /// The life of the decisions that it was looked up in.
     pub generation: u64,
     facts: Facts,
@@ -215,17 +215,17 @@ impl Standing {
         hook::enter(Stage::Standing);
         let document = body.document().ok()?;
         let facts = validation::inspect_document(&document, head.dialect).ok()?;
-        let kind = head.kind(&facts)?;
+        let kind = Arc::new(head.kind(&facts)?);
         Some(Offer { kind, generation, facts })
     }
 
     /// Makes an errand of a request for whose kind a decision stands. Nothing was sent when this gives none.
     #[must_use]
-    pub fn take(self: &Arc<Self>, offer: &Offer, head: &Parts, body: &Arc<Body>) -> Option<Errand> {
+    pub fn take(self: &Arc<Self>, offer: &mut Offer, head: &Parts, body: &Arc<Body>) -> Option<Errand> {
         let began = Instant::now();
         let decision = {
             let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-            let found = kept.get(&offer.kind)?;
+            let found = kept.get(&*offer.kind)?;
             found.used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
             Arc::clone(&found.decision)
         };

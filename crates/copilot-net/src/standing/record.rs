@@ -59,7 +59,7 @@ pub struct Record {
     /// What was changed of this one, beyond what the decision says.
     pub rewrites: Vec<String>,
     /// All changes, as the client was told.
-    pub noted: String,
+    pub noted: Arc<str>,
     /// What was sent, where somebody may want to count it.
     pub body: Option<Arc<Body>>,
     /// For the engine's counters.

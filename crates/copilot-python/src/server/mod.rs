@@ -126,8 +126,8 @@ impl Bridge {
     ) {
         let body = Arc::clone(body);
         let looked = catch_unwind(AssertUnwindSafe(|| {
-            let offer = standing.offer(&request.head, &body)?;
-            let errand = standing.take(&offer, &request.head, &body);
+            let mut offer = standing.offer(&request.head, &body)?;
+            let errand = standing.take(&mut offer, &request.head, &body);
             Some((Errand::new(Arc::clone(standing), offer.kind, offer.generation), errand))
         }));
         let looked = looked.unwrap_or_else(|_| {

@@ -12,15 +12,17 @@ from copilot_api.engine.interfaces import ConnectionLost, Dialect
 from copilot_api.engine.native.client import NativeClient, NativeUpstream
 from copilot_api.engine.native.concurrency import NativeConcurrency
 from copilot_api.engine.native.runtime import attach, detach
-from copilot_api.engine.native.stateless import prepared, usage_of
+from copilot_api.engine.native.stateless import prepared
 from copilot_api.engine.native.token import NativeTokenManager
 from copilot_api.engine.standing_interfaces import Decision, Errand, Listener, RunningStream, Settled
 
-ENDING = 1.0
-"""Seconds that requests which end with the server have to tell of it."""
+LOOK = 0.005
+"""Seconds between two looks at requests that end with the server."""
+ENDING = 200
+"""Looks, after which those that have not told of their end never will."""
 
-Timed = Callable[[str, float], None]
-"""``(component, seconds)``: a call of a component that Python did not see."""
+Timed = Callable[[str, int, float, float], None]
+"""``(component, calls, seconds in all, seconds of the longest)``: what Python did not see of a component."""
 
 
 class NativeStanding:
@@ -115,45 +117,21 @@ class NativeStanding:
             return
         self.native.open(False)
         try:
-            async with asyncio.timeout(ENDING):
+            for _ in range(ENDING):
+                if not self.native.outstanding:
+                    break
                 # Their connections are closed: a thread of tokio is about to notice.
-                while self.native.outstanding:
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
-            pass
+                await asyncio.sleep(LOOK)
         finally:
             self.native.close()
             detach(runtime)
 
-    def _settled(self, records: list[tuple[Any, ...]]) -> None:
-        settled = []
-        for record in records:
-            event, tag, own_id, upstream_id, at, first, duration, size, size_out, *rest = record
-            usage, agent, session, reason, rewrites, noted, body, summary, (request, answer) = rest
-            if event != "ended":
-                self._timed("validation", 0.0)
-                self._timed("translation", request)
-                if answer is not None:
-                    self._timed("translation", answer)
-            settled.append(
-                Settled(
-                    event,
-                    tag,
-                    own_id,
-                    upstream_id,
-                    at,
-                    first,
-                    duration,
-                    size,
-                    size_out,
-                    usage_of(usage),
-                    agent,
-                    session,
-                    reason,
-                    tuple(rewrites or ()),
-                    noted,
-                    body,
-                    None if summary is None else self._client.summary(summary),
-                )
-            )
-        self._listener(settled)
+    def _settled(
+        self, records: list[tuple[Any, ...]], looks: int, translations: int, seconds: float, longest: float
+    ) -> None:
+        self._timed("validation", looks, 0.0, 0.0)
+        self._timed("translation", translations, seconds, longest)
+        for number, record in enumerate(records):
+            if record[-1] is not None:
+                records[number] = (*record[:-1], self._client.summary(record[-1]))
+        self._listener(cast("list[Settled]", records))
