@@ -133,8 +133,9 @@ impl Client {
         patience: f64,
     ) -> PyResult<Waiting<'py>> {
         let own = own.iter().map(|(name, value)| (&**name, &**value));
-        let mut call = Call::new(method, url, own, body.map(Given::into_payload), crate::client::timeouts(timeouts))
-            .map_err(|error| errors::call_error(&error))?;
+        let mut call =
+            Call::new(method, url, own, body.map(Given::into_payload), crate::client::timeouts(timeouts))
+                .map_err(|error| errors::call_error(&error))?;
         call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
         let (client, idle) = (self.inner.clone(), call.timeouts.idle);
@@ -221,7 +222,9 @@ impl Upstream {
     fn source(&self) -> PyResult<Source> {
         match self.take() {
             Content::Unread(source) => Ok(source),
-            Content::Whole(_) | Content::Judged(_) | Content::Gone => Err(PyValueError::new_err("the body was read already")),
+            Content::Whole(_) | Content::Judged(_) | Content::Gone => {
+                Err(PyValueError::new_err("the body was read already"))
+            }
         }
     }
 }

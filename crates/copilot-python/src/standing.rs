@@ -167,7 +167,8 @@ impl Standing {
         if records.is_empty() {
             return Ok(());
         }
-        let (mut looks, mut translations, mut spent, mut longest) = (0_u64, 0_u64, Duration::ZERO, Duration::ZERO);
+        let (mut looks, mut translations, mut spent, mut longest) =
+            (0_u64, 0_u64, Duration::ZERO, Duration::ZERO);
         let list = PyList::empty(py);
         for record in records {
             if !matches!(record.event, standing::Event::Ended(_)) {
@@ -325,7 +326,11 @@ impl Errand {
         let Given(url, common, own, request, reasoning, model, streaming, limits, rewrites, noted, strict) =
             given;
         let streaming = streaming.map(|(keep_alive, idle, content, patience, frame_limit)| Streaming {
-            limits: Limits { keep_alive: seconds(keep_alive), idle: seconds(idle), content: seconds(content) },
+            limits: Limits {
+                keep_alive: seconds(keep_alive),
+                idle: seconds(idle),
+                content: seconds(content),
+            },
             patience: seconds(patience),
             frame_limit,
         });

@@ -77,7 +77,8 @@ pub(super) fn note<'r>(rewrites: impl ExactSizeIterator<Item = &'r String>) -> S
     let mut value = String::new();
     for (number, rewrite) in rewrites.enumerate() {
         let plain = |each| if matches!(each, ' '..='~') { each } else { '?' };
-        let text: String = rewrite.chars().map(plain).take(LONGEST_REWRITE).collect::<String>().replace(';', ",");
+        let text: String =
+            rewrite.chars().map(plain).take(LONGEST_REWRITE).collect::<String>().replace(';', ",");
         let joined = if value.is_empty() { text } else { format!("{value}; {text}") };
         if joined.len() > LONGEST_NOTE - 16 {
             return format!("{value}; {} more", count - number);

@@ -92,9 +92,8 @@ impl<'h> Head<'h> {
         if facts.model.len() > LONGEST {
             return None;
         }
-        let fills_cap = dialect == Dialect::Chat
-            && facts.output_cap != Cap::Set
-            && !facts.has_max_completion_tokens;
+        let fills_cap =
+            dialect == Dialect::Chat && facts.output_cap != Cap::Set && !facts.has_max_completion_tokens;
         let shape = Shape {
             stream: facts.stream,
             vision: facts.vision,
