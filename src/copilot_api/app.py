@@ -176,7 +176,7 @@ async def open_gateway(
             forbids,
         )
         stack.push_async_callback(standing.aclose)
-        catalog.when_loaded = pipeline.planner.when_learnt = standing.clear
+        catalog.when_loaded = pipeline.planner.when_learnt = sender.when_moved = standing.clear
         keys.when_ended = pipeline.end_keys
         feed = GuardFeed(access.native())
 

@@ -100,6 +100,8 @@ class Sender:
         self._settings = settings
         self.account: Account | None = None
         """What the last call was sent with."""
+        self.when_moved: Callable[[], None] | None = None
+        """Called when the account goes to another host."""
         self._forbidden_at = -math.inf
         """When a token was last renewed because of a 403."""
         self.adopt(settings)
@@ -184,6 +186,8 @@ class Sender:
             if fault.status == 421 and not moved and account.move():
                 logger.info("This host does not serve the account, which has another: %s", account.url)
                 self._failures.retry("host", "Copilot answered 421; the account has another host")
+                if self.when_moved is not None:
+                    self.when_moved()
                 moved = True
                 continue
             raise self._refusal(fault, upstream)

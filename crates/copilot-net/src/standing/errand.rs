@@ -97,7 +97,7 @@ impl Errand {
         asker: Asker,
         body: &Arc<Body>,
         (began, at): (Instant, f64),
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let document = body.document().ok()?;
         let started = Instant::now();
         let translated = translation::request_of(&document, &decision.request).ok()?;
@@ -135,11 +135,11 @@ impl Errand {
             spent,
         };
         let (standing, kind) = (Arc::clone(standing), Arc::clone(&offer.kind));
-        Some(Self { standing, kind, place, body: sent, context, record, began })
+        Some(Box::new(Self { standing, kind, place, body: sent, context, record, began }))
     }
 
     /// Carries the request to its end. Dropping the future closes the connection to upstream.
-    pub async fn run(mut self, mut responder: Responder) -> Carried {
+    pub async fn run(mut self: Box<Self>, mut responder: Responder) -> Carried {
         let stopped = {
             // The future of it must not borrow from what is moved below.
             let standing = Arc::clone(&self.standing);
@@ -185,15 +185,15 @@ impl Errand {
             }
             Err(reply) => {
                 self.standing.came_back(&self.kind, &self.record.decision);
-                let Record { decision, id, .. } = self.record;
-                Carried::Back(Box::new(Back { reply, decision, id, place: self.place }), responder)
+                let Self { place, record: Record { decision, id, .. }, .. } = *self;
+                Carried::Back(Box::new(Back { reply, decision, id, place }), responder)
             }
         }
     }
 
     /// The answer began, and is whole.
-    fn over(self, event: Event) {
-        let Self { standing, place, mut record, began, .. } = self;
+    fn over(self: Box<Self>, event: Event) {
+        let Self { standing, place, mut record, began, .. } = *self;
         record.event = event;
         record.duration = began.elapsed();
         drop(place);
@@ -201,8 +201,8 @@ impl Errand {
     }
 
     /// Gives a stream to the server, and tells of its end when that comes.
-    fn relayed(self, head: Parts, relay: Box<Relay>, responder: Responder) {
-        let Self { standing, place, mut record, began, .. } = self;
+    fn relayed(self: Box<Self>, head: Parts, relay: Box<Relay>, responder: Responder) {
+        let Self { standing, place, mut record, began, .. } = *self;
         record.first = Some(began.elapsed());
         let body = record.body.take();
         standing.settle(Record { event: Event::Begun, body, ..record.clone() });

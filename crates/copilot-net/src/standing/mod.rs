@@ -221,7 +221,7 @@ impl Standing {
 
     /// Makes an errand of a request for whose kind a decision stands. Nothing was sent when this gives none.
     #[must_use]
-    pub fn take(self: &Arc<Self>, offer: &mut Offer, head: &Parts, body: &Arc<Body>) -> Option<Errand> {
+    pub fn take(self: &Arc<Self>, offer: &mut Offer, head: &Parts, body: &Arc<Body>) -> Option<Box<Errand>> {
         let began = Instant::now();
         let decision = {
             let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);

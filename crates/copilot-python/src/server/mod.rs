@@ -141,12 +141,13 @@ impl Bridge {
             self.inbox.push(Event::Requested(Box::new(arriving)));
             return;
         };
-        let (inbox, standing) = (Arc::clone(&self.inbox), Arc::clone(standing));
+        // Boxed, so that the task is small: it is made for each request.
+        let (inbox, standing, request) = (Arc::clone(&self.inbox), Arc::clone(standing), Box::new(request));
         tokio::spawn(async move {
             let Carried::Back(back, responder) = errand.run(responder).await else { return };
             standing.flush();
             let errand = kind.map(|kind| kind.back(*back));
-            let arriving = Arriving { id, request, body: Some(body), responder, errand };
+            let arriving = Arriving { id, request: *request, body: Some(body), responder, errand };
             inbox.push(Event::Requested(Box::new(arriving)));
         });
     }
