@@ -72,7 +72,7 @@ class Side:
     def counters(self) -> list[str]:
         lines = request(self.gateway.url, "GET", "/metrics").body.decode().splitlines()
         names = ("copilot_api_failures", "copilot_api_upstream", "copilot_api_requests")
-        return [line for line in lines if line.startswith(names)]
+        return sorted(line for line in lines if line.startswith(names))
 
     def ledger(self) -> Counter[tuple[Any, ...]]:
         """After the gateway has ended."""

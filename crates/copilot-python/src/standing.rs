@@ -330,6 +330,8 @@ impl Errand {
                 keep_alive: seconds(keep_alive),
                 idle: seconds(idle),
                 content: seconds(content),
+                // Where whole requests are kept, nothing is carried.
+                capture: 0,
             },
             patience: seconds(patience),
             frame_limit,
