@@ -43,7 +43,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-models test-python test-browser axe test-asgi test-clients test-aider lint \
-	lint-python lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
+	lint-python lint-rust audit licences release-check sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
 	lock docs screenshot clean
 
 help: ## List the commands
@@ -110,6 +110,12 @@ audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as
 	else echo "cargo-deny is not installed (cargo install cargo-deny --locked): crates were not checked"; fi
 	@if $(PY) -m pip_audit --version >/dev/null 2>&1; then $(PY) -m pip_audit --no-deps --disable-pip -r constraints.txt; \
 	else echo "pip-audit is not installed, and it asks a server: advisories of packages were not checked"; fi
+
+licences: ## Write THIRD-PARTY-LICENCES.txt from the crates of the lock
+	python3 tools/write_licences.py
+
+release-check: $(NATIVE) $(DEV) ## Build the release twice, install wheel and sdist, try both, compare (a quarter of an hour)
+	$(PY) tools/release_check.py
 
 sbom: $(BASE) ## Write the bill of materials of a release into dist/
 	$(PY) tools/write_sbom.py

@@ -44,7 +44,6 @@ from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
-    from copilot_api.capture.recorder import Recorder
     from copilot_api.gateway.hooks import Hooks, OnPlan
     from copilot_api.ledger.budgets import Standing
     from copilot_api.shared.wiring import Shared
@@ -149,11 +148,11 @@ async def open_gateway(
         recorder = None
         sending = client
         if settings.capture is not None:
-            from copilot_api.capture.drafts import WatchedClient
+            from copilot_api.capture.recorder import open_recorder
 
-            recorder = _recorder(settings, directory, lambda: (github_token, *settings.api_key))
+            recorder = open_recorder(settings, directory, lambda: (github_token, *settings.api_key))
             stack.callback(recorder.close)
-            sending = WatchedClient(client)
+            sending = recorder.watched(client)
         sender = Sender(sending, tokens, settings, failures)
 
         catalog = _catalog(engine, sender)
@@ -310,20 +309,6 @@ async def load_models(settings: Settings, github_token: Secret) -> ModelCatalog:
         await tokens.aclose()
         await client.aclose()
     return catalog
-
-
-def _recorder(
-    settings: Settings, directory: Path | None, known: Callable[[], tuple[Secret, ...]]
-) -> Recorder:
-    from copilot_api.capture.recorder import Recorder
-    from copilot_api.capture.store import Store, place
-
-    where = place(settings.capture, directory)
-    try:
-        store = Store(where, size=settings.capture_size, age=settings.capture_age)
-    except OSError as error:
-        raise StartupError(f"--capture {where} cannot be written: {error.strerror}") from None
-    return Recorder(store, known)
 
 
 def _pace(settings: Settings) -> tuple[float | None, bool, int]:

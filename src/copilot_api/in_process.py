@@ -30,6 +30,7 @@ class _Exchange:
         content = json.dumps(body, ensure_ascii=False).encode()
         self._request: Message | None = {"type": "http.request", "body": content, "more_body": False}
         self._gone = asyncio.Event()
+        self._is_whole = False
         self._sent: asyncio.Queue[Message | None] = asyncio.Queue(_WAITING)
         path, _, query = path.partition("?")
         scope = {
@@ -57,9 +58,10 @@ class _Exchange:
         return first["status"], self._pieces()
 
     async def __aexit__(self, *_: object) -> None:
-        self._gone.set()
-        if not self._task.done():
+        if not self._is_whole:
+            self._gone.set()
             self._task.cancel()
+        # An app that has answered still has to settle what the request cost.
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, app: Any, scope: dict[str, Any]) -> None:
@@ -80,6 +82,7 @@ class _Exchange:
         while (message := await self._sent.get()) is not None:
             yield bytes(message.get("body", b""))
             if not message.get("more_body", False):
+                self._is_whole = True
                 return
         await self._task  # it ended in the middle: raises what ended it
 
@@ -101,9 +104,8 @@ async def events(app: Any, path: str, body: object) -> AsyncIterator[Any]:
             for line in lines:
                 if line.startswith(b"data:"):
                     data = line[5:].strip()
-                    if data == b"[DONE]":
-                        return
-                    yield json.loads(data)
+                    if data != b"[DONE]":
+                        yield json.loads(data)
 
 
 def _json(status: int, content: bytes) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from copilot_api.simulator import SimulatorServer
 from tests.browser.chromium import find, launched
-from tests.browser.opened import Opened
+from tests.browser.opened import PATIENCE, Opened
 from tests.browser.traffic import busy_hour
 from tests.support.process import GatewayProcess
 
@@ -33,8 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Closed with the last test of the folder: while it is open, no test of another may run an event loop.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    from playwright.sync_api import expect
+
     path = find()
     assert path is not None
+    expect.set_options(timeout=PATIENCE)
     with launched(path) as found:
         yield found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
-PATIENCE = 20_000.0
+PATIENCE = 40_000.0
 """Milliseconds until what must show has to show."""
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}

@@ -29,7 +29,7 @@ def test_a_question_fails(visit: Callable[..., Opened], busy_gateway: GatewayPro
     page.locator(f"nav a[href='#{view}']").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("This view could not be loaded")
-    expect(alert).to_contain_text("made to fail.")
+    expect(alert).to_contain_text("Made to fail.")
     if view == "overview":
         assert opened.flaws() == []
     page.unroute_all()

@@ -23,7 +23,7 @@ from tests.support.process import GatewayProcess
 from tests.support.raw_http import RawConnection
 
 DAYS = 30
-PATIENCE = 20.0
+PATIENCE = 40.0
 SILENCE = 60.0
 Turned = tuple[Dialect, Ask, dict[str, str]]
 """One request of a conversation, and its headers."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from copilot_api.simulator import SimulatorServer
 from tests.clients.conftest import Asked
 from tests.clients.running import LONGEST, MODULES, Place, from_npm, from_pip, installed
 from tests.support.process import GatewayProcess, clean_environment
@@ -141,6 +142,24 @@ def test_setup_answers_and_is_undone(
     undone = run(place, name, ours("setup", "--undo", name), {})
     assert undone.stdout.count("is as it was, to the byte") == len(before), undone.stdout
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.clients
+def test_a_key_stays_in_its_variable(simulator: SimulatorServer, place: Place, tmp_path: Path) -> None:
+    key = "cak_a-key-of-the-tests-0123456789"
+    gateway_home = tmp_path / "gateway"
+    gateway_home.mkdir()
+    with GatewayProcess(gateway_home, simulator.url, "--api-key", key) as gateway:
+        for name in ("claude", "codex"):
+            program = PROGRAMS[name]
+            command = ours("setup", name, "--yes", "--url", gateway.url, "--key-env", "MINE")
+            done = run(place, name, command, {"MINE": key})
+            assert done.returncode == 0, done.stderr
+            command = [str(program_folder(name) / name), *program.arguments]
+            done = run(place, name, command, {**program.environment, "MINE": key})
+            assert ANSWER in done.stdout, f"{done.stdout}\n{done.stderr}"
+    settings = [place.home / path for name in ("claude", "codex") for path in PROGRAMS[name].files]
+    assert not [path for path in settings if key in path.read_text(encoding="utf-8")]
 
 
 @pytest.mark.clients

@@ -32,7 +32,8 @@ class Patient:
         self.simulator = simulator
         self.directory = data_directory(home, {})
         self.flags: dict[str, Any] = {"port": "0"}
-        self.patience = 15.0
+        self.patience = 60.0
+        """Long: what is slow here is the machine."""
         self._patch = patch
         for name in list(os.environ):
             if name.lower() in NOISE or name.startswith(OURS):
@@ -74,7 +75,7 @@ class Patient:
 
     def examine(self) -> Examination:
         situation, before = read_situation(self.flags, dict(os.environ), self.home, self.directory)
-        return asyncio.run(examine(replace(situation, patience=self.patience), before))
+        return asyncio.run(examine(replace(situation, patience=self.patience, ceiling=60.0), before))
 
 
 def named(examination: Examination) -> dict[str, Finding]:

@@ -20,7 +20,7 @@ from tests.doctor.between import answering, listening
 from tests.support.process import GatewayProcess
 
 
-def look(settings: Settings, patience: float = 15.0) -> tuple[dict[str, Finding], ports.Answer | None]:
+def look(settings: Settings, patience: float = 60.0) -> tuple[dict[str, Finding], ports.Answer | None]:
     """What is found, by check."""
     here = Path()
     found, answer = ports.port(Situation(settings, {}, {}, here, here, patience))

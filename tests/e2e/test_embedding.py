@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 import copilot_api
-from copilot_api import BackgroundGateway, Gateway, RequestFailed, Settings, create_app
+from copilot_api import BackgroundGateway, Entry, Gateway, RequestFailed, Settings, create_app
 from copilot_api.gateway.errors import StartupError
 from copilot_api.server import PortTaken, bind, serve
 from copilot_api.simulator import SimulatorServer
@@ -209,6 +209,20 @@ async def test_answers_and_errors_without_a_socket() -> None:
             assert failed.value.body["error"]["type"] == "error"
         # From outside the key is needed all the same.
         assert (await ask(await gateway.serve(), "GET", "/v1/models")).status == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+async def test_what_was_asked_without_a_socket_is_over_when_it_is_whole(path: str) -> None:
+    told: list[Entry] = []
+    body = CHAT | {"max_tokens": 50, "input": "hello"}
+    if path == "/v1/responses":
+        del body["messages"], body["max_tokens"]
+    async with Gateway(simulate=True, on_summary=told.append) as gateway:
+        await gateway.post(path, body)
+        async for _ in gateway.stream(path, body | {"stream": True}):
+            pass
+    assert [(each.outcome, each.streamed) for each in told] == [("complete", False), ("complete", True)]
+    assert all(each.output_tokens for each in told)
 
 
 async def test_leaving_a_stream_early_closes_it_upstream() -> None:

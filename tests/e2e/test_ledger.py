@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from copilot_api.ledger.entry import COLUMNS
+from copilot_api.ledger.findings import FINDING_COLUMNS
 from copilot_api.simulator import SimulatorServer
 from tests.matrix.chat import Chat
 from tests.matrix.completions import Completions
@@ -220,6 +222,58 @@ def served(
 def simulator() -> Iterator[SimulatorServer]:
     with SimulatorServer() as server:
         yield server
+
+
+def test_a_row_has_all_that_is_to_be_known(simulator: SimulatorServer, tmp_path: Path) -> None:
+    key = "q8Zr2LwXv7Tn4KcYp1Hd6Bs9"
+    session = "efbc8ab2-637e-4f23-909b-0869128c4eac"
+    before = time.time()
+    with GatewayProcess(tmp_path, simulator.url, "--api-key", key) as gateway:
+        simulator.revoke_tokens()
+        body = {
+            "model": "gpt-5.4",
+            "max_tokens": 50,
+            "top_k": 5,
+            "stream": True,
+            "metadata": {"user_id": f"user_x_account__session_{session}"},
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
+        }
+        headers = {"x-api-key": key, "user-agent": "claude-cli/2.1.330 (external, cli)"}
+        answer = request(gateway.url, "POST", "/v1/messages", body, headers)
+        assert answer.status == 200
+        until(lambda: len(rows(tmp_path)) == 1)
+    row = rows(tmp_path)[0]
+    bill = simulator.state.billed[-1]
+    told = {
+        "dialect": "messages",
+        "leg": "responses",
+        "asked": "gpt-5.4",
+        "model": "gpt-5.4",
+        "client": "Claude Code",
+        "key": "option",
+        "session": session,
+        "initiator": "user",
+        "reason": "last message is the user's",
+        "streamed": 1,
+        "status": 200,
+        "outcome": "complete",
+        "attempts": 2,
+        "input_tokens": bill.input_tokens,
+        "cached_tokens": bill.cached_tokens,
+        "cache_write_tokens": None,
+        "output_tokens": bill.output_tokens,
+        "nano_aiu": bill.nano_aiu,
+        "multiplier": 1.0,
+        "bytes_in": len(json.dumps(body)),
+        "bytes_out": len(answer.body),
+        "rewrites": answer.headers["x-copilot-api-rewrites"],
+    }
+    assert {name: row[name] for name in told} == told
+    assert row["request_id"]
+    assert row["rewrites"]
+    assert before <= row["at"] <= time.time()
+    assert 0 < row["first_byte_ms"] <= row["duration_ms"]
+    assert set(row) == {"id", *COLUMNS, *FINDING_COLUMNS}
 
 
 def question(served: tuple[GatewayProcess, Path], name: str) -> Any:

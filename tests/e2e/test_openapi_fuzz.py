@@ -33,6 +33,12 @@ OTHER_SPELLINGS = (
 )
 
 
+PATIENCE = 280
+"""Seconds: ten of a processor's own, and others may want it too."""
+
+pytestmark = pytest.mark.timeout(PATIENCE + 20)
+
+
 def fuzz(home: Path, url: str, *more: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("st", path=str(Path(sys.executable).parent))
     assert program is not None
@@ -44,7 +50,7 @@ def fuzz(home: Path, url: str, *more: str) -> subprocess.CompletedProcess[str]:
         env=clean_environment(home),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -262,6 +262,13 @@ def test_a_gateway_of_its_own(bench: Bench, simulator: SimulatorServer) -> None:
     assert "Reachable: this machine only, by whoever has the key" in log.read_text(encoding="utf-8")
 
 
+def test_another_profile_is_another_gateway(bench: Bench) -> None:
+    done = bench.run("--profile", "work", "--dry-run", "claude", more={"COPILOT_API_PORT": str(bench.port)})
+    assert b"# A gateway would be started on a free port" in done.stdout
+    done = bench.run("--dry-run", "claude", more={"COPILOT_API_PORT": str(bench.port)})
+    assert f"# The gateway at http://localhost:{bench.port} would be used." in done.stdout.decode()
+
+
 def test_the_gateway_is_gone_when_run_was_killed(bench: Bench) -> None:
     with started(bench, "--simulate", "claude", "--", "wait") as (process, output):
         output.wait_for("waiting", LONGEST)

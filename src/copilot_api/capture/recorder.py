@@ -6,21 +6,24 @@ import base64
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_api.capture.drafts import BODY_LIMIT, CURRENT, Draft, Exchange
+from copilot_api.capture.drafts import BODY_LIMIT, CURRENT, Draft, Exchange, WatchedClient
 from copilot_api.capture.masking import credentials, mask_headers, mask_target, mask_text, whole_words
-from copilot_api.capture.store import FORMAT, Store
+from copilot_api.capture.store import FORMAT, Store, place
+from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.failures import current
 from copilot_api.http.application import Application
 from copilot_api.http.asgi import Message, Receive, Request, Send
 from copilot_api.ledger.entry import COLUMNS
 from copilot_api.moments import iso
 from copilot_api.redaction import Secret
+from copilot_api.settings import Settings
 from copilot_api.version import VERSION
 
 if TYPE_CHECKING:
-    from copilot_api.engine.client_interfaces import RelaySummary
+    from copilot_api.engine.client_interfaces import Client, RelaySummary
     from copilot_api.engine.interfaces import RequestBody
     from copilot_api.gateway.failures import Trace
     from copilot_api.ledger.entry import Entry
@@ -52,6 +55,10 @@ class Recorder:
         draft = Draft(request)
         CURRENT.set(draft)
         return draft
+
+    def watched(self, client: Client) -> Client:
+        """Return a client that notes the calls of requests that are captured."""
+        return WatchedClient(client)
 
     def watch(self, entry: Entry, _trace: Trace, _summary: RelaySummary | None) -> None:
         """Take what the ledger knows of the current request."""
@@ -88,6 +95,18 @@ class Recorder:
         self._store.close()
         if self.left_out:
             logger.warning("%d requests were not captured: there were too many at once", self.left_out)
+
+
+def open_recorder(
+    settings: Settings, directory: Path | None, known: Callable[[], Iterable[Secret]]
+) -> Recorder:
+    """Return what ``--capture`` asks for; `directory` is the data directory. Raises :class:`StartupError`."""
+    where = place(settings.capture, directory)
+    try:
+        store = Store(where, size=settings.capture_size, age=settings.capture_age)
+    except OSError as error:
+        raise StartupError(f"--capture {where} cannot be written: {error.strerror}") from None
+    return Recorder(store, known)
 
 
 class CapturingApplication(Application):

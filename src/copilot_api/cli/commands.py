@@ -100,17 +100,17 @@ COMMANDS = (
     ),
     Command(
         "run",
-        "Start a client program with a gateway, for once; nothing of it stays",
+        "Start a client program with a gateway, for once; what follows -- is the program's",
         "copilot_api.cli.run",
         (
             ("copilot-api run claude", "Claude Code, with the gateway that runs or one of its own"),
-            ("copilot-api run codex -- exec 'explain this repository'", "what follows -- is the program's"),
+            ("copilot-api run codex -- exec 'explain this repository'", "one answer, and its exit code"),
             ("copilot-api run --simulate opencode", "try it without an account"),
             ("copilot-api run --model gpt-5.5 claude -- --continue", "another model than the usual"),
             ("copilot-api run --dry-run gemini", "see the environment and the command"),
         ),
         _run_flags,
-        words="claude|codex|gemini|opencode|aider [-- ARGUMENTS]",
+        words="claude|codex|gemini|opencode|aider",
     ),
     Command(
         "setup",

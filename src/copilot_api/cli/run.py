@@ -25,7 +25,7 @@ from copilot_api.clients.base import Choice, Launch, Order, Program, SetupProble
 from copilot_api.clients.choosing import choose
 from copilot_api.configuration import load
 from copilot_api.gateway.catalog import Model
-from copilot_api.github.credentials import data_directory
+from copilot_api.github.credentials import PROFILE, data_directory
 from copilot_api.redaction import MASK, Secret
 from copilot_api.settings import Settings
 
@@ -121,6 +121,9 @@ def _running(
     """
     others = [name for name in given if name not in ("port", "verbose")]
     if others or not settings.port:
+        return None
+    if os.environ.get(PROFILE) and "port" not in given:
+        # What runs at the usual port may be another profile's, and spend another account's money.
         return None
     try:
         return reach(*link_to(settings, key))

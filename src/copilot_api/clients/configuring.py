@@ -98,7 +98,9 @@ def carry_out(client: str, url: str, steps: Sequence[Step], journal: Journal) ->
     """Write the files, after the record of them. Raises :class:`SetupProblem` and OSError."""
     entries = journal.read()
     earlier = entries.get(client)
-    files = []
+    now_at = {step.path for step in steps}
+    # What was written at another place stays in the record: the client may have moved its configuration.
+    files = [file for file in earlier.files if file.path not in now_at] if earlier else []
     for step in steps:
         if step.entry is None:
             continue

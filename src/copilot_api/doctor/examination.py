@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
 from copilot_api.doctor import fittings, ports, surroundings
 from copilot_api.doctor.credential import credential
@@ -12,10 +15,8 @@ from copilot_api.doctor.network import examine_network, in_thread
 from copilot_api.doctor.programs import knower, programs
 from copilot_api.doctor.situation import Situation
 from copilot_api.doctor.store import store
+from copilot_api.engine import flags
 from copilot_api.records import record
-
-CEILING = 10.0
-"""Seconds that a check of this machine may take; one over the network gets four steps of patience more."""
 
 Progress = Callable[[str], None]
 
@@ -37,12 +38,15 @@ async def examine(
     situation: Situation, before: list[Finding], progress: Progress = lambda _: None
 ) -> Examination:
     """Make all checks. `before` is what reading the configuration found; `progress` hears what has ended."""
+    # Before there are threads: two that load the compiled module at once get in each other's way.
+    with suppress(ImportError):
+        flags.native_build()
     answer: ports.Answer | None = None
     models: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-    far = CEILING + 4 * situation.patience
+    near, far = situation.ceiling, situation.ceiling + 4 * situation.patience
 
     async def here(name: str, check: Callable[[Situation], list[Finding]]) -> list[Finding]:
-        return await _bounded(name, in_thread(lambda: check(situation)), CEILING, progress)
+        return await _bounded(name, in_thread(lambda: check(situation)), near, progress)
 
     async def at_the_port() -> list[Finding]:
         nonlocal answer
@@ -81,9 +85,9 @@ async def examine(
         here("ledger", fittings.ledger),
         here("engine", fittings.engine),
         _bounded("store", in_thread(lambda: store(situation)), far, progress),
-        _bounded("port", at_the_port(), CEILING + 2 * situation.patience, progress),
+        _bounded("port", at_the_port(), near + 2 * situation.patience, progress),
         then_no_more(),
-        _bounded("clients", set_up(), far + CEILING, progress),
+        _bounded("clients", set_up(), far + near, progress),
     )
     findings = [*before, *(each for found_there in results for each in found_there)]
     return Examination(tuple(merged(findings)), answer)
@@ -98,6 +102,12 @@ async def _bounded(
     except TimeoutError:
         return [found("check-timed-out", f"given up after {ceiling:g} s", check=name)]
     except Exception as error:
-        return [found("check-failed", f"it ended with {type(error).__name__}", check=name)]
+        return [found("check-failed", f"it ended with {type(error).__name__} {_place(error)}", check=name)]
     finally:
         progress(name)
+
+
+def _place(error: Exception) -> str:
+    """Return where it was raised; its text may quote what nobody is to see."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"at line {frame.lineno} of {Path(frame.filename).name}"

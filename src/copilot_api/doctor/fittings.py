@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
+import ssl
+import time
 from collections.abc import Iterator
 
+from copilot_api.app import client_keys
 from copilot_api.doctor.findings import Finding, found, ok
 from copilot_api.doctor.modes import is_loose, mode_of, tighten
 from copilot_api.doctor.situation import Situation
+from copilot_api.engine import flags
+from copilot_api.gateway.errors import StartupError
+from copilot_api.http.guard import is_loopback
+from copilot_api.keys.store import FILE
+from copilot_api.keys.stored import BadKeyText, parse
+from copilot_api.ledger.schema import UnknownLedger, open_to_read
+from copilot_api.version import VERSION
 
 
 def keys(situation: Situation) -> list[Finding]:
     """Look whether the stored client keys can be used."""
-    import time
-
-    from copilot_api.keys.store import FILE
-    from copilot_api.keys.stored import BadKeyText, parse
-
     path = situation.directory / FILE
     try:
         content = path.read_bytes()
@@ -40,11 +46,6 @@ def keys(situation: Situation) -> list[Finding]:
 
 def listener(situation: Situation) -> list[Finding]:
     """Look whether the gateway may listen where it is to listen."""
-    from copilot_api.app import client_keys
-    from copilot_api.gateway.errors import StartupError
-    from copilot_api.http.guard import is_loopback
-    from copilot_api.keys.store import FILE
-
     settings = situation.settings
     findings = []
     given = 0
@@ -65,11 +66,6 @@ def listener(situation: Situation) -> list[Finding]:
 
 def needs_key(situation: Situation) -> bool | None:
     """Tell whether clients need a key; None when it cannot be found out."""
-    from copilot_api.app import client_keys
-    from copilot_api.gateway.errors import StartupError
-    from copilot_api.keys.store import FILE
-    from copilot_api.keys.stored import BadKeyText, parse
-
     try:
         if client_keys(situation.settings):
             return True
@@ -81,8 +77,6 @@ def needs_key(situation: Situation) -> bool | None:
 
 
 def _listener_tls(certificate: str, key: str | None) -> Iterator[Finding]:
-    import ssl
-
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ssl.SSLError) as error:
@@ -97,10 +91,6 @@ def ledger(situation: Situation) -> list[Finding]:
         return [ok("ledger", "it is off (--no-ledger)")]
     if not path.exists():
         return [ok("ledger", "there is none yet; the first request makes it")]
-    import sqlite3
-
-    from copilot_api.ledger.schema import UnknownLedger, open_to_read
-
     try:
         connection = open_to_read(path)
         if connection is None:
@@ -118,9 +108,6 @@ def ledger(situation: Situation) -> list[Finding]:
 
 def engine(situation: Situation) -> list[Finding]:
     """Look whether the compiled part is there, loads, and is of this version."""
-    from copilot_api.engine import flags
-    from copilot_api.version import VERSION
-
     states = flags.describe(situation.settings)
     wanted = [state for state in states if state.implementation != "reference"]
     if any(state.reason == "native module missing" for state in states):

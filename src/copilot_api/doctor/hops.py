@@ -9,16 +9,13 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from copilot_api.doctor.certificates import issuer_of
 from copilot_api.doctor.findings import Finding, found
 from copilot_api.engine.reference import proxies
-
-if TYPE_CHECKING:
-    import ssl
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks": 1080}
 _EXPIRED, _NOT_YET, _WRONG_HOST = 10, 9, 62
@@ -159,8 +156,6 @@ def _shake_hands(
 
     `again` makes another connection to the same place, to see who signed a certificate that is not.
     """
-    import ssl
-
     context = _context(environ)
     try:
         return context.wrap_socket(connection, server_hostname=host)
@@ -178,8 +173,6 @@ def _shake_hands(
 
 
 def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    import ssl
-
     file, directory = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if file or directory:
@@ -196,8 +189,6 @@ def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 def _issuer(host: str, again: Callable[[], socket.socket]) -> str:
     """Return who signed the certificate that is shown, by a connection that trusts anybody."""
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -51,8 +53,6 @@ class Reply:
 
 async def in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread that nobody waits for at the end: what hangs in the system holds nothing up."""
-    import threading
-
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -219,8 +219,6 @@ async def _models(upstream: Upstream, token: Secret, named: str | None) -> list[
 
 
 def _clock(reply: Reply) -> list[Finding]:
-    from email.utils import parsedate_to_datetime
-
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
     except (TypeError, ValueError, OverflowError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import json
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from copilot_api.doctor.findings import Finding, found, ok, skipped
 from copilot_api.doctor.situation import Situation
 from copilot_api.records import record
+from copilot_api.server.sockets import PortTaken, bind
 from copilot_api.version import VERSION
 
 _LISTENING = "0A"
@@ -31,8 +34,6 @@ def port(situation: Situation) -> tuple[list[Finding], Answer | None]:
     settings = situation.settings
     if settings.unix_socket:
         return [skipped("port", "a Unix socket is used"), skipped("gateway", "a Unix socket is used")], None
-    from copilot_api.server.sockets import PortTaken, bind
-
     nothing = skipped("gateway", f"none answers on port {settings.port}")
     try:
         for opened in bind(settings.host, settings.port):
@@ -93,14 +94,10 @@ def ask(situation: Situation) -> Answer | None:
 
 
 def _get(situation: Situation, path: str) -> tuple[int, bytes]:
-    import http.client
-
     settings = situation.settings
     host = settings.host if settings.host not in (None, "0.0.0.0", "::") else "127.0.0.1"
     connection = http.client.HTTPConnection(str(host), settings.port, timeout=situation.patience)
     if settings.tls_certificate:
-        import ssl
-
         # Its certificate is for the name that clients use; here it is only asked how it is.
         context = ssl._create_unverified_context()  # noqa: S323, SLF001 - no secret goes there without a check
         connection = http.client.HTTPSConnection(

@@ -14,6 +14,8 @@ from copilot_api.settings import Settings, option_fields
 
 PATIENCE = 6.0
 """Seconds that each step over the network may take."""
+CEILING = 10.0
+"""Seconds that a check of this machine may take; one over the network gets four steps of patience more."""
 _AT_FIRST = re.compile(r"(?:(--[a-z-]+)|\$(\w+)|config\.toml line \d+: ([\w-]+))\b")
 """The beginning of a refusal of a value: it is the value's origin."""
 _MOST_REPAIRS = 50
@@ -29,6 +31,7 @@ class Situation:
     home: Path
     directory: Path
     patience: float = PATIENCE
+    ceiling: float = CEILING
 
 
 def read_situation(

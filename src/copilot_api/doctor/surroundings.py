@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +40,6 @@ def _certificates(situation: Situation) -> Iterator[Finding]:
     file, directory = situation.environ.get("SSL_CERT_FILE"), situation.environ.get("SSL_CERT_DIR")
     if not file and not directory:
         return
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=file or None)
@@ -96,8 +96,6 @@ def _refusal(directory: Path, *, probe: bool) -> OSError | None:
     """Return why nothing can be written; a file is tried only in the data directory itself."""
     try:
         if probe:
-            import tempfile
-
             with tempfile.TemporaryFile(dir=directory) as file:
                 file.write(_PROBE)
         elif not os.access(directory, os.W_OK | os.X_OK):

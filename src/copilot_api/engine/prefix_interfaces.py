@@ -73,4 +73,5 @@ class Prefixes(Protocol):
         It goes on from the one of its session that has the most messages in common with it; None where it
         begins a conversation. `named`: the client told the session, so that one whose first message is
         another goes on as well when tools and system prompt are the same and the model had its say in it.
+        Otherwise only one with the same first message does: there may be hundreds at once.
         """

@@ -29,6 +29,8 @@ Watcher = Callable[[Entry, Trace, RelaySummary | None], None]
 """The same for parts of the gateway, with what the entry was made of."""
 
 COMPLETE = "complete"
+SMALLEST = 1_024
+"""Tokens that a prompt must have for upstream to cache any of it."""
 MOST_SESSIONS = 256
 LONGEST_NAME = 200
 
@@ -55,6 +57,8 @@ class Accounting:
 
     def note(self, trace: Trace, body: RequestBody, dialect: Dialect) -> None:
         """Keep the hashes of what is sent now; the ledger's thread compares them once it is answered."""
+        if len(body) < SMALLEST:  # bytes, so that it has no more tokens
+            return
         doctor = self._doctor
         if doctor is None:
             if self._make_doctor is None or self.ledger is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_api.gateway.accounting import SMALLEST
 from copilot_api.ledger.findings import NOTHING, Finding
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 LIFE, LONG_LIFE = 300.0, 3_600.0
 """Seconds that a prompt stays in a cache after its last use, and with ``"ttl": "1h"``."""
-SMALLEST = 1_024
-"""Tokens that a prompt must have for upstream to cache any of it."""
 TOLERANCE = 0.1
 """Share of the expected tokens that may be missing: caches keep whole blocks of a prompt."""
+
+
+FIRST = Finding("first")
 
 
 class CacheDoctor:
@@ -33,12 +35,12 @@ class CacheDoctor:
     def examine(self, entry: Entry, chain: object, saving: float | None) -> Finding:
         """Return what is found of an answered request. `saving`: nano-AIU that a cached token saves."""
         tokens = entry.input_tokens
-        if tokens is None:
+        if tokens is None or tokens < SMALLEST:
             return NOTHING
         # Those who tell no session are told apart by what they send.
         session = entry.session or f"\0{entry.key}\0{entry.client}"
         turn = self._prefixes.turn(session, bool(entry.session), entry.model, chain, tokens, entry.at)
-        return Finding("first") if turn is None else diagnose(turn, entry, saving)
+        return FIRST if turn is None else diagnose(turn, entry, saving)
 
 
 def diagnose(turn: Turn, entry: Entry, saving: float | None) -> Finding:
@@ -50,8 +52,7 @@ def diagnose(turn: Turn, entry: Entry, saving: float | None) -> Finding:
     expected = min(turn.previous_tokens, tokens)
     lost = max(0, expected - cached)
     if lost <= max(SMALLEST, TOLERANCE * expected):
-        # Of a small break nothing is lost that a whole prompt could have had.
-        lost = 0 if turn.change == "kept" or expected < SMALLEST else lost
+        lost = 0 if turn.change == "kept" else lost
         return Finding(turn.change, turn.path, lost, _price(lost, saving), gap)
     cause = _cause(turn, entry)
     if cause == "last_message":

@@ -41,6 +41,9 @@ def families(sources: Sources, tasks: int) -> Iterator[Family]:
         yield from _cache(sources.cache())
     if sources.store is not None:
         yield from _store(sources.store)
+    if sources.store is not None:
+        text = "Whether the store that replicas share answers."
+        yield _one("shared_store_up", "gauge", text, int(sources.store.is_up))
     yield from _components(reports)
     yield from process_metrics.families()
 
@@ -55,8 +58,8 @@ def _requests(metrics: Metrics) -> Iterator[Family]:
         "counter",
         "Requests for models that are over, by dialect, Copilot's endpoint, model and status.",
         tuple(
-            Sample(kind.requests, labels(dialect=dialect, leg=leg, model=model, status=_status(status)))
-            for (dialect, leg, model, status), kind in _without_streaming(metrics)
+            Sample(count, labels(dialect=dialect, leg=leg, model=model, status=_status(status)))
+            for (dialect, leg, model, status), count in _without_streaming(metrics)
         ),
     )
     yield Family(
@@ -88,15 +91,11 @@ def _requests(metrics: Metrics) -> Iterator[Family]:
     )
 
 
-class _Sum:
-    def __init__(self) -> None:
-        self.requests = 0
-
-
-def _without_streaming(metrics: Metrics) -> Iterator[tuple[tuple[str, str, str, int], _Sum]]:
-    sums: dict[tuple[str, str, str, int], _Sum] = {}
+def _without_streaming(metrics: Metrics) -> Iterator[tuple[tuple[str, str, str, int], int]]:
+    sums: dict[tuple[str, str, str, int], int] = {}
     for (dialect, leg, model, _, status), kind in metrics.kinds.items():
-        sums.setdefault((dialect, leg, model, status), _Sum()).requests += kind.requests
+        key = dialect, leg, model, status
+        sums[key] = sums.get(key, 0) + kind.requests
     yield from sums.items()
 
 

@@ -94,10 +94,12 @@ class Live:
             "places": watched.places,
             "written": sources.written()[0],
             "failed": sum(sources.failures.counts.values()),
-            "streams": [self._stream(each, before.get(each.number, (0, 0)), passed) for each in streams],
+            "streams": [self._stream(each, before.get(each.number), passed) for each in streams],
         }
 
-    def _stream(self, stream: Running, before: tuple[int, int], passed: float) -> dict[str, Any]:
+    def _stream(self, stream: Running, before: tuple[int, int] | None, passed: float) -> dict[str, Any]:
+        if before is None:  # first seen: its rate is that since it began
+            before, passed = (0, 0), max(stream.age_ms / 1000, 1e-3)
         events, size = stream.events - before[0], stream.bytes - before[1]
         return {
             "number": stream.number,

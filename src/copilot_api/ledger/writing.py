@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -26,9 +27,15 @@ SHRINK = 0.9
 
 
 def row(entry: Entry, finding: Finding = NOTHING) -> Row:
-    """Return what `schema.INSERT` takes."""
-    written: Row = (*_of_entry(entry), *_of_finding(finding))
-    return written
+    """Return what :func:`insert` takes."""
+    written: Row = _of_entry(entry)
+    return written if finding is NOTHING else (*written, *_of_finding(finding))
+
+
+def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Write rows in their order."""
+    for length, alike in groupby(rows, len):
+        connection.executemany(schema.INSERT[length], alike)
 
 
 class Writer:
@@ -45,7 +52,7 @@ class Writer:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(schema.INSERT, batch)
+            insert(connection, batch)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -170,6 +170,19 @@ def test_what_was_changed_since_stays_when_it_is_set_up_again(tmp_path: Path) ->
     assert parse(path.read_text()).value == {"theme": "dark", "env": {"ANTHROPIC_MODEL": "mine"}}
 
 
+def test_a_configuration_that_has_moved_is_undone_at_both_places(tmp_path: Path) -> None:
+    ours = Desk(tmp_path, "opencode")
+    first = ours.write(b'{"theme": "x"}\n')
+    ours.set_up()
+    second = first.with_suffix(".jsonc")
+    second.write_bytes(b"{} // mine\n")
+    assert ours.paths == (second,)
+    ours.set_up()
+    ours.undo()
+    assert (first.read_bytes(), second.read_bytes()) == (b'{"theme": "x"}\n', b"{} // mine\n")
+    assert ours.backups() == []
+
+
 def test_files_that_are_gone_stay_gone(tmp_path: Path) -> None:
     ours = Desk(tmp_path, "codex")
     path = ours.write(b"# mine\n")

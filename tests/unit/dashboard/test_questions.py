@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from copilot_api.dashboard import questions
 from copilot_api.gateway.running import Running
 from copilot_api.github.quota import Quota, Snapshot
-from copilot_api.http.watching import Pace
+from copilot_api.http.watching import Live, Pace
 from copilot_api.ledger import schema
 from copilot_api.ledger.periods import month_until
 from copilot_api.ledger.writing import row
@@ -95,6 +98,29 @@ async def test_tokens_of_a_stream_are_those_of_earlier_ones(tmp_path: Path) -> N
     assert pace.tokens(stream("gpt-4.1"), 10, 4000) == pytest.approx(200)
     assert pace.tokens(stream("gpt-4.1", "messages"), 10, 4000) == 10
     assert pace.tokens(stream("gpt-5"), 10, 4000) == 10
+
+
+async def test_the_first_event_tells_the_rate_since_a_stream_began() -> None:
+    running = (Running(1, "gpt-4.1", "curl", "", 2000.0, 0.0, 10, 4000, "chat"),)
+    watched = SimpleNamespace(in_flight=1, waiting=0, places=4, running=lambda: running)
+    failures = SimpleNamespace(counts={"client_gone": 2})
+    sources: Any = SimpleNamespace(
+        watched=watched, written=lambda: (7, 0), failures=failures, ledger=None, stopping=asyncio.Event()
+    )
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            sources.stopping.set()
+
+    scope: Any = {"type": "http", "method": "GET"}
+    await Live(sources, Pace(None))(scope, asyncio.Event().wait, send)
+    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 2]
+    told = json.loads(sent[1]["body"].removeprefix(b"data: "))
+    assert (told["in_flight"], told["written"], told["failed"]) == (1, 7, 2)
+    assert (told["streams"][0]["rate"], told["streams"][0]["tokens"]) == (5.0, 10)
+    assert (sent[2]["body"], sent[2]["more_body"]) == (b"", False)
 
 
 async def test_a_ledger_that_cannot_be_read_leaves_the_guess(tmp_path: Path) -> None:

@@ -77,8 +77,11 @@ def test_who_cannot_mark_is_not_told_to() -> None:
 
 
 def test_small_prompts_are_not_cached_at_all() -> None:
-    small = turn("system[0].text", "system", previous_tokens=900)
-    assert diagnose(small, entry(input_tokens=950, cached_tokens=0), 1.0).cache_lost == 0
+    doctor = CacheDoctor(ReferencePrefixes())
+    body = json.dumps({"messages": [{"role": "user", "content": "hello"}]}).encode()
+    for tokens, cause in ((1_023, ""), (1_024, "first"), (1_023, ""), (1_025, "kept")):
+        given = entry(input_tokens=tokens, cached_tokens=tokens)
+        assert doctor.examine(given, doctor.chain(body, "chat"), None).cache_cause == cause
 
 
 def test_conversations_without_a_name_are_told_apart() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from copilot_api.ledger import reports, schema
 from copilot_api.ledger.entry import Entry
-from copilot_api.ledger.writing import row
+from copilot_api.ledger.writing import insert, row
 from tests.unit.ledger.entries import entry
 
 NOON = 1_790_000_000.0
@@ -32,7 +32,7 @@ def ledger(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def add(connection: sqlite3.Connection, *entries: Entry) -> None:
-    connection.executemany(schema.INSERT, [row(each) for each in entries])
+    insert(connection, [row(each) for each in entries])
 
 
 def test_by_model_the_dearest_first(ledger: sqlite3.Connection) -> None:

@@ -18,7 +18,7 @@ from copilot_api.ledger import reports, schema, turns
 from copilot_api.ledger.entry import Entry
 from copilot_api.ledger.findings import Finding
 from copilot_api.ledger.store import DAY, Ledger
-from copilot_api.ledger.writing import prune, row
+from copilot_api.ledger.writing import insert, prune, row
 from tests.unit.ledger.entries import entry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -156,7 +156,7 @@ def test_old_entries_go_by_age_and_by_size(tmp_path: Path) -> None:
     now = 100 * DAY
     connection = schema.open_to_write(tmp_path / "ledger.sqlite")
     rows = [entry(at=now - age * DAY, request_id=str(age), rewrites="x" * 500) for age in range(40)]
-    connection.executemany(schema.INSERT, [row(each) for each in rows])
+    insert(connection, [row(each) for each in rows])
     assert prune(connection, now - 29.5 * DAY, 0) == 10
     kept = [row[0] for row in connection.execute("SELECT request_id FROM requests ORDER BY id")]
     assert kept == [str(age) for age in range(30)]

@@ -12,7 +12,7 @@ from copilot_api.ledger import schema, turns
 from copilot_api.ledger.entry import Entry
 from copilot_api.ledger.findings import Finding
 from copilot_api.ledger.turns import CacheCause, CacheSums
-from copilot_api.ledger.writing import row
+from copilot_api.ledger.writing import insert, row
 from tests.unit.ledger.entries import entry
 
 ROWS: tuple[tuple[Entry, Finding], ...] = (
@@ -31,7 +31,7 @@ ROWS: tuple[tuple[Entry, Finding], ...] = (
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection = schema.open_to_write(tmp_path / "ledger.sqlite")
-    connection.executemany(schema.INSERT, [row(*each) for each in ROWS])
+    insert(connection, [row(*each) for each in ROWS])
     yield connection
     connection.close()
 

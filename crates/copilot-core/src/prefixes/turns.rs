@@ -9,6 +9,8 @@ use super::{
 
 /// Conversations that are remembered; a session has one for each of its agents.
 const MOST: usize = 512;
+/// Those of one session that are looked at, the last ones.
+const NEAREST: usize = 32;
 /// Hashes that are remembered of all of them together (4 MiB).
 const MOST_PIECES: usize = 64 * LONGEST;
 
@@ -86,6 +88,8 @@ pub struct Turn {
 
 struct Line {
     session: u64,
+    /// The hash of its first message
+    begin: u64,
     model: u64,
     chain: Chain,
     tokens: u64,
@@ -112,9 +116,13 @@ impl Turns {
         tokens: u64,
         at: f64,
     ) -> Option<Turn> {
-        let line = Line { session: of(session.as_bytes()), model: of(model.as_bytes()), chain, tokens, at };
-        let ranks = self.lines.iter().enumerate().filter(|(_, old)| old.session == line.session);
-        let ranks = ranks.filter_map(|(place, old)| Some((rank(&old.chain, &line.chain, named)?, place)));
+        let (session, model) = (of(session.as_bytes()), of(model.as_bytes()));
+        let begin = chain.messages().first().map_or(0, |message| message.hash);
+        let line = Line { session, begin, model, chain, tokens, at };
+        // Those who tell no session may have hundreds of conversations: of theirs only the beginning counts.
+        let is_near = |old: &Line| old.session == session && (named || (begin != 0 && old.begin == begin));
+        let near = self.lines.iter().enumerate().rev().filter(|(_, old)| is_near(old)).take(NEAREST);
+        let ranks = near.filter_map(|(place, old)| Some((rank(&old.chain, &line.chain, named)?, place)));
         let found = ranks.max().and_then(|(_, place)| self.lines.remove(place));
         let turn = found.as_ref().map(|old| compare(old, &line));
         self.pieces -= found.map_or(0, |old| old.chain.pieces.len());

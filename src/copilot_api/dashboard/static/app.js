@@ -16,6 +16,7 @@ import * as requests from "./views/requests.js";
 const VIEWS = { overview, live, requests, cache, failures, models, engine };
 const SLOWLY = 300_000; // what no request tells of: a new day, a new model
 const RETRY = 10_000;
+const SHARE = 10; // times a load's own time that pass until the next
 const [main, nav, link, trouble, footer] = ["main", "nav", "link", "trouble", "footer"].map((id) => document.getElementById(id));
 
 let shown = { name: "", data: null };
@@ -24,6 +25,7 @@ let broken = "";
 let asking = null; // the error that only a key mends
 let turn = 0;
 let loadedAt = 0;
+let took = 0; // milliseconds of the last load
 let later = null;
 let again = null;
 
@@ -39,13 +41,16 @@ async function load() {
   later = null;
   loadedAt = performance.now();
   for (const entry of nav.children) {
-    if (entry.hash === `#${name}`) entry.setAttribute("aria-current", "page");
-    else entry.removeAttribute("aria-current");
+    if (entry.hash === `#${name}`) {
+      entry.setAttribute("aria-current", "page");
+      nav.scrollLeft = entry.offsetLeft - nav.offsetLeft - (nav.clientWidth - entry.offsetWidth) / 2;
+    } else entry.removeAttribute("aria-current");
   }
   document.title = `${VIEWS[name].title} – copilot-api`;
   try {
     const data = await VIEWS[name].load(parameters);
     if (mine !== turn) return;
+    took = performance.now() - loadedAt;
     shown = { name, parameters, data };
     broken = "";
     asking = null;
@@ -94,7 +99,7 @@ function soon(ms) {
 
 function cannot() {
   return h("div", { class: "card empty", role: "alert" },
-    h("h1", null, "This view could not be loaded"), h("p", null, `${broken}.`),
+    h("h1", null, "This view could not be loaded"), h("p", null, `${broken[0].toUpperCase()}${broken.slice(1)}.`),
     h("p", null, h("button", { type: "button", onclick: () => { line.now(); load(); } }, "Try again")));
 }
 
@@ -148,7 +153,10 @@ const line = openLine({
 
 function follow() {
   const pace = VIEWS[shown.name]?.pace;
-  if (pace && !later) later = setTimeout(load, Math.max(0, loadedAt + pace - performance.now()));
+  if (!pace || later) return;
+  // A great ledger takes its time: then it is asked less often.
+  const pause = Math.min(Math.max(pace, SHARE * took), SLOWLY);
+  later = setTimeout(load, Math.max(0, loadedAt + pause - performance.now()));
 }
 
 for (const [name, view] of Object.entries(VIEWS)) nav.append(h("a", { href: `#${name}` }, view.title));

@@ -15,6 +15,8 @@ LONGEST = 4096
 """Hashes that are kept of one request; what comes behind them counts into the last."""
 MOST = 512
 """Conversations that are remembered; a session has one for each of its agents."""
+NEAREST = 32
+"""Those of one session that are looked at, the last ones."""
 MOST_PIECES = 64 * LONGEST
 """Hashes that are remembered of all of them together."""
 
@@ -277,10 +279,15 @@ class ReferencePrefixes:
         if not isinstance(chain, Chain):
             return None  # of the native one
         line = _Line(session, model, chain, tokens, at)
+        near = [
+            (place, old)
+            for place, old in enumerate(self._lines)
+            if old.session == session and (named or _begins(old.chain, chain))
+        ]
         ranked = [
             (rank, place)
-            for place, old in enumerate(self._lines)
-            if old.session == session and (rank := _rank(old.chain, chain, named=named)) is not None
+            for place, old in near[-NEAREST:]
+            if (rank := _rank(old.chain, chain, named=named)) is not None
         ]
         found = self._lines.pop(max(ranked)[1]) if ranked else None
         self._lines.append(line)
@@ -297,11 +304,16 @@ def _rank(old: Chain, new: Chain, *, named: bool) -> tuple[int, int] | None:
     before, now = old.messages, new.messages
     messages = sum(one.same(other) for one, other in zip(before, now, strict=False))
     preface = sum(one.same(other) for one, other in zip(old.preface, new.preface, strict=False))
-    begins = bool(before and now) and before[0].same(now[0])
     goes_on = (
         named and any(piece.of_model for piece in now) and preface == max(len(old.preface), len(new.preface))
     )
-    return (messages, preface) if begins or messages * 2 > len(before) or goes_on else None
+    return (messages, preface) if _begins(old, new) or messages * 2 > len(before) or goes_on else None
+
+
+def _begins(old: Chain, new: Chain) -> bool:
+    """Tell whether both have the same first message. Of who tells no session only that counts."""
+    before, now = old.messages, new.messages
+    return bool(before and now) and before[0].same(now[0])
 
 
 def _compare(old: _Line, new: _Line) -> Turn:

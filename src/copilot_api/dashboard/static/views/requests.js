@@ -8,20 +8,29 @@ export const title = "Requests";
 export const pace = 2_000;
 
 const PAGE = 100;
+const CHOICES_AGE = 60_000;
 const TIMES = [["", "any time"], ["1", "last hour"], ["24", "last 24 hours"], ["168", "last 7 days"], ["720", "last 30 days"]];
 const FILTERS = [["model", "Model"], ["client", "Client"], ["key", "Key"], ["dialect", "Dialect"], ["initiator", "Initiator"]];
 const TEXTS = [["session", "Session"], ["request_id", "Request id"]];
 const older = { of: "", rows: [] }; // pages that were asked for, of which filter
 
+const known = { choices: {}, at: -Infinity };
+
+async function learn() {
+  if (known.choices.model?.length && performance.now() - known.at < CHOICES_AGE) return;
+  known.choices = await ask("choices");
+  known.at = performance.now();
+}
+
 export async function load(parameters) {
-  const [told, choices] = await Promise.all([ask("requests", { ...parameters, limit: PAGE }), ask("choices")]);
+  const [told] = await Promise.all([ask("requests", { ...parameters, limit: PAGE }), learn()]);
   const filter = JSON.stringify(parameters);
   // A page of new ones in between leaves a gap: then the older ones have to be asked for again.
   const last = told.requests.at(-1)?.id ?? 0;
   const joined = older.of === filter && older.rows.length && older.rows[0].id >= last - 1;
   if (!joined) Object.assign(older, { of: filter, rows: [] });
   const rows = [...told.requests, ...older.rows.filter((row) => row.id < last)];
-  return { ...told, choices, rows, more: joined ? older.more : told.requests.length === PAGE };
+  return { ...told, choices: known.choices, rows, more: joined ? older.more : told.requests.length === PAGE };
 }
 
 export function draw(data, context) {
@@ -53,18 +62,18 @@ function nothing(parameters) {
 }
 
 function filters(choices, parameters, choose, chosen) {
-  const select = (name, label, options) => h("label", null, label,
+  const select = (name, label, given) => h("label", null, label,
     h("select", { name, onchange: (event) => choose({ [name]: event.target.value }) },
-      ...options.map(([value, words]) => h("option", { value, selected: (parameters[name] ?? "") === value }, words))));
-  const known = (name) => {
+      ...given.map(([value, words]) => h("option", { value, selected: (parameters[name] ?? "") === value }, words))));
+  const options = (name) => {
     const values = new Set([...(choices[name] ?? []), ...(parameters[name] ? [parameters[name]] : [])]);
     return [["", "all"], ...[...values].sort().map((value) => [value, value])];
   };
-  const outcomes = known("outcome").filter(([value]) => value !== "failed");
+  const outcomes = options("outcome").filter(([value]) => value !== "failed");
   outcomes.splice(1, 0, ["failed", "all that failed"]);
   return h("form", { class: "card controls filters", "aria-label": "Filter", onsubmit: (event) => event.preventDefault() },
     select("hours", "Time", TIMES),
-    ...FILTERS.filter(([name]) => known(name).length > 1).map(([name, label]) => select(name, label, known(name))),
+    ...FILTERS.filter(([name]) => options(name).length > 1).map(([name, label]) => select(name, label, options(name))),
     select("outcome", "Outcome", outcomes),
     ...TEXTS.map(([name, label]) => h("label", null, label,
       h("input", { name, value: parameters[name] ?? "", size: 12, autocomplete: "off", spellcheck: "false",
