@@ -32,7 +32,8 @@ DEV := $(STAMPS)/dev
 NATIVE := $(STAMPS)/native-$(PROFILE)
 # Client programs are installed apart from each other and from the tools: each has its own pins.
 CLIENTS := tests/clients/node_modules/.package-lock.json
-CLIENT_VENVS := .venv-clients .venv-aider
+SITE := .venv-site/.stamp
+CLIENT_VENVS := .venv-clients .venv-aider .venv-site
 CLIENT_SDKS := .venv-clients/.stamp
 AIDER := .venv-aider/.stamp
 # What judges the dashboard's accessibility; its tests do without where there is no npm.
@@ -44,7 +45,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-models test-python test-browser axe test-asgi test-clients test-aider lint \
 	lint-python lint-rust audit licences release-check sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
-	lock docs screenshot clean
+	lock docs site screenshot clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -169,6 +170,9 @@ docs: $(NATIVE) ## Write the pages and the OpenAPI document that are made from w
 	$(PY) tools/write_commands.py
 	$(PY) tools/write_openapi.py
 
+site: $(SITE) ## Build the manual as a site into target/site/html, and look for dead links
+	$(subst $(VENV),.venv-site,$(PY)) tools/site/build.py
+
 screenshot: $(NATIVE) $(DEV) ## Make the README's pictures of the dashboard anew (needs Chromium)
 	$(PY) -m tests.browser.screenshot
 
@@ -208,6 +212,11 @@ $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
 $(AXE): tests/browser/package.json tests/browser/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: axe-core comes from there"; exit 1; }
 	cd tests/browser && npm ci
+	@touch $@
+
+$(SITE): tools/site/requirements.txt tools/site/constraints.txt
+	$(PYTHON) -m venv --clear $(@D)
+	PIP_CONSTRAINT=tools/site/constraints.txt $(subst $(VENV),$(@D),$(PY)) -m pip install --quiet -r $<
 	@touch $@
 
 $(CLIENT_SDKS): tests/clients/requirements.txt tests/clients/constraints.txt

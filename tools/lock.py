@@ -62,6 +62,7 @@ def main() -> int:
         ROOT / "constraints.txt": (ROOT / "requirements-dev.txt", wanted),
         CLIENTS / "constraints.txt": (CLIENTS / "requirements.txt", []),
         CLIENTS / "constraints-aider.txt": (CLIENTS / "requirements-aider.txt", []),
+        ROOT / "tools/site/constraints.txt": (ROOT / "tools/site/requirements.txt", []),
     }
     for path, (requirements, more) in locks.items():
         lines = resolve_python(requirements, *more)

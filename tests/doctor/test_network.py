@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from copilot_api.doctor import hops
 from copilot_api.doctor.certificates import issuer_of
 from copilot_api.doctor.examination import Examination
 from copilot_api.github.credentials import TokenFile
@@ -52,6 +54,23 @@ def closed() -> Iterator[int]:
 def test_a_name_that_nobody_knows(patient: Patient) -> None:
     patient.set(API, "https://api.github.invalid")
     only(patient.examine(), "name-unknown", "api.github.invalid")
+
+
+def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        free.wait(100)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        finding = hops.walk("https://github.invalid", {}, proxied=False, patience=0.1)
+    finally:
+        free.set()
+    assert finding is not None
+    assert finding.cause == "name-unknown"
+    assert "the resolver does not answer in time" in finding.says
 
 
 def test_a_host_that_takes_no_connection(patient: Patient, closed: int) -> None:

@@ -144,6 +144,19 @@ def test_a_key_in_a_file_that_others_read_is_said(terminal: Terminal) -> None:
     assert "which others can read: chmod 600 it" in err
 
 
+def test_what_stands_in_the_way_is_said(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = terminal.run("claude", "--yes")
+    assert (code, err) == (0, "")
+    terminal.run("--undo")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    code, _, err = terminal.run("claude", "--yes")
+    assert code == 0
+    assert "both are sent; unset ANTHROPIC_API_KEY" in err
+    assert "export NO_PROXY=localhost" in err
+    assert "0123456789abcdef" not in err
+
+
 def test_a_key_in_a_variable(terminal: Terminal) -> None:
     code, _, err = terminal.run("codex", "--yes", "--key-env", "MINE")
     assert code == 0

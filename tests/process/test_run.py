@@ -80,6 +80,14 @@ def bench(tmp_path: Path, gateway: GatewayProcess) -> Bench:
     return Bench(home, gateway.port)
 
 
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on, and that nobody else can take."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
 def running(bench: Bench) -> tuple[str, str]:
     """The words that use the gateway that runs."""
     return "--port", str(bench.port)
@@ -242,10 +250,10 @@ def test_settings_of_the_user_are_overruled_and_not_touched(bench: Bench) -> Non
     assert not Path(told["settings"]).parent.exists()
 
 
-def test_a_gateway_of_its_own(bench: Bench, simulator: SimulatorServer) -> None:
+def test_a_gateway_of_its_own(bench: Bench, simulator: SimulatorServer, closed_port: int) -> None:
     """None runs: one is started that lets only this client in, and that is gone afterwards."""
     urls = {f"COPILOT_API_{name}_URL": simulator.url for name in ("GITHUB", "GITHUB_API", "COPILOT")}
-    more = {**urls, "GH_TOKEN": GITHUB_TOKEN, "COPILOT_API_PORT": str(_free_port())}
+    more = {**urls, "GH_TOKEN": GITHUB_TOKEN, "COPILOT_API_PORT": str(closed_port)}
     # What it says is read, in whatever form its user wants logs, and on a screen of whatever kind.
     more |= {"COPILOT_API_LOG_FORMAT": "json", "COPILOT_API_HOST": "0.0.0.0", "CI": "1", "TEST": "1"}
     told = bench.report("claude", "report", more=more)
@@ -334,9 +342,9 @@ def test_what_cannot_be_done(bench: Bench, words: tuple[str, ...], code: int, te
     assert text in done.stderr.decode()
 
 
-def test_nobody_is_signed_in(bench: Bench, simulator: SimulatorServer) -> None:
+def test_nobody_is_signed_in(bench: Bench, simulator: SimulatorServer, closed_port: int) -> None:
     urls = {f"COPILOT_API_{name}_URL": simulator.url for name in ("GITHUB", "GITHUB_API", "COPILOT")}
-    done = bench.run("claude", "report", more={**urls, "COPILOT_API_PORT": str(_free_port())})
+    done = bench.run("claude", "report", more={**urls, "COPILOT_API_PORT": str(closed_port)})
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"run `copilot-api auth` first" in done.stderr
 
@@ -349,12 +357,6 @@ def test_a_gateway_that_does_not_start_says_why(bench: Bench) -> None:
 
 def _files(home: Path) -> set[str]:
     return {str(path) for path in home.rglob("*") if path.is_file()}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _is_open(port: int) -> bool:

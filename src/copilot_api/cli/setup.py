@@ -19,7 +19,7 @@ from copilot_api.cli.progress import waiting
 from copilot_api.cli.run import given_key
 from copilot_api.cli.tables import aligned
 from copilot_api.clients import CLIENTS, client_named
-from copilot_api.clients.base import Choice, Client, Place, SetupProblem, Target, here
+from copilot_api.clients.base import Choice, Client, Facts, Place, SetupProblem, Target, here
 from copilot_api.clients.checks import split
 from copilot_api.clients.choosing import Find, choose
 from copilot_api.clients.configuring import Step, carry_out, plan, plan_undo, undo
@@ -194,6 +194,10 @@ def _say_done(invocation: Invocation, client: Client, entry: Entry, target: Targ
             console.warn(f"The key stands in {file.path}, which others can read: chmod 600 it")
     if target.key_env and not os.environ.get(target.key_env):
         console.warn(f"${target.key_env} is not set yet; export it where {client.title} starts")
+    for finding in client.lint(here(invocation.home), Facts(target.url)):
+        # What still stands in the way: a variable of this shell, settings of an organisation, a proxy.
+        if f"${target.key_env}" not in finding.text:
+            console.warn(f"{finding.where}: {finding.text}; {finding.fix}")
     if client.note:
         console.info(f"{client.title}: {client.note}")
     console.info(f"To take it back: copilot-api setup --undo {client.name}")

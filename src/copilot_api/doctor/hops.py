@@ -10,13 +10,17 @@ import base64
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from copilot_api.doctor.certificates import issuer_of
 from copilot_api.doctor.findings import Finding, found
 from copilot_api.engine.reference import proxies
 
+_Place = tuple[int, int, int, str, Any]
+"""What ``getaddrinfo`` gives."""
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks": 1080}
 _EXPIRED, _NOT_YET, _WRONG_HOST = 10, 9, 62
 """Numbers of OpenSSL (x509_vfy.h)."""
@@ -94,11 +98,10 @@ def _way_to(
 
 def _connected(host: str, port: int, about: str, patience: float, *, through: str | None) -> socket.socket:
     """Return a connection. Raises :class:`_Stopped`."""
-    try:
-        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        says = f"the name {host} cannot be resolved: {getattr(error, 'strerror', None) or error}"
-        raise _Stopped(found("proxy-unknown-name" if through else "name-unknown", says, about)) from None
+    places, why = _resolved(host, port, patience)
+    if not places:
+        says = f"the name {host} cannot be resolved: {why}"
+        raise _Stopped(found("proxy-unknown-name" if through else "name-unknown", says, about))
     last: OSError | None = None
     for family, kind, number, _, address in places:
         connection = socket.socket(family, kind, number)
@@ -114,6 +117,24 @@ def _connected(host: str, port: int, about: str, patience: float, *, through: st
     why = "it takes no connection in time" if isinstance(last, TimeoutError) else str(last and last.strerror)
     cause = "proxy-unreachable" if through else "host-unreachable"
     raise _Stopped(found(cause, f"{where} cannot be reached: {why}", about)) from None
+
+
+def _resolved(host: str, port: int, patience: float) -> tuple[list[_Place], str]:
+    """Return the addresses of a name, or why there are none. A resolver that hangs is left behind."""
+    places: list[_Place] = []
+    why = "the resolver does not answer in time"
+
+    def resolve() -> None:
+        nonlocal why
+        try:
+            places.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            why = str(getattr(error, "strerror", None) or error)
+
+    thread = threading.Thread(target=resolve, daemon=True, name="resolver")
+    thread.start()
+    thread.join(patience)
+    return list(places), why
 
 
 def _pass(
