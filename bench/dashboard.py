@@ -24,7 +24,7 @@ from bench.gateway.machine import thread_seconds, tree  # noqa: E402
 
 from copilot_api.simulator import SimulatorServer  # noqa: E402
 from tests.browser.chromium import find, launched  # noqa: E402
-from tests.browser.opened import Opened  # noqa: E402
+from tests.browser.opened import Opened, make_tab  # noqa: E402
 from tests.browser.traffic import busy_hour, streaming  # noqa: E402
 from tests.support.process import GatewayProcess  # noqa: E402
 
@@ -79,19 +79,20 @@ def main() -> int:
         simulator = stack.enter_context(SimulatorServer())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         browser = stack.enter_context(launched(path))
+        page = make_tab(browser)
         with GatewayProcess(home, simulator.url) as gateway:
             busy_hour(gateway, simulator)
             print(f"{SECONDS:g} s each{'gateway':>33}{'page':>11}")
             alone, _ = watch(gateway)
             show("no page", alone, 0.0)
             for view in VIEWS:
-                with Opened(browser, gateway.url) as opened:
+                with Opened(page, gateway.url) as opened:
                     opened.open(view)
                     opened.sees("connected")
-                    cost, page = watch(gateway)
-                show(f"{view}, idle", cost, page)
-                worst = max(worst, cost - alone, page)
-            with Opened(browser, gateway.url) as opened:
+                    cost, shown = watch(gateway)
+                show(f"{view}, idle", cost, shown)
+                worst = max(worst, cost - alone, shown)
+            with Opened(page, gateway.url) as opened:
                 for number in range(STREAMS):
                     stack.enter_context(streaming(simulator, gateway, f"program-{number}/1.0"))
                 opened.open("live")

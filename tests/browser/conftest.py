@@ -11,12 +11,12 @@ import pytest
 
 from copilot_api.simulator import SimulatorServer
 from tests.browser.chromium import find, launched
-from tests.browser.opened import PATIENCE, Opened
+from tests.browser.opened import DESK, PATIENCE, Opened, make_tab
 from tests.browser.traffic import busy_hour
 from tests.support.process import GatewayProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 WITHOUT = "no Chromium is on the path (apt-get install chromium, or CHROMIUM=/path/to/it)"
 
@@ -42,17 +42,42 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="package")
+def shared_tab(browser: Browser) -> Iterator[Page]:
+    """Opened once, since that is most of what a test costs."""
+    page = make_tab(browser)
+    yield page
+    page.context.close()
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Opened]]:
+def tab(shared_tab: Page) -> Page:
+    """The shared tab as it was at first. Nothing that a test may do to it outlives the test."""
+    shared_tab.set_viewport_size(DESK)
+    shared_tab.emulate_media(color_scheme="light", reduced_motion="reduce")
+    return shared_tab
+
+
+@pytest.fixture
+def own_tab(browser: Browser) -> Iterator[Page]:
+    """A tab of its own, for tests that keep a key in it or change its clock."""
+    page = make_tab(browser)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest) -> Iterator[Callable[..., Opened]]:
     """Opens a view of a gateway; at the end nothing may have been complained of."""
     with ExitStack() as stack:
         opened: list[Opened] = []
 
         def visit(gateway: GatewayProcess, view: str = "", **options: Any) -> Opened:
-            page = stack.enter_context(Opened(browser, gateway.url, **options))
-            opened.append(page)
-            page.open(view)
-            return page
+            page = request.getfixturevalue("own_tab" if "own_tab" in request.fixturenames else "tab")
+            found = stack.enter_context(Opened(page, gateway.url, **options))
+            opened.append(found)
+            found.open(view)
+            return found
 
         yield visit
         for each in opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -24,36 +25,48 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-class Opened:
-    """A tab of its own profile. Use as a context manager."""
+def make_tab(browser: Browser, **options: Any) -> Page:
+    """Return a tab with a profile of its own; its context is the caller's to close."""
+    context = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **options})
+    context.set_default_timeout(PATIENCE)
+    context.add_init_script(_WATCH)
+    return context.new_page()
 
-    def __init__(self, browser: Browser, url: str, *, expect_failures: bool = False, **options: Any) -> None:
+
+class Opened:
+    """A tab that is watched. Use as a context manager."""
+
+    def __init__(self, page: Page, url: str, *, expect_failures: bool = False) -> None:
+        self.page = page
         self.url = url
         self.complaints: list[str] = []
         self.strangers: list[str] = []
         self._expect_failures = expect_failures
-        self._context = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **options})
-        self._context.set_default_timeout(PATIENCE)
-        self._context.add_init_script(_WATCH)
-        self._context.on("request", lambda request: self._asked(request.url))
-        self.page: Page = self._context.new_page()
-        self.page.on("console", lambda message: self._said(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._listeners: tuple[tuple[str, Callable[..., None]], ...] = (
+            ("request", lambda request: self._asked(request.url)),
+            ("console", lambda message: self._said(message.type, message.text)),
+            ("pageerror", lambda error: self.complaints.append(str(error))),
+        )
 
     def __enter__(self) -> Self:
+        for event, listener in self._listeners:
+            self.page.on(event, listener)  # type: ignore[call-overload]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.close()
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.goto("about:blank")
+        for event, listener in self._listeners:
+            self.page.remove_listener(event, listener)
 
     def _said(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not (self._expect_failures and NOT_LOADED in text):
             self.complaints.append(f"{kind}: {text}")
 
     def _asked(self, url: str) -> None:
-        if not url.startswith(f"{self.url}/dashboard"):
+        if not url.startswith((f"{self.url}/dashboard", "about:")):
             self.strangers.append(url)
 
     def open(self, view: str = "") -> None:

@@ -16,7 +16,7 @@ from copilot_api.github.credentials import data_directory
 from copilot_api.simulator import SimulatorServer
 from copilot_api.spending import LEDGER_FILE
 from tests.browser.chromium import find, launched
-from tests.browser.opened import Opened
+from tests.browser.opened import Opened, make_tab
 from tests.browser.traffic import Day, busy_hour, spread, streaming
 from tests.support.process import GatewayProcess
 
@@ -44,14 +44,14 @@ def take(path: str, gateway: GatewayProcess) -> None:
     """Write a picture for each scheme."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with launched(path) as browser:
+        page = make_tab(browser, viewport=SIZE, device_scale_factor=1.5)
         for scheme, name in (("light", "dashboard.png"), ("dark", "dashboard-dark.png")):
-            with Opened(
-                browser, gateway.url, viewport=SIZE, color_scheme=scheme, device_scale_factor=1.5
-            ) as opened:
+            page.emulate_media(color_scheme=scheme)
+            with Opened(page, gateway.url) as opened:
                 opened.open("overview")
                 opened.sees("Premium interactions", "3 in flight")
                 opened.judge()
-                picture = opened.page.screenshot(path=IMAGES / name)
+                picture = page.screenshot(path=IMAGES / name)
             print(f"docs/images/{name}: {len(picture)} bytes", flush=True)
             assert len(picture) <= LARGEST
 

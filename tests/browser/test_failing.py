@@ -50,6 +50,7 @@ def test_what_was_shown_stays_when_it_cannot_be_brought_up_to_date(
     expect(opened.page.locator("#trouble")).to_be_empty()
 
 
+@pytest.mark.usefixtures("own_tab")
 def test_the_gateway_is_gone_and_comes_back(visit: Callable[..., Opened], tmp_path: Path) -> None:
     with SimulatorServer() as simulator:
         with GatewayProcess(tmp_path, simulator.url) as gateway:
@@ -86,6 +87,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedGateway]:
             yield gateway
 
 
+@pytest.mark.usefixtures("own_tab")
 @pytest.mark.parametrize("view", ["overview", "live"])
 def test_a_key_is_asked_for_and_kept(visit: Callable[..., Opened], keyed: KeyedGateway, view: str) -> None:
     opened = visit(keyed, view, expect_failures=True)
@@ -110,6 +112,7 @@ def test_a_key_is_asked_for_and_kept(visit: Callable[..., Opened], keyed: KeyedG
     assert key not in page.url
 
 
+@pytest.mark.usefixtures("own_tab")
 def test_a_key_with_limits_is_told_why(visit: Callable[..., Opened], keyed: KeyedGateway) -> None:
     opened = visit(keyed, "overview", expect_failures=True)
     opened.page.get_by_label("Key", exact=True).fill(keyed.keys.keys["limited"])

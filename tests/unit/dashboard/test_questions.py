@@ -17,7 +17,7 @@ from copilot_api.github.quota import Quota, Snapshot
 from copilot_api.http.watching import Live, Pace
 from copilot_api.ledger import schema
 from copilot_api.ledger.periods import month_until
-from copilot_api.ledger.writing import row
+from copilot_api.ledger.writing import insert, row
 from tests.unit.ledger.entries import entry
 
 RESET = "2026-12-01"
@@ -90,7 +90,7 @@ async def test_tokens_of_a_stream_are_those_of_earlier_ones(tmp_path: Path) -> N
     path = tmp_path / "ledger.sqlite"
     connection = schema.open_to_write(path)
     earlier = entry(at=time.time(), model="gpt-4.1", output_tokens=50, bytes_out=1000)
-    connection.execute(schema.INSERT, row(earlier))
+    insert(connection, [row(earlier)])
     connection.close()
     pace = Pace(path)
     assert pace.tokens(stream("gpt-4.1"), 10, 4000) == 10, "one an event while nothing is known"

@@ -8,7 +8,9 @@ export const SERIES = 8;
 export function ceiling(value) {
   if (value <= 0) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 6, 8, 10].map((step) => step * unit).find((step) => step >= value);
+  // Half of each is a round number too.
+  const steps = value < 10 ? [1, 2, 4, 6, 8, 10] : [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10];
+  return steps.map((step) => step * unit).find((step) => step >= value);
 }
 
 // `rows` are {time, group, value}. Beyond the seven largest groups all are "others".
