@@ -2,7 +2,7 @@
 
     python bench/ledger.py [--rounds N] [--seconds N]
 
-``on`` writes its ledger, with the cache doctor, and is asked for ``/metrics`` twice a second; ``off`` runs
+``on`` writes its ledger, with the cache doctor, and is asked for ``/metrics`` once a second; ``off`` runs
 with ``--no-ledger`` and is not asked. Both run all the time, before one compiled pretend upstream; the
 compiled generator (``bench/load``) loads one and then the other, in changing order. A ratio is of one round,
 so what the machine does meanwhile hits both; the medians stand first. The CPU of ``on`` has all that its
@@ -36,7 +36,7 @@ LIMIT = 0.95
 TICK = os.sysconf("SC_CLK_TCK")
 SETTLE = 1.5
 """Seconds after a load in which the ledger writes what is left."""
-SCRAPE = 0.5
+SCRAPE = 1.0
 WORK = (
     ("small chat", "small chat", "chat", 32),
     ("small messages, translated", "small messages", "messages", 32),
@@ -109,7 +109,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
     tool = load.build()
     load.raise_descriptor_limit()

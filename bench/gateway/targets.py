@@ -174,6 +174,12 @@ TARGETS = {
         ),
         Target("litellm", "LiteLLM", "gateway", _litellm),
         Target("native", "ours", "ours", _ours("--engine", "native")),
+        Target(
+            "ordinary",
+            "ours, each request decided about",
+            "ours",
+            _ours("--engine", "native", "--native", "standing=off"),
+        ),
         Target("reference", "ours, reference engine", "ours", _ours("--engine", "reference")),
         Target("uvicorn", "ours, under uvicorn", "ours", _ours("--engine", "native", "--server", "uvicorn")),
     )

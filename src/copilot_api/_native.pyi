@@ -21,6 +21,7 @@ __all__ = [
     "Chain",
     "Client",
     "Concurrency",
+    "Errand",
     "Exchange",
     "Freshness",
     "Headers",
@@ -31,6 +32,7 @@ __all__ = [
     "ResponseCache",
     "Runtime",
     "Server",
+    "Standing",
     "Stream",
     "StreamTranslator",
     "TokenClock",
@@ -57,6 +59,32 @@ _Traits: TypeAlias = tuple[
 _PlanOfStream: TypeAlias = tuple[str, str, int, bool, int, str, bytes, str, int]
 """Of :class:`copilot_api.engine.interfaces.StreamPlan`: dialect, leg, input tokens, reasoning, frame limit,
 model, context, framing, now."""
+
+_Summary: TypeAlias = tuple[
+    Outcome,
+    StreamEnd | None,
+    tuple[int, str | None, str | None, str | None, _Usage | None, str | None],
+    int,
+    int,
+    float | None,
+    float,
+    float,
+    int,
+    bool,
+]
+_Decision: TypeAlias = tuple[
+    str,
+    Headers,
+    list[tuple[str, str]],
+    RequestPlan,
+    bool,
+    str,
+    tuple[float, float, float, float, int] | None,
+    tuple[float, float, float],
+    list[str],
+    str,
+    bool,
+]
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -461,30 +489,7 @@ class Relay:
         """Return frames of the answer, bytes for the client, milliseconds without a frame."""
 
     @property
-    def summary(
-        self,
-    ) -> (
-        tuple[
-            Outcome,
-            StreamEnd | None,
-            tuple[
-                int,
-                str | None,
-                str | None,
-                str | None,
-                _Usage | None,
-                str | None,
-            ],
-            int,
-            int,
-            float | None,
-            float,
-            float,
-            int,
-            bool,
-        ]
-        | None
-    ):
+    def summary(self) -> _Summary | None:
         """Return how it ended, None while it runs.
 
         Outcome, facts, bytes in, bytes out, milliseconds to the first byte and in all, seconds in the
@@ -543,6 +548,7 @@ class Server:
     owned by the server from now on. `options` are those of
     :class:`copilot_api.engine.server_interfaces.ServerOptions` without TLS and guard, in order, `guard` those
     of :class:`copilot_api.engine.server_interfaces.AccessGuard`; `tls` is a PEM chain and a PEM key.
+    Requests are carried by the decisions of `standing`.
     """
 
     def __new__(
@@ -557,6 +563,7 @@ class Server:
         asgi: dict[str, str],
         extensions: dict[str, dict[str, Any]],
         state: dict[str, Any] | None,
+        standing: Standing | None,
         /,
     ) -> Server: ...
     def stop_accepting(self) -> None:
@@ -580,3 +587,66 @@ class Server:
         of those that the server answered itself the ones that the guard refused for their host, their origin
         and their user; connections whose owner the system was asked for.
         """
+
+@final
+class Errand:
+    """A request whose kind can be decided about; in its scope as ``copilot_api.standing``.
+
+    See :class:`copilot_api.engine.standing_interfaces.Errand`.
+    """
+
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def tag(self) -> Any: ...
+    def take_place(self) -> bool: ...
+    def reply(self) -> Upstream | Literal["none", "stopped", "panicked"]:
+        """Return, once, what came of a call that was made already. Raises an ``UpstreamError``."""
+
+    def install(self, given: _Decision, counted: bool, until: float, tag: object, /) -> bool:
+        """Let a decision stand for this request's kind, unless something changed since the request came.
+
+        `given` are URL, headers of all calls, own ones, how the body is written, whether reasoning is sent
+        on, the model, how a stream is relayed (keep-alive, idle, content, patience, limit of a frame),
+        timeouts (connect, first byte, idle), changes and their header, whether loss is refused.
+        """
+
+@final
+class Standing:
+    """The decisions that stand; see :class:`copilot_api.engine.standing_interfaces.Standing`.
+
+    `routes` are paths and their dialects, `monotonic` is what Python's clock shows. `listeners` are told of
+    records, of a place that is to be given back, and of a panic. A record is a tuple of event, tag, id,
+    upstream's id, Unix seconds, milliseconds to the first byte and in all, bytes in and out, usage, user
+    agent, session, reason, changes, their header, body, and the summary of a stream. With them come the
+    numbers of requests that were looked at and of translations, and the seconds of all these and of the
+    longest.
+    """
+
+    def __new__(
+        cls,
+        runtime: Runtime,
+        client: Client,
+        clock: TokenClock,
+        places: Concurrency,
+        routes: list[tuple[str, str]],
+        monotonic: float,
+        listeners: tuple[
+            Callable[[list[tuple[Any, ...]], int, int, float, float], None],
+            Callable[[], None],
+            Callable[[], None],
+        ],
+        /,
+    ) -> Standing: ...
+    def open(self, is_open: bool, /) -> None: ...
+    def clear(self) -> None: ...
+    def stop(self) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def counts(self) -> tuple[int, int, int]: ...
+    @property
+    def outstanding(self) -> int: ...
+    def running(self) -> list[tuple[int, Any, bytes | None, float, int, int, float]]:
+        """Return number, tag, user agent, seconds since the request came, events, bytes, milliseconds without
+        a frame."""

@@ -20,6 +20,7 @@ from copilot_api.engine.interfaces import (
     TokenManager,
     TokenUnavailable,
 )
+from copilot_api.engine.standing_interfaces import Standing as Table
 from copilot_api.gateway.accounting import Observer, Watcher
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
@@ -29,6 +30,7 @@ from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.metrics import Metrics
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
+from copilot_api.gateway.standing import ROUTES, Standing
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
@@ -45,7 +47,7 @@ from copilot_api.spending import open_accounting
 
 if TYPE_CHECKING:
     from copilot_api.gateway.hooks import Hooks, OnPlan
-    from copilot_api.ledger.budgets import Standing
+    from copilot_api.ledger.budgets import Standing as BudgetStanding
     from copilot_api.shared.wiring import Shared
 
 logger = logging.getLogger("copilot_api.app")
@@ -79,6 +81,8 @@ class OpenGateway:
     """Whom a server lets in that can judge it."""
     stop: Callable[[], None]
     """The server stops: pages that only watch are let go."""
+    standing: Table | None
+    """What our own server carries requests by."""
 
 
 @asynccontextmanager
@@ -125,6 +129,7 @@ async def open_gateway(
         stack.push_async_callback(client.aclose)
 
         seen = 0
+        standing: Standing | None = None
 
         metrics = Metrics()
 
@@ -137,6 +142,9 @@ async def open_gateway(
                 raise
             metrics.exchanges += 1
             metrics.token_expires = grant.expires_at
+            if standing is not None:
+                # Nothing is sent with the one before from here on.
+                standing.clear()
             if on_token is not None:
                 on_token(grant, seen > 0)
             seen += 1
@@ -200,9 +208,45 @@ async def open_gateway(
             on_plan=on_plan,
         )
         stack.callback(pipeline.close)
+        current = settings
+
+        def forbids(current: Settings) -> bool:
+            """Tell whether each request has to be decided about by itself."""
+            return bool(
+                keys.on
+                or current.rate_limit
+                or current.manual
+                or current.cache
+                or current.memory_limit
+                or accounting.budgets
+                or current.otel
+                or on_plan
+                or recorder
+            )
+
+        standing = pipeline.standing = Standing(
+            settings,
+            lambda listener: engine.make_standing(client, tokens, pipeline.places_taken, ROUTES, listener),
+            sender,
+            lambda: pipeline.planner.learned.due,
+            catalog,
+            pipeline.counting,
+            accounting,
+            failures,
+            metrics,
+            request_log,
+            forbids,
+        )
+        stack.push_async_callback(standing.aclose)
+        catalog.when_loaded = pipeline.planner.when_learnt = sender.when_moved = standing.clear
         keys.when_ended = pipeline.end_keys
         feed = GuardFeed(access.native())
-        keys.when_changed = lambda: feed.give(access.native())
+
+        def keys_changed() -> None:
+            standing.adopt(current)
+            feed.give(access.native())
+
+        keys.when_changed = keys_changed
         keys.watch()
         stack.callback(keys.close)
 
@@ -212,7 +256,7 @@ async def open_gateway(
         def written() -> tuple[int, int]:
             return (0, 0) if ledger is None else (ledger.written, ledger.lost)
 
-        def standings() -> tuple[Standing, ...]:
+        def standings() -> tuple[BudgetStanding, ...]:
             return () if budgets is None else budgets.standings()
 
         async def usage() -> bytes:
@@ -234,6 +278,7 @@ async def open_gateway(
                     standings,
                     None if shared is None else shared.link,
                     recorder is not None,
+                    standing.counts if standing.table is not None else None,
                 )
             ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
@@ -265,7 +310,6 @@ async def open_gateway(
 
             app = CapturingApplication(routes, access, settings, request_log, failures, accounting, metrics)
             app.recorder = recorder
-        current = settings
 
         def adopt(changed: Settings) -> None:
             nonlocal current
@@ -279,6 +323,7 @@ async def open_gateway(
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
+            standing.adopt(changed)
             current = changed
 
         yield OpenGateway(
@@ -294,6 +339,7 @@ async def open_gateway(
             adopt=adopt,
             guard=feed,
             stop=stopping.set,
+            standing=standing.table,
         )
 
 

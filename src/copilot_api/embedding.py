@@ -237,7 +237,6 @@ class Gateway:
     async def __aenter__(self) -> Self:
         """Sign in and list the models. Raises one of `PROBLEMS`."""
         self._open = await self._stack.enter_async_context(opened(self._wish))
-        self._inside = self._open.gateway.inside()
         return self
 
     async def __aexit__(
@@ -260,7 +259,8 @@ class Gateway:
     @property
     def inside(self) -> Any:
         """The same for callers in this process, such as ``httpx.ASGITransport``: they need no key."""
-        self._found  # noqa: B018 - raises when it is not open
+        if self._inside is None:
+            self._inside = self._found.gateway.inside()
         return self._inside
 
     @property

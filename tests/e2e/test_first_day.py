@@ -175,6 +175,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page uses curl")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the page's commands are for a shell")
+@pytest.mark.timeout(300)
 def test_the_page_is_true(day: Day) -> None:
     for step in STEPS:
         if step.needs and shutil.which(step.needs, path=day.environment["PATH"]) is None:

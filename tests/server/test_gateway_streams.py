@@ -132,6 +132,10 @@ def test_stalled_readers_cost_little_each(pair: Pair) -> None:
     pair.gateway.wait_until_idle()
 
 
+OF_THE_APP = ("Content-Encoding", "identity")
+"""Keeps our own server from carrying a request by itself: the app's hooks are to see it."""
+
+
 def test_an_exception_in_one_request_does_not_touch_another(pair: Pair) -> None:
     """R-55: before the answer it is a 500, within the answer a cut; a stream that runs goes on."""
     pair.upstream.plan(CHAT, head(), frame("before "), wait("go"), frame("after"), finish(), done(), end())
@@ -141,12 +145,12 @@ def test_an_exception_in_one_request_does_not_touch_another(pair: Pair) -> None:
         got = running.chunk()
         for _ in range(20):
             with pair.gateway.connect() as connection:
-                ask(connection, "chat", None, ("X-Test-Raise", "start"))
+                ask(connection, "chat", None, ("X-Test-Raise", "start"), OF_THE_APP)
                 response = connection.response()
                 assert response.status == 500
                 assert b"hook" not in response.body
             with pair.gateway.connect() as connection:
-                ask(connection, "chat", None, ("X-Test-Raise", "body"))
+                ask(connection, "chat", None, ("X-Test-Raise", "body"), OF_THE_APP)
                 with pytest.raises(Cut):
                     connection.response()
         pair.upstream.attempt(CHAT).release("go")

@@ -32,9 +32,11 @@ pub enum Stage {
     Server,
     /// The server asks a stream for its next piece
     Body,
+    /// A request is read that may be carried without Python
+    Standing,
 }
 
-const STAGES: [(&str, Stage); 11] = [
+const STAGES: [(&str, Stage); 12] = [
     ("validation", Stage::Validation),
     ("translation", Stage::Translation),
     ("tokenizer", Stage::Tokenizer),
@@ -46,6 +48,7 @@ const STAGES: [(&str, Stage); 11] = [
     ("relay", Stage::Relay),
     ("server", Stage::Server),
     ("body", Stage::Body),
+    ("standing", Stage::Standing),
 ];
 
 /// Arms the stage of a name for one panic, in place of another that is armed; false when there is no such stage.

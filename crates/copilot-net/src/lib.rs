@@ -3,6 +3,7 @@
 //! - [`client`] sends calls to GitHub and Copilot.
 //! - [`relay`] moves and translates one streamed answer.
 //! - [`server`] listens and hosts a service.
+//! - [`standing`] carries requests by what was decided before.
 //! - [`inbox`] is how their results reach an event loop, [`outbox`] how its wishes reach them.
 
 #![forbid(unsafe_code)]
@@ -16,4 +17,5 @@ pub mod outbox;
 pub mod relay;
 pub mod server;
 mod signal;
+pub mod standing;
 mod sync;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use copilot_core::{
-    text::{self, Document, Part, ReadError, Written},
+    text::{self, Document, ReadError, Written},
     validation::RequestError,
 };
 use copilot_net::client::Payload;
@@ -93,17 +93,10 @@ impl Given {
 
     /// The bytes for a thread of tokio, which must not free what is Python's.
     pub(crate) fn into_payload(self) -> Payload {
-        let shared = |body| Bytes::from_owner(Shared(body));
-        let body = match self {
-            Self::Native(body) => body,
-            Self::Python(bytes) => return Bytes::copy_from_slice(&bytes).into(),
-        };
-        let Some(parts) = body.parts() else { return shared(body).into() };
-        let part = |part| match part {
-            Part::Of(base, range) => shared(Arc::clone(base)).slice(range),
-            Part::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-        };
-        parts.into_iter().map(part).collect()
+        match self {
+            Self::Native(body) => Payload::of(body),
+            Self::Python(bytes) => Bytes::copy_from_slice(&bytes).into(),
+        }
     }
 
     /// What was written of this body's document, in the same form.
@@ -118,13 +111,5 @@ impl Given {
                 PyBytes::new(py, written.into_text(base).as_bytes()).into_any()
             }
         })
-    }
-}
-
-struct Shared(Arc<text::Body>);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }

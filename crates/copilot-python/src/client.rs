@@ -10,7 +10,8 @@ use bytes::Bytes;
 use copilot_core::hook::{self, Stage};
 use copilot_net::{
     client::{self, Answer, Call, CallError, ClientOptions, Timeouts},
-    relay::{Limits, Source},
+    relay::{self, Limits, Source},
+    standing,
 };
 use pyo3::{
     exceptions::PyValueError,
@@ -52,12 +53,20 @@ pub(crate) struct Arrived {
 enum Content {
     Unread(Source),
     Whole(Result<Bytes, CallError>),
+    /// A stream that was refused by its first frame.
+    Judged(Box<relay::Relay>),
     Gone,
 }
 
 /// Header fields that many calls have in common, read and written once.
 #[pyclass(frozen, module = "copilot_api._native")]
 pub(crate) struct Headers(Arc<client::Headers>);
+
+impl Headers {
+    pub(crate) fn shared(&self) -> Arc<client::Headers> {
+        Arc::clone(&self.0)
+    }
+}
 
 #[pymethods]
 impl Headers {
@@ -74,6 +83,17 @@ impl Headers {
 #[pyclass(frozen, module = "copilot_api._native")]
 pub(crate) struct Client {
     inner: client::Client,
+}
+
+impl Client {
+    pub(crate) fn inner(&self) -> client::Client {
+        self.inner.clone()
+    }
+}
+
+/// How long parts of a call may take: for a connection, for the header section, for silence in the body.
+pub(crate) fn timeouts((connect, first_byte, idle): (f64, f64, f64)) -> Timeouts {
+    Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) }
 }
 
 /// What Python waits for: a ticket to cancel it by, and the future.
@@ -112,12 +132,10 @@ impl Client {
         ahead: &str,
         patience: f64,
     ) -> PyResult<Waiting<'py>> {
-        let (connect, first_byte, idle) = timeouts;
-        let timeouts =
-            Timeouts { connect: seconds(connect), first_byte: seconds(first_byte), idle: seconds(idle) };
         let own = own.iter().map(|(name, value)| (&**name, &**value));
-        let mut call = Call::new(method, url, own, body.map(Given::into_payload), timeouts)
-            .map_err(|error| errors::call_error(&error))?;
+        let mut call =
+            Call::new(method, url, own, body.map(Given::into_payload), crate::client::timeouts(timeouts))
+                .map_err(|error| errors::call_error(&error))?;
         call.common = Arc::clone(&headers.get().0);
         let (ahead, patience) = (of_word(ahead)?, seconds(patience));
         let (client, idle) = (self.inner.clone(), call.timeouts.idle);
@@ -176,15 +194,37 @@ impl Upstream {
         Ok(Self { status, headers: named.unbind(), content: Mutex::new(content), idle })
     }
 
+    /// The answer of a call that the server made itself.
+    pub(crate) fn back(
+        py: Python<'_>,
+        status: u16,
+        headers: Vec<(String, String)>,
+        content: standing::Content,
+        idle: Duration,
+    ) -> PyResult<Self> {
+        let content = match content {
+            standing::Content::Whole(read) => Content::Whole(read),
+            standing::Content::Unread(source) => Content::Unread(source),
+            standing::Content::Judged(relay) => Content::Judged(relay),
+        };
+        Self::of(py, Arrived { status, headers, content, idle })
+    }
+
     fn take(&self) -> Content {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *content, Content::Gone)
     }
 
+    fn put_back(&self, content: Content) {
+        *self.content.lock().unwrap_or_else(PoisonError::into_inner) = content;
+    }
+
     fn source(&self) -> PyResult<Source> {
         match self.take() {
             Content::Unread(source) => Ok(source),
-            Content::Whole(_) | Content::Gone => Err(PyValueError::new_err("the body was read already")),
+            Content::Whole(_) | Content::Judged(_) | Content::Gone => {
+                Err(PyValueError::new_err("the body was read already"))
+            }
         }
     }
 }
@@ -202,9 +242,9 @@ impl Upstream {
                 Err(errors::call_error(&CallError::TooLarge(text)))
             }
             Content::Whole(Err(error)) => Err(errors::call_error(&error)),
-            Content::Gone => Err(PyValueError::new_err("the body was read already")),
+            Content::Judged(_) | Content::Gone => Err(PyValueError::new_err("the body was read already")),
             unread @ Content::Unread(_) => {
-                *self.content.lock().unwrap_or_else(PoisonError::into_inner) = unread;
+                self.put_back(unread);
                 Ok(None)
             }
         }
@@ -233,6 +273,11 @@ impl Upstream {
         capture: usize,
     ) -> PyResult<Relay> {
         let plan = plan.plan()?;
+        let content = self.take();
+        if let Content::Judged(relay) = content {
+            return Ok(Relay::judged(runtime.clone().unbind(), relay));
+        }
+        self.put_back(content);
         let (keep_alive, idle, content) = limits;
         let (keep_alive, idle, content) = (seconds(keep_alive), seconds(idle), seconds(content));
         let limits = Limits { keep_alive, idle, content, capture };

@@ -1,6 +1,6 @@
 //! The component "limiter", its second half: places; waiting is asyncio's.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use copilot_core::{
     concurrency,
@@ -10,9 +10,13 @@ use pyo3::prelude::*;
 
 /// Counts requests in flight and those that wait.
 #[pyclass(frozen, module = "copilot_api._native")]
-pub(crate) struct Concurrency(Mutex<concurrency::Concurrency>);
+pub(crate) struct Concurrency(Arc<Mutex<concurrency::Concurrency>>);
 
 impl Concurrency {
+    pub(crate) fn shared(&self) -> Arc<Mutex<concurrency::Concurrency>> {
+        Arc::clone(&self.0)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut concurrency::Concurrency) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -23,7 +27,7 @@ impl Concurrency {
     #[new]
     #[pyo3(signature = (limit, longest_queue, patience, /))]
     fn new(limit: usize, longest_queue: usize, patience: f64) -> Self {
-        Self(Mutex::new(concurrency::Concurrency::new(limit, longest_queue, patience)))
+        Self(Arc::new(Mutex::new(concurrency::Concurrency::new(limit, longest_queue, patience))))
     }
 
     #[getter]

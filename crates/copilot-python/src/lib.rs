@@ -17,6 +17,7 @@ mod prefixes;
 mod relay;
 mod runtime;
 mod server;
+mod standing;
 mod streaming;
 mod token;
 mod tokenizer;
@@ -68,6 +69,8 @@ mod _native {
     use super::runtime::Runtime;
     #[pymodule_export]
     use super::server::{Exchange, Server};
+    #[pymodule_export]
+    use super::standing::{Errand, Standing};
     #[pymodule_export]
     use super::streaming::{StreamTranslator, answer_as_stream};
     #[pymodule_export]

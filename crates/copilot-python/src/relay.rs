@@ -21,6 +21,22 @@ use crate::{
 type SummaryTuple =
     (&'static str, Option<&'static str>, FactsTuple, u64, u64, Option<f64>, f64, f64, u64, bool);
 
+pub(crate) fn summary_tuple(summary: &relay::Summary) -> SummaryTuple {
+    let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
+    (
+        summary.outcome.name(),
+        summary.end.map(StreamEnd::name),
+        facts_tuple(summary.facts.clone()),
+        summary.bytes_in,
+        summary.bytes_out,
+        summary.first_byte.map(milliseconds),
+        milliseconds(summary.duration),
+        summary.translating.0.as_secs_f64(),
+        summary.translating.1,
+        summary.panicked,
+    )
+}
+
 /// What Python waits for: a ticket to cancel it by, and the future.
 type Waiting<'py> = (Ticket, Bound<'py, PyAny>);
 
@@ -52,6 +68,12 @@ impl Relay {
         let relay = relay::Relay::new(source, plan, limits).map_err(unsupported)?;
         let (control, progress) = (relay.control(), relay.progress());
         Ok(Self { control, progress, state: Mutex::new(State::Whole(Box::new(relay))), runtime })
+    }
+
+    /// A relay whose first frame was judged.
+    pub(crate) fn judged(runtime: Py<Runtime>, relay: Box<relay::Relay>) -> Self {
+        let (control, progress) = (relay.control(), relay.progress());
+        Self { control, progress, state: Mutex::new(State::Whole(relay)), runtime }
     }
 
     pub(crate) fn put_back(&self, relay: Box<relay::Relay>) {
@@ -131,20 +153,7 @@ impl Relay {
 
     #[getter]
     fn summary(&self) -> Option<SummaryTuple> {
-        let summary = self.control.summary()?;
-        let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
-        Some((
-            summary.outcome.name(),
-            summary.end.map(StreamEnd::name),
-            facts_tuple(summary.facts.clone()),
-            summary.bytes_in,
-            summary.bytes_out,
-            summary.first_byte.map(milliseconds),
-            milliseconds(summary.duration),
-            summary.translating.0.as_secs_f64(),
-            summary.translating.1,
-            summary.panicked,
-        ))
+        Some(summary_tuple(&*self.control.summary()?))
     }
 
     /// What upstream sent and what the client was sent, up to the bound that was asked for; None while it

@@ -21,6 +21,7 @@ use crate::{
     errors,
     relay::Relay,
     server::{Arriving, Denied, Server},
+    standing::Standing,
 };
 
 /// How long threads of tokio may take to stop.
@@ -92,6 +93,12 @@ pub(crate) enum Event {
     Room { id: u64 },
     /// The server refused a request
     Denied(Box<Denied>),
+    /// Requests that were carried without Python are over
+    Settled,
+    /// Somebody waits for a place that such a request gave back
+    PlaceOwed,
+    /// Our own code panicked over a request that was to be carried
+    StandingPanicked,
 }
 
 /// Sends one event for a ticket, whatever becomes of the task that holds it.
@@ -175,6 +182,7 @@ pub(crate) struct Runtime {
     tokio: Mutex<Option<Threads>>,
     slots: Mutex<Slots>,
     server: Mutex<Option<Py<Server>>>,
+    standing: Mutex<Option<Py<Standing>>>,
     create_future: Py<PyAny>,
     outbox: Arc<Outbox>,
     call_soon: Py<PyAny>,
@@ -209,6 +217,7 @@ impl Runtime {
             tokio: Mutex::new(Some(threads)),
             slots: Mutex::default(),
             server: Mutex::default(),
+            standing: Mutex::default(),
             create_future: event_loop.getattr(intern!(py, "create_future"))?.unbind(),
         })
     }
@@ -317,6 +326,32 @@ impl Runtime {
         drop(server);
     }
 
+    pub(crate) fn stand(&self, standing: Py<Standing>) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
+    pub(crate) fn sit(&self) {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(standing);
+    }
+
+    /// Passes on what is said of requests that were carried.
+    fn carried(&self, py: Python<'_>, event: &Event) {
+        let standing = {
+            let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+            standing.as_ref().map(|standing| standing.bind(py).clone())
+        };
+        let Some(standing) = standing else { return };
+        let told = match event {
+            Event::Settled => standing.get().tell(py),
+            Event::PlaceOwed => standing.get().place_owed(py),
+            _ => standing.get().panicked(py),
+        };
+        if let Err(error) = told {
+            error.write_unraisable(py, Some(standing.as_any()));
+        }
+    }
+
     fn server<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Server>> {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         server.as_ref().map(|server| server.bind(py).clone())
@@ -328,6 +363,10 @@ impl Runtime {
                 if let Some(server) = self.server(py) {
                     serve(&server, event);
                 }
+                return;
+            }
+            Event::Settled | Event::PlaceOwed | Event::StandingPanicked => {
+                self.carried(py, &event);
                 return;
             }
             Event::Answered { ticket, .. }
@@ -354,7 +393,13 @@ impl Runtime {
             }
             Event::Ready { .. } => Ok(py.None().into_bound(py)),
             Event::Lost { .. } => Err(PyRuntimeError::new_err("a task of the native engine panicked")),
-            Event::Requested(_) | Event::Gone { .. } | Event::Room { .. } | Event::Denied(_) => return,
+            Event::Requested(_)
+            | Event::Gone { .. }
+            | Event::Room { .. }
+            | Event::Denied(_)
+            | Event::Settled
+            | Event::PlaceOwed
+            | Event::StandingPanicked => return,
         };
         let future = slot.future.bind(py);
         // A future that was cancelled meanwhile refuses its result, which nobody misses.

@@ -1,6 +1,6 @@
 //! The component "token": the state machine; the exchange and the waiting are Python's.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use copilot_core::{
     hook::{self, Stage},
@@ -10,9 +10,13 @@ use pyo3::prelude::*;
 
 /// The life of one token after another.
 #[pyclass(frozen, module = "copilot_api._native")]
-pub(crate) struct TokenClock(Mutex<token::TokenClock>);
+pub(crate) struct TokenClock(Arc<Mutex<token::TokenClock>>);
 
 impl TokenClock {
+    pub(crate) fn shared(&self) -> Arc<Mutex<token::TokenClock>> {
+        Arc::clone(&self.0)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut token::TokenClock) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -22,7 +26,7 @@ impl TokenClock {
 impl TokenClock {
     #[new]
     fn new() -> Self {
-        Self(Mutex::default())
+        Self(Arc::default())
     }
 
     #[pyo3(signature = (monotonic, wall, /))]

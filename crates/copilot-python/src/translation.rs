@@ -1,5 +1,7 @@
 //! The component "translation".
 
+use std::sync::Arc;
+
 use copilot_core::{
     hook::{self, Stage},
     plans::{self, AnswerPlan, Dialect, Leg, ModelTraits},
@@ -26,7 +28,13 @@ type Traits =
 
 /// How request bodies are to be written; made once for many requests.
 #[pyclass(frozen, module = "copilot_api._native")]
-pub(crate) struct RequestPlan(plans::RequestPlan);
+pub(crate) struct RequestPlan(Arc<plans::RequestPlan>);
+
+impl RequestPlan {
+    pub(crate) fn shared(&self) -> Arc<plans::RequestPlan> {
+        Arc::clone(&self.0)
+    }
+}
 
 #[pymethods]
 impl RequestPlan {
@@ -55,7 +63,7 @@ impl RequestPlan {
     ) -> PyResult<Self> {
         let (dialect, leg) = pair(dialect, leg)?;
         let traits = traits.map(model_traits);
-        Ok(Self(plans::RequestPlan {
+        Ok(Self(Arc::new(plans::RequestPlan {
             dialect,
             leg,
             model,
@@ -68,7 +76,7 @@ impl RequestPlan {
             without_reasoning,
             betas,
             cache_breakpoints,
-        }))
+        })))
     }
 }
 

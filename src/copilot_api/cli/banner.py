@@ -32,14 +32,18 @@ def root(settings: Settings, address: tuple[Any, ...]) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{address[1]}"
 
 
-def guide(settings: Settings, address: Any, models: int) -> list[str]:
-    """Return the lines that follow: endpoints, what there is, and what to do next."""
+def guide(settings: Settings, address: Any, models: int, account: str = "") -> list[str]:
+    """Return the lines that follow: endpoints, what there is, and what to do next.
+
+    `account` is empty where GitHub was not asked whose the token is.
+    """
     if not isinstance(address, tuple):
         return []
     base = root(settings, address)
     rows = [
         ("OpenAI", f"{base}/v1"),
         ("Anthropic, Gemini, Ollama", base),
+        *((("Account", account),) if account else ()),
         ("Models", f"{models}, with limits and prices: copilot-api models"),
         *(("Budget", one_line(budget)) for budget in settings.budget),
     ]

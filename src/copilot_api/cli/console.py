@@ -74,6 +74,8 @@ class Console:
         """Lines are JSON objects, for programs."""
         self._hidden: tuple[Secret, ...] = ()
         self._tokens: deque[Secret] = deque(maxlen=TOKENS_HIDDEN)
+        self.account = ""
+        """Who is signed in, once GitHub has said so."""
         self.before_each: Callable[[], None] | None = None
         """Called before something is printed, by who keeps a line of the terminal to itself."""
 

@@ -72,7 +72,8 @@ async def greet(client: Client, settings: Settings, console: Console, token: Sec
         login = await fetch_login(client, settings, token)
     except EngineError as error:
         raise SignInProblem(f"Failed to get GitHub token: {error}") from error
-    console.info(f"Logged in as {one_line(login)}")
+    console.account = one_line(login)
+    console.info(f"Logged in as {console.account}")
 
 
 async def stored_token(

@@ -276,7 +276,7 @@ async def _serve(
                 on_unix_socket=not isinstance(address, tuple),
                 same_user=gateway.guard.guard.same_user,
             )
-            lines = [who, *banner.guide(settings, address, len(gateway.models))]
+            lines = [who, *banner.guide(settings, address, len(gateway.models), console.account)]
             console.plain("\n  ".join([banner.listening(settings, address), *lines]))
         if settings.simulate:
             console.info(

@@ -9,6 +9,7 @@ from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, Respons
 from copilot_api.engine.client_interfaces import Client, ClientOptions
 from copilot_api.engine.interfaces import (
     Concurrency,
+    Dialect,
     Limiter,
     TokenFetch,
     Tokenizer,
@@ -17,6 +18,7 @@ from copilot_api.engine.interfaces import (
     Validation,
 )
 from copilot_api.engine.prefix_interfaces import Prefixes
+from copilot_api.engine.standing_interfaces import Listener, Standing
 from copilot_api.records import record
 
 
@@ -62,6 +64,11 @@ class Engine:
     make_freshness: Callable[[float, float], Freshness]
     """``(seconds a list is fresh, seconds until a failed refresh is tried again)``."""
     make_prefixes: Callable[[], Prefixes]
+    make_standing: Callable[
+        [Client, TokenManager, Concurrency, dict[str, Dialect], Listener], Standing | None
+    ]
+    """``(client, token manager, places, paths and their dialects, who is told of requests that are over)``.
+    None where no decision can stand."""
     server: Literal["native", "uvicorn"]
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]

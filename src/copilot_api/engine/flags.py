@@ -17,6 +17,7 @@ from copilot_api.engine.client_interfaces import Client, ClientOptions, Relay
 from copilot_api.engine.components import ComponentReport, ComponentState, Engine
 from copilot_api.engine.interfaces import (
     Concurrency,
+    Dialect,
     Limiter,
     StreamPlan,
     TokenFetch,
@@ -27,6 +28,7 @@ from copilot_api.engine.interfaces import (
 )
 from copilot_api.engine.prefix_interfaces import Prefixes
 from copilot_api.engine.server_interfaces import Server, ServerOptions
+from copilot_api.engine.standing_interfaces import Listener, Standing
 from copilot_api.engine.switch import (
     Mode,
     Switch,
@@ -41,11 +43,15 @@ logger = logging.getLogger("copilot_api.engine")
 
 COMPONENTS = (
     *("tokenizer", "validation", "translation", "streaming", "client", "token", "limiter", "cache", "server"),
+    "standing",
 )
 """All components, in the order that `debug` prints them."""
 
 STATELESS = ("tokenizer", "validation", "translation", "streaming")
 """Those that keep nothing between two requests, and so can run for a share of them or in shadow."""
+
+_CARRYING = ("validation", "translation", "streaming", "client", "token", "limiter", "server")
+"""Those that do the work where a decision stands: all of them have to be native."""
 
 _SHARE = re.compile(r"(\d{1,3})%")
 
@@ -143,6 +149,7 @@ def build_engine(settings: Settings) -> Engine:
         make_cache=lambda options, lost: _cache(made["cache"], options, lost),
         make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
         make_prefixes=lambda: _prefixes(made["validation"]),
+        make_standing=lambda *given: _standing(made, *given),
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -163,12 +170,20 @@ def server_name(settings: Settings) -> ServerName:
 
 
 def open_server(
-    app: Any, sockets: list[socket.socket], options: ServerOptions, *, state: dict[str, Any] | None = None
+    app: Any,
+    sockets: list[socket.socket],
+    options: ServerOptions,
+    *,
+    state: dict[str, Any] | None = None,
+    standing: Standing | None = None,
 ) -> Server:
-    """Serve `app` with our own server; `state` is copied into each scope. Needs the native module."""
+    """Serve `app` with our own server; `state` is copied into each scope. Needs the native module.
+
+    Requests are carried by the decisions of `standing`.
+    """
     from copilot_api.engine.native.server import NativeServer
 
-    return NativeServer(app, sockets, options, state)
+    return NativeServer(app, sockets, options, state, standing)
 
 
 def _switch(name: str, settings: Settings) -> Switch:
@@ -188,6 +203,10 @@ def _switch(name: str, settings: Settings) -> Switch:
             mode = modes[flag]
     if mode != "reference" and not native_available():
         return Switch(name, "reference", "native module missing")
+    if name == "standing" and mode == "native":
+        other = next((each for each in _CARRYING if _switch(each, settings).mode != "native"), None)
+        if other is not None:
+            return Switch(name, "reference", f"{other} is not native")
     return Switch(name, mode, reason, share)
 
 
@@ -280,6 +299,45 @@ def _concurrency(switch: Switch, limit: int, queue: int, patience: float) -> Con
     from copilot_api.engine.reference.concurrency import ReferenceConcurrency
 
     return ReferenceConcurrency(limit, queue, patience)
+
+
+def _standing(
+    made: dict[str, Switch],
+    client: Client,
+    tokens: TokenManager,
+    places: Concurrency,
+    routes: dict[str, Dialect],
+    listener: Listener,
+) -> Standing | None:
+    parts = [made[name] for name in (*_CARRYING, "standing")]
+    if any(switch.mode != "native" for switch in parts):
+        return None
+    from copilot_api.engine.native import NativeClient, NativeTokenManager
+    from copilot_api.engine.native.concurrency import NativeConcurrency
+    from copilot_api.engine.native.standing import NativeStanding
+
+    # All are native: the switches say so.
+    native = client.native if isinstance(client, SwitchedClient) else client
+    if not (
+        isinstance(native, NativeClient)
+        and isinstance(tokens, NativeTokenManager)
+        and isinstance(places, NativeConcurrency)
+    ):
+        return None
+    standing = NativeStanding(
+        native,
+        tokens,
+        places,
+        routes,
+        listener,
+        lambda name, *spent: made[name].timings["native"].add_all(*spent),
+        made["standing"].panicked,
+        lambda: all(switch.mode == "native" for switch in parts),
+    )
+    for switch in parts:
+        # What failed under Python would fail without it too.
+        switch.when_rolled_back = lambda: standing.open(False)
+    return standing
 
 
 def _cache(switch: Switch, options: CacheOptions, lost: Callable[[], None]) -> ResponseCache:

@@ -4,7 +4,8 @@ A component is a Protocol below with two implementations: `copilot_api.engine.re
 specification) and `copilot_api._native` (Rust). `copilot_api.engine.flags` chooses between them.
 
 Further contracts: :mod:`~copilot_api.engine.client_interfaces` (calls and relays),
-:mod:`~copilot_api.engine.server_interfaces` and :mod:`~copilot_api.engine.cache_interfaces`;
+:mod:`~copilot_api.engine.server_interfaces`, :mod:`~copilot_api.engine.cache_interfaces` and
+:mod:`~copilot_api.engine.standing_interfaces`;
 :mod:`~copilot_api.engine.components` is what the gateway gets. Three rules hold for all components:
 
 - Bodies cross this border as bytes, never as trees: what an implementation builds inside is its own.

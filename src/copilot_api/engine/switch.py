@@ -69,6 +69,13 @@ class Timing:
         if seconds > self.longest:
             self.longest = seconds
 
+    def add_all(self, calls: int, seconds: float, longest: float) -> None:
+        """Count several calls."""
+        self.calls += calls
+        self.seconds += seconds
+        if longest > self.longest:
+            self.longest = longest
+
 
 class Switch:
     """Which implementation of one component runs, and what was seen of them."""
@@ -82,6 +89,8 @@ class Switch:
         """Calls of the shadow mode in which the two did not do the same."""
         self.failures = 0
         """Panics and broken contracts of the native implementation."""
+        self.when_rolled_back: Callable[[], None] | None = None
+        """Called when the native implementation is given up."""
         self._timing = Timing()
         self.timings = {"native": self._timing, "reference": Timing()}
 
@@ -138,6 +147,8 @@ class Switch:
             self.reason = f"rolled back: {reason}"
             # Neither text nor trace: they may quote what was being worked on.
             logger.error("The native %s failed (%s); the reference runs from now on", self.name, reason)
+            if self.when_rolled_back is not None:
+                self.when_rolled_back()
 
     def translated(self, calls: int, seconds: float, *, panicked: bool) -> None:
         """Count the chunks of a native relay; after a panic no further stream gets one."""
@@ -227,14 +238,14 @@ class SwitchedClient:
     """See :class:`copilot_api.engine.client_interfaces.Client`; `make_reference` is called when needed."""
 
     def __init__(self, switch: Switch, native: Client, make_reference: Callable[[], Client]) -> None:
-        self._switch, self._native, self._make_reference = switch, native, make_reference
+        self._switch, self.native, self._make_reference = switch, native, make_reference
         self._reference: Client | None = None
 
     async def request(self, call: UpstreamCall) -> Upstream:
         """Send one call."""
         if self._switch.mode == "native":
             try:
-                return await self._native.request(call)
+                return await self.native.request(call)
             except (EngineError, asyncio.CancelledError):
                 raise
             except BaseException as error:
@@ -247,7 +258,7 @@ class SwitchedClient:
 
     async def aclose(self) -> None:
         """Close both pools."""
-        await self._native.aclose()
+        await self.native.aclose()
         if self._reference is not None:
             await self._reference.aclose()
 

@@ -74,7 +74,11 @@ class Accounting:
 
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
-        return self._clients.name(trace.user_agent)
+        return self.client_named(trace.user_agent)
+
+    def client_named(self, user_agent: bytes | None) -> str:
+        """Return the family of a program by what it calls itself."""
+        return self._clients.name(user_agent)
 
     def admit(self, caller: Caller, model: str, trace: Trace | None) -> None:
         """Refuse what no budget has anything left for; note one that is nearly spent.
@@ -113,14 +117,14 @@ class Accounting:
             leg=plan.leg if trace.calls else "",
             asked=facts.model[:LONGEST_NAME],
             model=plan.resolution.name[:LONGEST_NAME],
-            client=self._clients.name(trace.user_agent),
+            client=self.client_named(trace.user_agent),
             key=trace.caller.name,
             session=facts.session if trace.session is None else self._session(trace.session),
             initiator=facts.initiator,
             reason=facts.initiator_reason,
             streamed=facts.stream,
             status=status,
-            outcome=_outcome(trace, status, summary),
+            outcome=outcome_of(trace, status, summary),
             attempts=trace.calls,
             input_tokens=None if usage is None else usage.input_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
@@ -135,20 +139,22 @@ class Accounting:
             bytes_out=bytes_out if summary is None else summary.bytes_out,
             rewrites=trace.rewrites,
         )
-        if self.ledger is not None:
-            prices = None if model is None else model.prices
-            saving = None if prices is None else prices.cache_saving
-            self.ledger.add(
-                entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving
-            )
-        if self.budgets:
-            for standing in self.budgets.add(entry):
-                logger.warning("Budget %s", words(standing))
+        prices = None if model is None else model.prices
+        saving = None if prices is None else prices.cache_saving
+        self.book(entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving)
         for watcher in self._watchers:
             try:
                 watcher(entry, trace, summary)
             except Exception:
                 logger.exception("a watcher of requests failed")
+
+    def book(self, entry: Entry, chain: object = None, saving: float | None = None) -> None:
+        """Take what is known of a request that is over; `chain` and `saving` are the cache doctor's."""
+        if self.ledger is not None:
+            self.ledger.add(entry, chain, saving)
+        if self.budgets:
+            for standing in self.budgets.add(entry):
+                logger.warning("Budget %s", words(standing))
         for observer in self._observers:
             try:
                 observer(entry)
@@ -174,7 +180,8 @@ def words(standing: Standing) -> str:
     return f"{budget.text}: {standing.spent:g} of {budget.amount:g} {budget.unit} spent"
 
 
-def _outcome(trace: Trace, status: int, summary: RelaySummary | None) -> str:
+def outcome_of(trace: Trace, status: int, summary: RelaySummary | None) -> str:
+    """Return how a request ended, in the ledger's words."""
     if summary is not None:
         if summary.outcome == "cancelled":
             return "cancelled"

@@ -170,6 +170,8 @@ class ModelCatalog:
         self._due = -math.inf
         """The component's, kept here: each request looks at the list, and almost always it is fresh."""
         self._refresh: asyncio.Task[None] | None = None
+        self.when_loaded: Callable[[], None] | None = None
+        """Called when there is another list, or the same one anew."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -191,6 +193,8 @@ class ModelCatalog:
         self._models = models
         self._by_id = {model.id: model for model in models}
         self._note(refreshed=True)
+        if self.when_loaded is not None:
+            self.when_loaded()
 
     async def aclose(self) -> None:
         """Stop a running refresh."""

@@ -27,6 +27,7 @@ from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.redaction import redact
 
 if TYPE_CHECKING:
+    from copilot_api.engine.standing_interfaces import Errand
     from copilot_api.gateway.plan import Plan
 
 logger = logging.getLogger("copilot_api.failures")
@@ -105,6 +106,7 @@ class Trace:
         "calls",
         "chain",
         "elsewhere",
+        "errand",
         "facts",
         "finish_reason",
         "headers",
@@ -117,6 +119,7 @@ class Trace:
         "plan",
         "rewrites",
         "session",
+        "target",
         "upstream_id",
         "upstream_url",
         "usage",
@@ -124,9 +127,14 @@ class Trace:
     )
 
     def __init__(
-        self, method: str, path: str, user_agent: bytes | None = None, session: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        user_agent: bytes | None = None,
+        session: bytes | None = None,
+        id: str | None = None,  # noqa: A002 - it is the attribute's name
     ) -> None:
-        self.id = request_id()
+        self.id = request_id() if id is None else id
         self.method = method
         self.path = path
         self.user_agent = user_agent
@@ -156,6 +164,10 @@ class Trace:
         self.rewrites = ""
         self.outcome = ""
         """Why it was refused."""
+        self.errand: Errand | None = None
+        """Where our own server would carry requests of this kind, or has carried this one."""
+        self.target = ""
+        """With `errand`: path and query for the request log."""
         self.near = ""
         """A budget that is nearly spent, in words for a header."""
 

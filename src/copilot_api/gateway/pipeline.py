@@ -35,7 +35,7 @@ from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
 from copilot_api.gateway.rewrites import header_value, log, lossy
 from copilot_api.gateway.running import Running, Stream
-from copilot_api.gateway.send import Sender
+from copilot_api.gateway.send import Carried, Sender
 from copilot_api.gateway.team import Member, Team
 from copilot_api.keys.caller import ANYONE, Caller
 from copilot_api.records import replace
@@ -43,6 +43,7 @@ from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
     from copilot_api.gateway.hooks import OnPlan
+    from copilot_api.gateway.standing import Standing
 
 logger = logging.getLogger("copilot_api.gateway")
 
@@ -87,15 +88,19 @@ class Pipeline:
         self._caching = caching
         places = engine.make_concurrency(settings.max_concurrency, settings.max_queue, settings.queue_timeout)
         self._gate = Gate(places, settings.max_concurrency)
+        self.places_taken = places
+        """The component behind the gate."""
         self._team = Team(settings, engine, places, several_keys, limits)
         self.allowed = Allowed(catalog, self.planner.resolve)
         """Which models a key is good for."""
-        self._counting = Counting(engine.tokenizer)
+        self.counting = self._counting = Counting(engine.tokenizer)
         self._relays: dict[Relay, Stream] = {}
         self._streams = itertools.count(1)
         self._asking: set[asyncio.Task[object]] = set()
         """Requests whose answer has not begun."""
         self._stopping = False
+        self.standing: Standing | None = None
+        """Hears of requests that our own server carries by itself."""
 
     @property
     def in_flight(self) -> int:
@@ -130,9 +135,10 @@ class Pipeline:
     def running(self) -> tuple[Running, ...]:
         """Return the streams that run."""
         now = time.monotonic()
-        return tuple(
+        own = tuple(
             stream.look(relay.progress(), now, self._accounting) for relay, stream in self._relays.items()
         )
+        return own if self.standing is None else own + self.standing.running()
 
     def close(self) -> None:
         """Stop counting."""
@@ -147,6 +153,8 @@ class Pipeline:
     def cancel_streams(self) -> None:
         """The drain time is over (R-50): end streams with an in-band error, and refuse what has no answer."""
         self._stopping = True
+        if self.standing is not None:
+            self.standing.stop()
         for relay in self._relays:
             relay.cancel("shutdown")
         for task in self._asking:
@@ -210,7 +218,8 @@ class Pipeline:
                         trace.elsewhere += time.monotonic() - asked
                     await entry.admit(self._admission, plan.leg)
                 else:
-                    if not self._gate.try_enter():
+                    errand = None if trace is None else trace.errand
+                    if not (errand is not None and errand.take_place()) and not self._gate.try_enter():
                         asked = time.monotonic()
                         await self._gate.wait()
                         if trace is not None:
@@ -232,6 +241,8 @@ class Pipeline:
                     self._asking.discard(task)
                 # A task whose coroutine holds it is a cycle: what it has open would not close at its end.
                 del task
+            if self.standing is not None and trace is not None and trace.errand is not None:
+                self.standing.consider(trace, facts, plan, caller, hints, answer)
             if isinstance(answer, Streamed):
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
@@ -364,11 +375,13 @@ class Pipeline:
         A refusal comes before the model runs, so nothing of it was billed; each repair is tried once.
         """
         repairs = 0
+        carried = None if self.standing is None else self.standing.claim(current())
         while True:
             try:
-                return await self._send_once(request, plan, facts), request, plan
+                return await self._send_once(request, plan, facts, carried), request, plan
             except UpstreamRefused as refusal:
                 repairs += 1
+                carried = None
                 mended = self._mend(refusal, plan, facts, hints) if repairs <= MOST_REPAIRS else None
                 if mended is None:
                     raise
@@ -403,7 +416,9 @@ class Pipeline:
             return None
         return without_reasoning(mended) if blank else mended
 
-    def _send_once(self, request: TranslatedRequest, plan: Plan, facts: RequestFacts) -> Awaitable[Upstream]:
+    def _send_once(
+        self, request: TranslatedRequest, plan: Plan, facts: RequestFacts, carried: Carried | None
+    ) -> Awaitable[Upstream]:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s -> %s, model %s, stream %s, initiator %s (%s)",
@@ -424,6 +439,7 @@ class Pipeline:
             stream=facts.stream,
             leg=leg,
             own=plan.own_headers,
+            carried=carried,
         )
 
     async def _deliver_stream(

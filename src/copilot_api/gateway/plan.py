@@ -85,6 +85,8 @@ class Planner:
         self._models: tuple[Model, ...] = ()
         """The catalogue that the plans were made by."""
         self._plans: dict[Kind, Plan] = {}
+        self.when_learnt: Callable[[], None] | None = None
+        """Called when something was learnt that plans depend on."""
 
     def plan(self, facts: RequestFacts, hints: Hints = NO_HINTS) -> Plan:
         """Decide for one request. Raises :class:`UnknownModel`."""
@@ -124,6 +126,8 @@ class Planner:
         if not note(self.learned):
             return False
         self._plans.clear()
+        if self.when_learnt is not None:
+            self.when_learnt()
         return True
 
     def _make(self, facts: RequestFacts, hints: Hints) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from copilot_api.copilot import hosts
@@ -36,7 +37,7 @@ FAULT_LIMIT = 1024 * 1024
 """Bytes of an error body that are read."""
 
 
-class _Account:
+class Account:
     """What all calls with one token have in common, made once a token."""
 
     def __init__(self, grant: TokenGrant, settings: Settings) -> None:
@@ -70,6 +71,18 @@ class _Account:
         return made
 
 
+class Carried:
+    """A call that our own server made already, by a decision that stood."""
+
+    __slots__ = ("account", "reply")
+
+    def __init__(self, account: Account, reply: Callable[[], Upstream]) -> None:
+        self.account = account
+        """What it was sent with."""
+        self.reply = reply
+        """Returns its answer, or raises what a client raises."""
+
+
 class Sender:
     """Calls Copilot with the account's token.
 
@@ -85,7 +98,10 @@ class Sender:
         self._client = client
         self._tokens = tokens
         self._settings = settings
-        self._account: _Account | None = None
+        self.account: Account | None = None
+        """What the last call was sent with."""
+        self.when_moved: Callable[[], None] | None = None
+        """Called when the account goes to another host."""
         self._forbidden_at = -math.inf
         """When a token was last renewed because of a 403."""
         self.adopt(settings)
@@ -97,8 +113,8 @@ class Sender:
             settings.stream_idle_timeout,
             settings.stream_content_timeout,
         )
-        self._patience = min((limit for limit in silences if limit), default=0.0)
-        self._timeouts = Timeouts(
+        self.patience = min((limit for limit in silences if limit), default=0.0)
+        self.timeouts = Timeouts(
             connect=settings.connect_timeout,
             first_byte=settings.first_byte_timeout,
             idle=settings.stream_idle_timeout,
@@ -115,8 +131,11 @@ class Sender:
         stream: bool = False,
         leg: Leg = "chat",
         own: Headers = (),
+        carried: Carried | None = None,
     ) -> Upstream:
         """Return the answer when its status is 2xx. `own` are headers of this call alone.
+
+        With `carried` the first call was made already.
 
         Raises :class:`UpstreamRefused` for other statuses, :class:`UpstreamFailed` when no answer came,
         :class:`CredentialTrouble` when there is no token.
@@ -126,34 +145,32 @@ class Sender:
         # Upstream knows a request by the id that its client gets, repeated calls by others.
         known_as = None if trace is None else trace.id
         while True:
-            try:
-                grant = await self._tokens.get()
-            except TokenUnavailable as error:
-                raise _no_token(error) from error
-            account = self._account
-            if account is None or account.grant is not grant:
-                account = self._account = _Account(grant, self._settings)
+            if carried is None:
+                account = await self._current()
+            else:
+                account = carried.account
+            grant = account.grant
             ahead: Literal["first", "whole"] = "first" if stream else "whole"
             call = UpstreamCall(
                 method,
                 account.url + path,
                 account.headers(initiator, vision, leg),
                 body,
-                self._timeouts,
+                self.timeouts,
                 ahead,
-                self._patience,
+                self.patience,
                 (("x-request-id", known_as or request_id()), *own),
             )
-            known_as = None
             if trace is None:
-                upstream = await self._request(call, trace)
+                upstream = await self._request(call, trace, carried)
             else:
                 asked = time.monotonic()
                 if not trace.calls:
                     trace.asked, trace.upstream_url = asked, account.url
-                upstream = await self._request(call, trace)
+                upstream = await self._request(call, trace, carried)
                 heard = trace.heard = time.monotonic()
                 trace.elsewhere += heard - asked
+            known_as = carried = None
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)
@@ -173,6 +190,8 @@ class Sender:
             if fault.status == 421 and not moved and account.move():
                 logger.info("This host does not serve the account, which has another: %s", account.url)
                 self._failures.retry("host", "Copilot answered 421; the account has another host")
+                if self.when_moved is not None:
+                    self.when_moved()
                 moved = True
                 continue
             raise self._refusal(fault, upstream)
@@ -184,11 +203,24 @@ class Sender:
         self._forbidden_at = now
         return True
 
-    async def _request(self, call: UpstreamCall, trace: Trace | None) -> Upstream:
+    async def _current(self) -> Account:
+        try:
+            grant = await self._tokens.get()
+        except TokenUnavailable as error:
+            raise _no_token(error) from error
+        account = self.account
+        if account is None or account.grant is not grant:
+            account = self.account = Account(grant, self._settings)
+        return account
+
+    async def _request(self, call: UpstreamCall, trace: Trace | None, carried: Carried | None) -> Upstream:
         for attempt in (1, 2):
             self._failures.calls += 1
             try:
-                upstream = await self._client.request(call)
+                if carried is not None and attempt == 1:
+                    upstream = carried.reply()
+                else:
+                    upstream = await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
                     raise UpstreamFailed(

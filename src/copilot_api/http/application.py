@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from copilot_api.engine.client_interfaces import Relay, RelaySummary
 from copilot_api.engine.interfaces import Dialect, RequestBody
+from copilot_api.engine.server_interfaces import GUARD_EXTENSION
+from copilot_api.engine.standing_interfaces import STANDING
 from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
 from copilot_api.gateway.failures import Failures, Trace, begin
@@ -98,6 +100,10 @@ class Application:
         session = next((first[name] for name in SESSION_HEADERS if name in first), None)
         trace = Trace(request.method, request.path, first.get(b"user-agent"), session)
         trace.headers = first
+        errand = request.scope.get(STANDING)
+        if errand is not None and GUARD_EXTENSION in request.scope["extensions"]:
+            trace.errand, trace.target = errand, request.target
+            trace.id = errand.id or trace.id
         begin(trace)
         reply = Reply(request, receive, send, self._access, self._log, trace)
         try:

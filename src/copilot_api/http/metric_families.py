@@ -39,6 +39,8 @@ def families(sources: Sources, tasks: int) -> Iterator[Family]:
     yield from _budgets(sources.standings())
     if sources.cache is not None:
         yield from _cache(sources.cache())
+    if sources.standing is not None:
+        yield from _standing(*sources.standing())
     if sources.store is not None:
         yield from _store(sources.store)
     if sources.store is not None:
@@ -202,6 +204,18 @@ def _cache(found: CacheStatistics) -> Iterator[Family]:
     yield _one("cache_bytes", "gauge", "Memory that they take.", found.bytes)
     waiting = "Requests that wait now for the answer to an equal one."
     yield _one("cache_waiting", "gauge", waiting, found.waiting)
+
+
+def _standing(decisions: int, carried: int, returned: int) -> Iterator[Family]:
+    yield _one(
+        "standing_decisions", "gauge", "Decisions by which our own server carries requests.", decisions
+    )
+    yield Family(
+        f"{PREFIX}standing_requests",
+        "counter",
+        "Requests that were carried by a decision of before, by what came of them.",
+        (Sample(carried, labels(result="carried")), Sample(returned, labels(result="returned"))),
+    )
 
 
 def _store(store: SharedStore) -> Iterator[Family]:

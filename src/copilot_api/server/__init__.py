@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from copilot_api.engine.standing_interfaces import Standing
 from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.server.sockets import PortTaken, activated, bind, bind_unix
 from copilot_api.settings import ServerName
@@ -26,6 +27,7 @@ async def serve(
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
+    standing: Standing | None = None,
     **options: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM, or instead of those until `stop` is set; then call `on_stop` and drain.
@@ -33,7 +35,8 @@ async def serve(
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
     is told of the start and the end, as ASGI's lifespan protocol says. Our own server judges requests by
-    `guard` before the app is called; under uvicorn the app does it. `options` are those of
+    `guard` before the app is called, and carries requests by the decisions of `standing`; under uvicorn the
+    app does both. `options` are those of
     :class:`copilot_api.engine.server_interfaces.ServerOptions`, for our own server.
     """
     if server == "uvicorn":
@@ -60,6 +63,7 @@ async def serve(
         guard=guard,
         on_stop=on_stop,
         event=stop,
+        standing=standing,
         drain_timeout=drain_timeout,
         on_ready=on_ready,
         cancel_streams=cancel_streams,

@@ -10,6 +10,7 @@ from typing import Any
 
 from copilot_api.engine.flags import open_server
 from copilot_api.engine.server_interfaces import Server, ServerOptions
+from copilot_api.engine.standing_interfaces import Standing
 from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.server.lifespan import Lifespan, LifespanFailed
 from copilot_api.server.signals import stopping
@@ -32,6 +33,7 @@ async def serve(
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
     event: asyncio.Event | None = None,
+    standing: Standing | None = None,
 ) -> None:
     """See :func:`copilot_api.server.serve`."""
     span = Lifespan(app) if lifespan else None
@@ -42,7 +44,9 @@ async def serve(
             logger.error("%s", error)
             return
     signals: asyncio.Queue[None] = asyncio.Queue()
-    server = open_server(app, sockets, options, state=span.state if span is not None else None)
+    server = open_server(
+        app, sockets, options, state=span.state if span is not None else None, standing=standing
+    )
     try:
         if guard is not None:
             guard.attach(server.judge_by)

@@ -49,6 +49,11 @@ def test_endpoints_and_what_to_do_next() -> None:
     }
 
 
+def test_who_is_signed_in_is_named_when_it_is_known() -> None:
+    assert "  octocat" in "\n".join(guide(Settings(), ADDRESS, 24, "octocat"))
+    assert "Account" not in rows(Settings())
+
+
 def test_nothing_that_is_off_is_named() -> None:
     assert "Dashboard" not in rows(Settings(dashboard=False))
     assert "Clients" not in rows(Settings(simulate=True)), "the simulator has its own lines"

@@ -23,3 +23,9 @@ def test_every_command_teaches_by_example(command: Command) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
 def test_every_flag_says_what_it_does(command: Command) -> None:
     assert all(flag.help for flag in command.all_flags)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_what_prints_data_prints_json_too(command: Command) -> None:
+    says_no_data = {"start", "run", "report", "completions"}
+    assert any(flag.name == "json" for flag in command.flags()) is (command.name not in says_no_data)

@@ -54,10 +54,11 @@ fn of_long(bytes: &[u8]) -> u64 {
 fn of_some(bytes: &[u8]) -> u64 {
     let (pairs, _) = bytes.as_chunks::<16>();
     let [first, ..] = KEYS;
-    pairs.iter().chain(bytes.last_chunk()).fold(first, |state, pair| mix(state, pair))
+    pairs.iter().chain(bytes.last_chunk()).fold(first, mix)
 }
 
 #[inline]
+#[expect(clippy::many_single_char_names, reason = "eight of a kind, each used once")]
 fn mixed(lanes: [u64; 8], block: &[u8; 128]) -> [u64; 8] {
     let ([one, two, three, four, five, six, seven, eight], (pairs, _)) = (lanes, block.as_chunks());
     let [a, b, c, d, e, f, g, h] = pairs else { return lanes };

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use copilot_core::text::{self, Part};
 use http::{HeaderName, HeaderValue, Method, Uri, header::AUTHORIZATION};
 
 use super::errors::CallError;
@@ -69,6 +70,14 @@ impl Headers {
     }
 }
 
+struct Shared(Arc<text::Body>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 /// What is sent, in one piece or in several that need not be put together.
 #[derive(Clone)]
 pub struct Payload(Pieces);
@@ -106,6 +115,18 @@ impl FromIterator<Bytes> for Payload {
 }
 
 impl Payload {
+    /// The bytes of a body, not put together where it was written in pieces.
+    #[must_use]
+    pub fn of(body: Arc<text::Body>) -> Self {
+        let shared = |body| Bytes::from_owner(Shared(body));
+        let Some(parts) = body.parts() else { return shared(body).into() };
+        let part = |part| match part {
+            Part::Of(base, range) => shared(Arc::clone(base)).slice(range),
+            Part::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+        };
+        parts.into_iter().map(part).collect()
+    }
+
     pub(super) fn pieces(&self) -> &[Bytes] {
         match &self.0 {
             Pieces::One(piece) => std::slice::from_ref(piece),

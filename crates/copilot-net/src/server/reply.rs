@@ -58,6 +58,11 @@ impl Responder {
         let _ = self.0.send(Answer { head, body });
     }
 
+    /// Waits until nobody waits for the answer any more.
+    pub async fn gone(&mut self) {
+        self.0.closed().await;
+    }
+
     /// Whether nobody waits for the answer any more.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -13,6 +13,7 @@ use std::{
     collections::HashMap,
     mem,
     ops::RangeInclusive,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,16 +25,21 @@ use copilot_core::text;
 use copilot_net::{
     inbox::Inbox,
     server::{self, Guard, Responder, ServerOptions, Service},
+    standing::{self, Carried},
 };
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
+    intern,
     prelude::*,
     types::PyDict,
 };
 
 pub(crate) use self::exchange::Exchange;
 use self::{awaitable::Nothing, exchange::Received, scope::Shared};
-use crate::runtime::{Event, Runtime, Ticket, seconds};
+use crate::{
+    runtime::{Event, Runtime, Ticket, seconds},
+    standing::{Errand, Standing},
+};
 
 /// A request on its way to Python.
 pub(crate) struct Arriving {
@@ -42,6 +48,8 @@ pub(crate) struct Arriving {
     /// The request's body, where the app takes it as such.
     body: Option<Arc<text::Body>>,
     responder: Responder,
+    /// Where its kind can be decided about.
+    errand: Option<Errand>,
 }
 
 /// A request that the guard refused.
@@ -66,6 +74,7 @@ struct Bridge {
     native_bodies: bool,
     /// When a refusal was told last.
     told: Mutex<Option<Instant>>,
+    standing: Option<Arc<standing::Standing>>,
 }
 
 impl Service for Bridge {
@@ -79,7 +88,12 @@ impl Service for Bridge {
             }
             Arc::new(body)
         });
-        self.inbox.push(Event::Requested(Box::new(Arriving { id, request, body, responder })));
+        if let (Some(standing), Some(body)) = (&self.standing, &body) {
+            self.offer(standing, id, request, body, responder);
+        } else {
+            let arriving = Arriving { id, request, body, responder, errand: None };
+            self.inbox.push(Event::Requested(Box::new(arriving)));
+        }
         id
     }
 
@@ -97,6 +111,45 @@ impl Service for Bridge {
         let (method, path) = (head.method.to_string(), head.uri.path().to_owned());
         let denied = Denied { method, path, status: status.as_u16(), reason: reason.to_owned() };
         self.inbox.push(Event::Denied(Box::new(denied)));
+    }
+}
+
+impl Bridge {
+    /// Carries a request for whose kind a decision stands; hands all others on.
+    fn offer(
+        &self,
+        standing: &Arc<standing::Standing>,
+        id: u64,
+        request: server::Request,
+        body: &Arc<text::Body>,
+        responder: Responder,
+    ) {
+        let body = Arc::clone(body);
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            let mut offer = standing.offer(&request.head, &body)?;
+            let errand = standing.take(&mut offer, &request.head, &body);
+            Some((Errand::new(Arc::clone(standing), offer.kind, offer.generation), errand))
+        }));
+        let looked = looked.unwrap_or_else(|_| {
+            self.inbox.push(Event::StandingPanicked);
+            None
+        });
+        let (kind, errand) = looked.unzip();
+        let Some(errand) = errand.flatten() else {
+            standing.flush();
+            let arriving = Arriving { id, request, body: Some(body), responder, errand: kind };
+            self.inbox.push(Event::Requested(Box::new(arriving)));
+            return;
+        };
+        // Boxed, so that the task is small: it is made for each request.
+        let (inbox, standing, request) = (Arc::clone(&self.inbox), Arc::clone(standing), Box::new(request));
+        tokio::spawn(async move {
+            let Carried::Back(back, responder) = errand.run(responder).await else { return };
+            standing.flush();
+            let errand = kind.map(|kind| kind.back(*back));
+            let arriving = Arriving { id, request: *request, body: Some(body), responder, errand };
+            inbox.push(Event::Requested(Box::new(arriving)));
+        });
     }
 }
 
@@ -130,7 +183,9 @@ type Options = (usize, f64, usize, usize, f64, f64, f64, bool, bool);
 impl Server {
     /// Serves from now on. The server owns the descriptors from now on, also when this fails.
     #[new]
-    #[pyo3(signature = (runtime, start, denied, descriptors, options, guard, tls, asgi, extensions, state, /))]
+    #[pyo3(signature = (
+        runtime, start, denied, descriptors, options, guard, tls, asgi, extensions, state, standing, /,
+    ))]
     #[expect(
         clippy::needless_pass_by_value,
         clippy::too_many_arguments,
@@ -148,6 +203,7 @@ impl Server {
         asgi: Py<PyDict>,
         extensions: Py<PyDict>,
         state: Option<Py<PyDict>>,
+        standing: Option<Bound<'_, Standing>>,
     ) -> PyResult<Py<Self>> {
         let listeners = listeners::adopt(&descriptors)?;
         let (
@@ -197,6 +253,7 @@ impl Server {
             next: AtomicU64::new(0),
             native_bodies,
             told: Mutex::default(),
+            standing: standing.map(|standing| Arc::clone(&standing.get().inner)),
         });
         let inner = server::Server::start(listeners, options, bridge, &runtime.handle)?;
         *server.get().inner() = Some(Arc::new(inner));
@@ -290,10 +347,13 @@ impl Server {
     /// Starts the app on a request.
     pub(crate) fn requested(slf: &Bound<'_, Self>, arriving: Arriving) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let Arriving { id, request, body: native, responder } = arriving;
+        let Arriving { id, request, body: native, responder, errand } = arriving;
         let server::Request { head, body, connection } = request;
         let body = native.map_or(Received::Bytes(body), Received::Native);
         let scope = scope::build(py, &head, &connection, &this.shared)?;
+        if let Some(errand) = errand {
+            scope.set_item(intern!(py, "copilot_api.standing"), Bound::new(py, errand)?)?;
+        }
         let exchange = Py::new(py, Exchange::new(id, responder, body, slf.clone().unbind()))?;
         this.exchanges().insert(id, exchange.clone_ref(py));
         let task =

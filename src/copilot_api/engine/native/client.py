@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from copilot_api import _native
 from copilot_api.engine.client_interfaces import ClientOptions, Progress, Relay, RelaySummary, UpstreamCall
@@ -46,7 +46,7 @@ class NativeClient:
         foreign: ForeignRelay,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._client = _native.Client(
+        self.native = _native.Client(
             options.proxy_from_env, options.max_connections, options.header_limit, dict(environ)
         )
         self._switch = switch
@@ -61,7 +61,7 @@ class NativeClient:
             runtime = self._runtime = attach()
         timeouts = call.timeouts
         known = self._prepared.get(id(call.headers))
-        ticket, future = self._client.request(
+        ticket, future = self.native.request(
             runtime,
             call.method,
             call.url,
@@ -78,6 +78,17 @@ class NativeClient:
             runtime.cancel(ticket)
             raise
         return NativeUpstream(runtime, upstream, self._switch, self._foreign)
+
+    def adopted(self, upstream: _native.Upstream) -> NativeUpstream:
+        """Return the answer of a call that the server made itself."""
+        runtime = self._runtime
+        if runtime is None:
+            runtime = self._runtime = attach()
+        return NativeUpstream(runtime, upstream, self._switch, self._foreign)
+
+    def summary(self, found: tuple[Any, ...]) -> RelaySummary:
+        """Return how a relay ended, and count what its translation took."""
+        return _summary(found, self._switch)
 
     def _prepare(self, headers: _Headers) -> _native.Headers:
         prepared = _native.Headers(headers)
@@ -178,18 +189,7 @@ class NativeRelay:
             found = self.native.summary
             if found is None:
                 return None
-            outcome, end, facts, bytes_in, bytes_out, first, duration, seconds, calls, panicked = found
-            self._switch.translated(calls, seconds, panicked=panicked)
-            events, model, response_id, reason, usage, error = facts
-            self._summary = RelaySummary(
-                outcome,
-                StreamFacts(events, model, response_id, reason, usage_of(usage), error),
-                bytes_in,
-                bytes_out,
-                first,
-                duration,
-                end,
-            )
+            self._summary = _summary(found, self._switch)
         return self._summary
 
     def progress(self) -> Progress:
@@ -228,3 +228,18 @@ class NativeRelay:
     async def aclose(self) -> None:
         """The client is gone, or the relay is thrown away."""
         self.native.close()
+
+
+def _summary(found: tuple[Any, ...], switch: StreamingSwitch) -> RelaySummary:
+    outcome, end, facts, bytes_in, bytes_out, first, duration, seconds, calls, panicked = found
+    switch.translated(calls, seconds, panicked=panicked)
+    events, model, response_id, reason, usage, error = facts
+    return RelaySummary(
+        outcome,
+        StreamFacts(events, model, response_id, reason, usage_of(usage), error),
+        bytes_in,
+        bytes_out,
+        first,
+        duration,
+        end,
+    )

@@ -16,7 +16,7 @@ class NativeConcurrency:
     def __init__(
         self, limit: int, longest_queue: int, patience: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._state = _native.Concurrency(limit, longest_queue, patience)
+        self.native = self._state = _native.Concurrency(limit, longest_queue, patience)
         self._clock = clock
         self._turns: dict[int, asyncio.Future[bool]] = {}
         """By ticket: true for a place, false when the waiter's time is over."""

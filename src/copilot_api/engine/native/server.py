@@ -11,6 +11,7 @@ from typing import Any
 
 from copilot_api import _native
 from copilot_api.engine.native.runtime import attach, detach, wait
+from copilot_api.engine.native.standing import NativeStanding
 from copilot_api.engine.server_interfaces import (
     BODY_EXTENSION,
     CANCEL_EXTENSION,
@@ -19,6 +20,7 @@ from copilot_api.engine.server_interfaces import (
     AccessGuard,
     ServerOptions,
 )
+from copilot_api.engine.standing_interfaces import Standing
 
 logger = logging.getLogger("copilot_api.server")
 
@@ -36,6 +38,7 @@ class NativeServer:
         sockets: list[socket.socket],
         options: ServerOptions,
         state: dict[str, Any] | None = None,
+        standing: Standing | None = None,
     ) -> None:
         tls = None
         if options.tls_certificate is not None:
@@ -79,6 +82,7 @@ class NativeServer:
                 {"version": "3.0", "spec_version": "2.4"},
                 extensions,
                 state,
+                standing.native if isinstance(standing, NativeStanding) else None,
             )
         except BaseException:
             detach(self._runtime)

@@ -115,8 +115,8 @@ class NativeTranslation:
     def request(self, body: RequestBody, plan: RequestPlan) -> TranslatedRequest:
         """Return the body for upstream."""
         known = self._plans.get(id(plan))
-        prepared = self._prepare(plan) if known is None else known[1]
-        out, rewrites, context = _native.translate_request(body, prepared)
+        made = self._prepare(plan) if known is None else known[1]
+        out, rewrites, context = _native.translate_request(body, made)
         return TranslatedRequest(out, tuple(rewrites), context)
 
     def answer(self, body: bytes, plan: AnswerPlan) -> TranslatedAnswer:
@@ -135,26 +135,12 @@ class NativeTranslation:
         return NativeStreamTranslator(plan)
 
     def _prepare(self, plan: RequestPlan) -> _native.RequestPlan:
-        traits = plan.traits
-        prepared = _native.RequestPlan(
-            plan.dialect,
-            plan.leg,
-            plan.model,
-            plan.output_cap,
-            plan.cap_field,
-            plan.target,
-            plan.stream,
-            None if traits is None else _traits(traits),
-            plan.dropped,
-            plan.without_reasoning,
-            plan.betas,
-            plan.cache_breakpoints,
-        )
+        made = prepared(plan)
         if len(self._plans) >= _KEPT:
             self._plans.clear()
         # The plan is kept with what was made of it, so that no other gets its id.
-        self._plans[id(plan)] = plan, prepared
-        return prepared
+        self._plans[id(plan)] = plan, made
+        return made
 
 
 class NativeStreamTranslator:
@@ -188,6 +174,25 @@ class NativeStreamTranslator:
     def finish(self, end: StreamEnd, message: str = "") -> bytes:
         """Return what completes the client's stream."""
         return self._native.finish(end, message)
+
+
+def prepared(plan: RequestPlan) -> _native.RequestPlan:
+    """Return what the native module makes of a plan."""
+    traits = plan.traits
+    return _native.RequestPlan(
+        plan.dialect,
+        plan.leg,
+        plan.model,
+        plan.output_cap,
+        plan.cap_field,
+        plan.target,
+        plan.stream,
+        None if traits is None else _traits(traits),
+        plan.dropped,
+        plan.without_reasoning,
+        plan.betas,
+        plan.cache_breakpoints,
+    )
 
 
 def _traits(

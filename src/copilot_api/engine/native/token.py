@@ -38,7 +38,7 @@ class NativeTokenManager:
     ) -> None:
         self._fetch = fetch
         self._monotonic, self._wall, self._jitter = monotonic, wall, jitter
-        self._clock = _native.TokenClock()
+        self.clock = self._clock = _native.TokenClock()
         self._grant: TokenGrant | None = None
         self._renewal: asyncio.Task[TokenGrant] | None = None
         self._timer: asyncio.TimerHandle | None = None

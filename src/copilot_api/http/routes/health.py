@@ -73,6 +73,8 @@ class Sources:
     """None where there is one gateway."""
     captures: bool = False
     """Whole requests are kept (``--capture``)."""
+    standing: Callable[[], tuple[int, int, int]] | None = None
+    """Decisions that stand, requests that were carried by such, and those that came back."""
 
 
 def routes(sources: Sources) -> tuple[Route, ...]:
@@ -105,6 +107,9 @@ def routes(sources: Sources) -> tuple[Route, ...]:
         if store is not None:
             # Still "ok": while the store is away each replica serves by what it knows alone.
             facts["shared_store"] = {"status": "up" if store.is_up else "away", "reason": store.why}
+        if sources.standing is not None:
+            counts = sources.standing()
+            facts["standing"] = dict(zip(("decisions", "carried", "returned"), counts, strict=True))
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(request: Request, _body: object) -> Response:
