@@ -104,8 +104,8 @@ def test_new_requests_come_in_and_the_focus_stays(
     opened.sees("gpt-4.1-made-up-name")
 
 
-def test_an_idle_page_asks_nothing(visit: Callable[..., Opened], gateway: GatewayProcess) -> None:
-    opened = visit(gateway, "overview")
+def test_an_idle_page_asks_nothing(visit: Callable[..., Opened], empty_gateway: GatewayProcess) -> None:
+    opened = visit(empty_gateway, "overview")
     page = opened.page
     expect(page.locator("#link-state")).to_have_text("connected")
     opened.sees("Premium interactions")
@@ -123,11 +123,13 @@ def test_an_idle_page_asks_nothing(visit: Callable[..., Opened], gateway: Gatewa
     assert page.evaluate("window.changes") == 0
 
 
-def test_a_page_that_leaves_is_no_failure(visit: Callable[..., Opened], gateway: GatewayProcess) -> None:
-    opened = visit(gateway, "failures")
+def test_a_page_that_leaves_is_no_failure(
+    visit: Callable[..., Opened], empty_gateway: GatewayProcess
+) -> None:
+    opened = visit(empty_gateway, "failures")
     expect(opened.page.locator("#link-state")).to_have_text("connected")
-    before = request(gateway.url, "GET", "/dashboard/api/failures").json["classes"]
+    before = request(empty_gateway.url, "GET", "/dashboard/api/failures").json["classes"]
     opened.page.reload()
     opened.heading()
     expect(opened.page.locator("#link-state")).to_have_text("connected")
-    assert request(gateway.url, "GET", "/dashboard/api/failures").json["classes"] == before
+    assert request(empty_gateway.url, "GET", "/dashboard/api/failures").json["classes"] == before

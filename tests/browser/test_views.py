@@ -29,7 +29,7 @@ EMPTY = {
     "engine": ("tokenizer", "0 requests written since the start", "--github-token", "[redacted]"),
 }
 BUSY = {
-    "overview": ("Claude Code", "Last 24 hours", "by its end", "At this pace", "Warns when it is spent"),
+    "overview": ("Claude Code", "Last 24 hours", "of 300", "Warns when it is spent"),
     "live": ("No stream runs.", "Requests in flight"),
     "requests": ("requests · 3 failed", "complete", "connection lost", "upstream status 503"),
     "cache": ("Hit rate by day", "Conversations this month"),
