@@ -14,7 +14,7 @@ RUN make build && rm -f dist/*.tar.gz
 FROM python:3.13-slim-bookworm
 COPY constraints.txt /tmp/
 COPY --from=build /src/dist/*.whl /tmp/
-RUN pip install --no-cache-dir --constraint /tmp/constraints.txt /tmp/*.whl \
+RUN pip install --no-cache-dir --constraint /tmp/constraints.txt "$(echo /tmp/*.whl)[shared]" \
     && rm /tmp/*.whl /tmp/constraints.txt
 # The data directory of 0.7.0 is root's, and that is what existing set-ups mount. The gateway runs as an
 # ordinary user whose home it is; the entry point takes over files that root left there.

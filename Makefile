@@ -32,16 +32,20 @@ DEV := $(STAMPS)/dev
 NATIVE := $(STAMPS)/native-$(PROFILE)
 # Client programs are installed apart from each other and from the tools: each has its own pins.
 CLIENTS := tests/clients/node_modules/.package-lock.json
-CLIENT_VENVS := .venv-clients .venv-aider
+SITE := .venv-site/.stamp
+CLIENT_VENVS := .venv-clients .venv-aider .venv-site
 CLIENT_SDKS := .venv-clients/.stamp
 AIDER := .venv-aider/.stamp
+# What judges the dashboard's accessibility; its tests do without where there is no npm.
+AXE := tests/browser/node_modules/.package-lock.json
 # The crates compile the vocabulary in, so it is a source of theirs too.
 VOCABULARY := src/copilot_api/engine/reference/vocabulary
 RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULARY) -type f -not -name '.*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run dev test test-rust test-models test-python test-asgi test-clients test-aider lint lint-python \
-	lint-rust audit sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability lock docs clean
+.PHONY: help demo run dev test test-rust test-models test-python test-browser axe test-asgi test-clients test-aider lint \
+	lint-python lint-rust audit licences release-check sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
+	lock docs site screenshot clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +74,11 @@ test-models: $(BASE) ## Try every schedule of what threads share (loom), and of 
 
 test-python: $(NATIVE) $(DEV) ## Run the Python tests only: make test-python ARGS="-k limiter"
 	$(PY) tools/run_tests.py python $(if $(filter-out start,$(ARGS)),-- $(ARGS))
+
+axe: $(AXE) ## Install axe-core, which judges the dashboard's accessibility in those tests
+
+test-browser: $(NATIVE) $(DEV) $(AXE) ## Run the dashboard's tests in Chromium (on the path, or CHROMIUM=...)
+	$(PY) tools/run_tests.py browser
 
 test-asgi: $(NATIVE) $(DEV) ## Run the test-suites of Starlette and FastAPI against our servers
 	$(PY) tools/asgi_suites/run.py $(filter-out start,$(ARGS))
@@ -102,6 +111,12 @@ audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as
 	else echo "cargo-deny is not installed (cargo install cargo-deny --locked): crates were not checked"; fi
 	@if $(PY) -m pip_audit --version >/dev/null 2>&1; then $(PY) -m pip_audit --no-deps --disable-pip -r constraints.txt; \
 	else echo "pip-audit is not installed, and it asks a server: advisories of packages were not checked"; fi
+
+licences: ## Write THIRD-PARTY-LICENCES.txt from the crates of the lock
+	python3 tools/write_licences.py
+
+release-check: $(NATIVE) $(DEV) ## Build the release twice, install wheel and sdist, try both, compare (a quarter of an hour)
+	$(PY) tools/release_check.py
 
 sbom: $(BASE) ## Write the bill of materials of a release into dist/
 	$(PY) tools/write_sbom.py
@@ -150,14 +165,22 @@ reliability: $(DEV) ## Measure what must hold: make reliability ARGS=--write, or
 	$(MAKE) build-native PROFILE=release
 	$(PY) -m tools.reliability $(filter-out start,$(ARGS))
 
-docs: $(NATIVE) ## Write docs/options.md from the declared options
+docs: $(NATIVE) ## Write the pages and the OpenAPI document that are made from what is declared
 	$(PY) tools/write_options.py
+	$(PY) tools/write_commands.py
+	$(PY) tools/write_openapi.py
+
+site: $(SITE) ## Build the manual as a site into target/site/html, and look for dead links
+	$(subst $(VENV),.venv-site,$(PY)) tools/site/build.py
+
+screenshot: $(NATIVE) $(DEV) ## Make the README's pictures of the dashboard anew (needs Chromium)
+	$(PY) -m tests.browser.screenshot
 
 lock: ## Write all locks of Python and npm packages anew from the newest allowed versions
 	$(PYTHON) tools/lock.py
 
 clean: ## Remove everything that was built
-	rm -rf target fuzz/target models/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules
+	rm -rf target fuzz/target models/target dist $(VENV) $(CLIENT_VENVS) tests/clients/node_modules tests/browser/node_modules
 	rm -rf src/copilot_api/_native*.so src/copilot_api/_native*.pyd
 	rm -rf bench/.cache bench/load/target
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -184,6 +207,16 @@ $(NATIVE): $(BASE) pyproject.toml $(RUST_SOURCES)
 $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: these tests run client programs from npm"; exit 1; }
 	cd tests/clients && npm ci
+	@touch $@
+
+$(AXE): tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: axe-core comes from there"; exit 1; }
+	cd tests/browser && npm ci
+	@touch $@
+
+$(SITE): tools/site/requirements.txt tools/site/constraints.txt
+	$(PYTHON) -m venv --clear $(@D)
+	PIP_CONSTRAINT=tools/site/constraints.txt $(subst $(VENV),$(@D),$(PY)) -m pip install --quiet -r $<
 	@touch $@
 
 $(CLIENT_SDKS): tests/clients/requirements.txt tests/clients/constraints.txt

@@ -15,7 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = re.compile(r"copilot_api/_native(\.abi3)?\.(so|pyd)")
-METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+METADATA = {
+    "METADATA",
+    "WHEEL",
+    "RECORD",
+    "entry_points.txt",
+    "licenses/LICENSE",
+    "licenses/THIRD-PARTY-LICENCES.txt",
+}
 BILLS = re.compile(r"sboms/[A-Za-z0-9_.-]+\.json")
 """maturin puts the list of the crates there."""
 

@@ -35,6 +35,7 @@ TARGETS = (
     "stream_responses",
     "tokenizer",
     "cache_key",
+    "prefixes",
     "http1_answer",
     "decoding",
     "request_screen",
@@ -171,7 +172,7 @@ def seeds(target: str) -> list[bytes]:
         "stream_messages": ("upstream/messages",),
         "stream_responses": ("upstream/responses",),
     }.get(target, ("clients", "upstream"))
-    prefix = b"" if target in ("document", "validation", "cache_key") else b"\x00"
+    prefix = b"" if target in ("document", "validation", "cache_key", "prefixes") else b"\x00"
     paths = [path for folder in folders for path in sorted((ROOT / "tests/fixtures" / folder).rglob("*"))]
     return [
         prefix + path.read_bytes() for path in paths if path.is_file() and path.stat().st_size <= LARGEST_SEED

@@ -1,4 +1,4 @@
-"""Write the lock files anew: `constraints.txt`, and in `tests/clients` those of the client programs.
+"""Write the lock files anew: `constraints.txt`, those of the client programs, and that of the browser tests.
 
 The newest versions that the requirements allow are resolved in throw-away virtual environments. Lock files
 hold names and versions, never addresses: neither where something was downloaded from nor who takes donations.
@@ -19,6 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "tests" / "clients"
+NPM = (CLIENTS, ROOT / "tests" / "browser")
+"""Folders with a lock of npm."""
 
 
 def resolve_python(requirements: Path, *wanted: str) -> list[str]:
@@ -43,13 +45,13 @@ def without_addresses(lock: dict[str, Any]) -> dict[str, Any]:
     return lock
 
 
-def lock_npm(npm: str) -> None:
-    """Write npm's lock."""
-    subprocess.run([npm, "update", "--package-lock-only"], cwd=CLIENTS, check=True)
-    path = CLIENTS / "package-lock.json"
+def lock_npm(npm: str, folder: Path) -> None:
+    """Write npm's lock of a folder."""
+    subprocess.run([npm, "update", "--package-lock-only"], cwd=folder, check=True)
+    path = folder / "package-lock.json"
     lock = without_addresses(json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"package-lock.json: {len(lock['packages']) - 1} packages")
+    print(f"{path.relative_to(ROOT)}: {len(lock['packages']) - 1} packages")
 
 
 def main() -> int:
@@ -60,6 +62,7 @@ def main() -> int:
         ROOT / "constraints.txt": (ROOT / "requirements-dev.txt", wanted),
         CLIENTS / "constraints.txt": (CLIENTS / "requirements.txt", []),
         CLIENTS / "constraints-aider.txt": (CLIENTS / "requirements-aider.txt", []),
+        ROOT / "tools/site/constraints.txt": (ROOT / "tools/site/requirements.txt", []),
     }
     for path, (requirements, more) in locks.items():
         lines = resolve_python(requirements, *more)
@@ -67,9 +70,10 @@ def main() -> int:
         print(f"{path.relative_to(ROOT)}: {len(lines)} packages")
     npm = shutil.which("npm")
     if npm is None:
-        print("npm is missing: tests/clients/package-lock.json was left alone")
+        print("npm is missing: its locks were left alone")
         return 0
-    lock_npm(npm)
+    for folder in NPM:
+        lock_npm(npm, folder)
     return 0
 
 

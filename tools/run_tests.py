@@ -31,6 +31,7 @@ SUITES = {
     # A workspace of its own: no part of the program, and of what its tests build, needs loom.
     "models": ("cargo", "test", "--locked", "--manifest-path", "models/Cargo.toml", "--test", "schedules"),
     "python": (*PYTEST, "-n", "2", "-m", "not clients and not aider"),
+    "browser": (*PYTEST, "-n", "2", "tests/browser"),
     "clients": (*PYTEST, "-n", "2", "-m", "clients", "tests/clients"),
     "aider": (*PYTEST, "-m", "aider", "tests/clients"),
 }
@@ -63,6 +64,7 @@ RUNNERS = {
     "rust": CARGO,
     "models": CARGO,
     "python": PYTEST_RUNNER,
+    "browser": PYTEST_RUNNER,
     "clients": PYTEST_RUNNER,
     "aider": PYTEST_RUNNER,
 }

@@ -18,8 +18,10 @@ HEAD = """\
 
 <!-- Written by `make docs` from src/copilot_api/settings.py; do not edit. -->
 
-A value comes from the flag, else from the environment variable, else from the default. Times are seconds and
-may have a fraction; sizes are bytes. A switch is turned off by `--no-NAME`.
+A value comes from the flag, else from the environment variable, else from the config file (`copilot-api
+config path`; the name without dashes in front, as `rate-limit = 10`), else from the default. `copilot-api
+config` shows which. Times are seconds and may have a fraction; sizes are bytes. A switch is turned off by
+`--no-NAME`.
 
 | flag | environment | default | what it does |
 | --- | --- | --- | --- |

@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use copilot_core::{
     cache,
     plans::{AnswerPlan, Dialect, Framing, Leg, ModelTraits, RequestPlan, StreamPlan},
+    prefixes::{Cause, Turns, chain_of},
     sse,
     streams::{StreamEnd, StreamTranslator},
     text::{Document, Tree},
@@ -25,7 +26,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 14] = [
+const TARGETS: [(&str, Target); 15] = [
     ("document", document),
     ("sse", events),
     ("validation", facts),
@@ -36,6 +37,7 @@ const TARGETS: [(&str, Target); 14] = [
     ("stream_responses", |data| streams(data, Leg::Responses)),
     ("tokenizer", tokens),
     ("cache_key", keys),
+    ("prefixes", prefixes_of),
     ("http1_answer", http1_answer::target),
     ("decoding", decoding::target),
     ("request_screen", request_screen::target),
@@ -234,6 +236,28 @@ fn stream(data: &[u8], dialect: Dialect, leg: Leg) {
 }
 
 /// A body and its canonical text have one key; another member more, and it is another.
+/// A request goes on from itself, however it is spelled; with something behind it, it is kept or was the last.
+fn prefixes_of(data: &[u8]) {
+    let Ok(document) = Document::read(data) else {
+        return;
+    };
+    let text = document.root().canonical().into_owned();
+    let again = Document::of_text(&text).expect("canonical text is JSON");
+    for dialect in DIALECTS {
+        let (Some(chain), Some(same)) = (chain_of(&document, dialect), chain_of(&again, dialect)) else {
+            continue;
+        };
+        let mut turns = Turns::default();
+        assert_eq!(turns.turn("session", true, "model", chain, 1, 0.0), None);
+        let Some(turn) = turns.turn("session", true, "model", same.clone(), 1, 1.0) else {
+            continue; // nothing was said in it
+        };
+        assert_eq!((turn.cause, turn.path.as_str()), (Cause::Kept, ""));
+        let other = turns.turn("session", true, "other", same, 1, 2.0);
+        assert!(other.is_some_and(|turn| turn.cause == Cause::Model && turn.gap == 1.0));
+    }
+}
+
 fn keys(data: &[u8]) {
     for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Embeddings] {
         let Some(key) = cache::key(data, dialect, &["scope"]) else {

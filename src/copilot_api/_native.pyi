@@ -13,10 +13,12 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, final, type_che
 
 from copilot_api.engine.client_interfaces import Outcome
 from copilot_api.engine.interfaces import RequestBody, StreamEnd
+from copilot_api.engine.prefix_interfaces import Change
 
 __all__ = [
     "Admission",
     "Body",
+    "Chain",
     "Client",
     "Concurrency",
     "Errand",
@@ -24,6 +26,7 @@ __all__ = [
     "Freshness",
     "Headers",
     "Limiter",
+    "Prefixes",
     "Relay",
     "RequestPlan",
     "ResponseCache",
@@ -141,14 +144,14 @@ def count_chat(body: RequestBody, encoding: str, model: str, /) -> tuple[int, in
 
 def inspect_request(
     body: RequestBody, dialect: str, /
-) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool, bool]:
+) -> tuple[str, bool, bool, bool, str, int, int, Literal["absent", "null", "set"], bool, bool, bool, str]:
     """Return what :class:`copilot_api.engine.interfaces.RequestFacts` holds of a request.
 
     In order: model, stream, vision, whether the initiator is ``agent``, why, number of messages, of tools,
     state of ``max_tokens``, whether there is a ``max_completion_tokens``, whether a tool's name begins with
-    ``mcp__``, whether reasoning is asked for. Dialects are those of ``DIALECTS`` in
-    :mod:`copilot_api.engine.native.stateless`. No tree of the body is built, and the interpreter lock is
-    released meanwhile.
+    ``mcp__``, whether reasoning is asked for, what the client calls its conversation.
+    Dialects are those of ``DIALECTS`` in :mod:`copilot_api.engine.native.stateless`. No tree of the body is
+    built, and the interpreter lock is released meanwhile.
 
     Raises :class:`copilot_api.engine.interfaces.InvalidRequest`, and ValueError for another dialect.
     """
@@ -283,6 +286,27 @@ def cache_key(body: RequestBody, dialect: str, scope: list[str], /) -> bytes | N
 
     The interpreter lock is released meanwhile.
     """
+
+@final
+class Chain:
+    """The hashes of one request, made by :meth:`Prefixes.chain`."""
+
+@final
+class Prefixes:
+    """Remembers the last requests of conversations, by hashes.
+
+    See :class:`copilot_api.engine.prefix_interfaces.Prefixes`.
+    """
+
+    def __new__(cls) -> Prefixes: ...
+    @staticmethod
+    def chain(body: RequestBody, dialect: str, /) -> Chain | None:
+        """Return the hashes of a request; None where none are made."""
+
+    def turn(
+        self, session: str, named: bool, model: str, chain: Chain, tokens: int, at: float, /
+    ) -> tuple[str, Change, int, float, bool, bool, bool] | None:
+        """Take a request that was answered; return the fields of ``Turn``, None where it begins one."""
 
 @final
 class ResponseCache:
@@ -428,9 +452,13 @@ class Upstream:
         runtime: Runtime,
         plan: _PlanOfStream,
         limits: tuple[float, float, float],
+        capture: int = 0,
         /,
     ) -> Relay:
-        """Return a relay. `limits` are seconds: keep-alive interval, idle, content; 0 is off."""
+        """Return a relay. `limits` are seconds: keep-alive interval, idle, content; 0 is off.
+
+        `capture` bytes of each side are kept for :meth:`Relay.captured`.
+        """
 
     def stream(self, runtime: Runtime, /) -> Stream:
         """Return the body as it comes."""
@@ -453,6 +481,9 @@ class Relay:
 
     def wait(self) -> tuple[int, Future[None]]:
         """Wait until :meth:`take` has something."""
+
+    def captured(self) -> tuple[bytes, bytes] | None:
+        """Return what upstream sent and what the client was sent, once it is over and where it was kept."""
 
     def progress(self) -> tuple[int, int, float]:
         """Return frames of the answer, bytes for the client, milliseconds without a frame."""
@@ -587,9 +618,9 @@ class Standing:
     `routes` are paths and their dialects, `monotonic` is what Python's clock shows. `listeners` are told of
     records, of a place that is to be given back, and of a panic. A record is a tuple of event, tag, id,
     upstream's id, Unix seconds, milliseconds to the first byte and in all, bytes in and out, usage, user
-    agent, session, reason, changes, their header, body, and the summary of a stream. With them come the
-    numbers of requests that were looked at and of translations, and the seconds of all these and of the
-    longest.
+    agent, session, reason, changes, their header, body, seconds that upstream took, and the summary of a
+    stream. With them come the numbers of requests that were looked at and of translations, and the seconds of
+    all these and of the longest.
     """
 
     def __new__(

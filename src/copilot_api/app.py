@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import ClientOptions
@@ -20,28 +21,35 @@ from copilot_api.engine.interfaces import (
     TokenUnavailable,
 )
 from copilot_api.engine.standing_interfaces import Standing as Table
-from copilot_api.gateway.accounting import Observer
+from copilot_api.gateway.accounting import Observer, Watcher
 from copilot_api.gateway.admit import Admission, Approver
 from copilot_api.gateway.caching import Caching
 from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, Model, ModelCatalog
 from copilot_api.gateway.errors import GatewayError, StartupError
 from copilot_api.gateway.failures import Failures
+from copilot_api.gateway.metrics import Metrics
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
-from copilot_api.gateway.standing import ROUTES, Standing
+from copilot_api.gateway.standing import ROUTES
+from copilot_api.gateway.standing import Standing as Decisions
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
 from copilot_api.http.guard import Access
 from copilot_api.http.guard_feed import GuardFeed
 from copilot_api.http.peers import Owners
-from copilot_api.http.routes import account, gemini, generation, health, ollama
+from copilot_api.http.routes import account, gemini, generation, health, ollama, openapi
 from copilot_api.http.routes import models as model_routes
 from copilot_api.keys.ring import GivenKey, KeyRing
 from copilot_api.records import record
 from copilot_api.redaction import Secret
 from copilot_api.settings import ServerName, Settings, option_fields
 from copilot_api.spending import open_accounting
+
+if TYPE_CHECKING:
+    from copilot_api.gateway.hooks import Hooks, OnPlan
+    from copilot_api.ledger.budgets import Standing
+    from copilot_api.shared.wiring import Shared
 
 logger = logging.getLogger("copilot_api.app")
 
@@ -60,6 +68,8 @@ class OpenGateway:
     """A gateway that is signed in and knows its models."""
 
     app: Application
+    inside: Callable[[], Application]
+    """Makes the app for callers of this very process: they need no key, and no connection of theirs."""
     models: tuple[Model, ...]
     components: tuple[ComponentState, ...]
     server: ServerName
@@ -88,12 +98,13 @@ async def open_gateway(
     directory: Path | None = None,
     origins: Mapping[str, str] | None = None,
     observers: tuple[Observer, ...] = (),
+    hooks: tuple[Hooks, ...] = (),
 ) -> AsyncIterator[OpenGateway]:
     """Fetch the Copilot token and the model list, and give the ASGI app until the block is left.
 
     Without `keys` those of the options and the key file are all there are; without a data `directory` no
     ledger is written. `origins` says where settings come from, for the dashboard. Each request that is over
-    is told to `observers`.
+    is told to `observers`. `hooks` are asked and told beside those of ``--hook``.
 
     Raises :class:`StartupError` with one plain line.
     """
@@ -119,11 +130,19 @@ async def open_gateway(
         stack.push_async_callback(client.aclose)
 
         seen = 0
-        standing: Standing | None = None
+        standing: Decisions | None = None
+
+        metrics = Metrics()
 
         async def fetch_token() -> TokenGrant:
             nonlocal seen
-            grant = await exchange_token(client, settings, github_token)
+            try:
+                grant = await exchange_token(client, settings, github_token)
+            except BaseException:
+                metrics.failed_exchanges += 1
+                raise
+            metrics.exchanges += 1
+            metrics.token_expires = grant.expires_at
             if standing is not None:
                 # Nothing is sent with the one before from here on.
                 standing.clear()
@@ -135,19 +154,59 @@ async def open_gateway(
         tokens = engine.make_token_manager(fetch_token)
         stack.push_async_callback(tokens.aclose)
         failures = Failures()
-        sender = Sender(client, tokens, settings, failures)
+        recorder = None
+        sending = client
+        if settings.capture is not None:
+            from copilot_api.capture.recorder import open_recorder
+
+            recorder = open_recorder(settings, directory, lambda: (github_token, *settings.api_key))
+            stack.callback(recorder.close)
+            sending = recorder.watched(client)
+        sender = Sender(sending, tokens, settings, failures)
 
         catalog = _catalog(engine, sender)
         stack.push_async_callback(catalog.aclose)
         await _sign_in(tokens, catalog)
 
-        admission = Admission(_limiter(engine, settings), approver if settings.manual else None)
-        caching = Caching(engine.make_cache, settings) if settings.cache else None
-        accounting = open_accounting(settings, directory, observers)
+        shared = _open_shared(settings, engine, stack)
+        admission = Admission(_limiter(engine, settings, shared), approver if settings.manual else None)
+        caching = _caching(engine, settings, shared)
+        watchers: tuple[Watcher, ...] = (metrics.count,)
+        if settings.otel:
+            from copilot_api.telemetry.sdk import open_telemetry
+
+            telemetry = open_telemetry()
+            stack.push_async_callback(telemetry.aclose)
+            watchers += (telemetry.watch,)
+        if recorder is not None:
+            watchers += (recorder.watch,)
+        on_plan: tuple[OnPlan, ...] = ()
+        if hooks or settings.hook:
+            from copilot_api.gateway.hooks import collect
+
+            on_plan, telling = collect(hooks, settings.hook)
+            if telling is not None:
+                stack.push_async_callback(telling.aclose)
+                observers += (telling.tell,)
+        make_budgets = None if shared is None else shared.make_budgets
+        accounting = open_accounting(
+            settings, directory, observers, watchers, make_budgets, engine.make_prefixes
+        )
         if accounting.ledger is not None:
             stack.callback(accounting.ledger.close)
+        if shared is not None:
+            await shared.start(accounting, directory, stack)
         pipeline = Pipeline(
-            settings, engine, catalog, sender, admission, caching, lambda: keys.several, accounting
+            settings,
+            engine,
+            catalog,
+            sender,
+            admission,
+            caching,
+            lambda: keys.several,
+            accounting,
+            limits=shared,
+            on_plan=on_plan,
         )
         stack.callback(pipeline.close)
         current = settings
@@ -161,9 +220,13 @@ async def open_gateway(
                 or current.cache
                 or current.memory_limit
                 or accounting.budgets
+                or recorder is not None
+                or current.otel
+                or current.shared
+                or on_plan
             )
 
-        standing = pipeline.standing = Standing(
+        standing = pipeline.standing = Decisions(
             settings,
             lambda listener: engine.make_standing(client, tokens, pipeline.places_taken, ROUTES, listener),
             sender,
@@ -188,6 +251,15 @@ async def open_gateway(
         keys.watch()
         stack.callback(keys.close)
 
+        ledger, budgets = accounting.ledger, accounting.budgets
+        answers = caching.statistics if caching else None
+
+        def written() -> tuple[int, int]:
+            return (0, 0) if ledger is None else (ledger.written, ledger.lost)
+
+        def standings() -> tuple[Standing, ...]:
+            return () if budgets is None else budgets.standings()
+
         async def usage() -> bytes:
             return await fetch_usage(client, settings, github_token)
 
@@ -197,34 +269,48 @@ async def open_gateway(
             *ollama.routes(pipeline, catalog),
             *model_routes.routes(catalog, pipeline.planner, pipeline.allowed),
             *health.routes(
-                engine.reports,
-                pipeline,
-                caching.statistics if caching else None,
-                failures.lines,
-                standing.counts if standing.table is not None else None,
+                health.Sources(
+                    engine.reports,
+                    pipeline,
+                    answers,
+                    failures,
+                    metrics,
+                    written,
+                    standings,
+                    None if shared is None else shared.link,
+                    recorder is not None,
+                    standing.counts if standing.table is not None else None,
+                )
             ),
             *account.routes(usage, tokens, access, token_endpoint=settings.token_endpoint),
+            *openapi.routes(),
         )
         stopping = asyncio.Event()
         if settings.dashboard:
             from copilot_api.http.routes import dashboard
 
-            ledger, budgets = accounting.ledger, accounting.budgets
             routes += dashboard.routes(
                 dashboard.Sources(
                     ledger=None if ledger is None else ledger.path,
-                    written=lambda: (0, 0) if ledger is None else (ledger.written, ledger.lost),
-                    standings=lambda: () if budgets is None else budgets.standings(),
+                    written=written,
+                    standings=standings,
                     usage=usage,
                     catalog=catalog,
                     reports=engine.reports,
                     watched=pipeline,
-                    answers=caching.statistics if caching else None,
+                    failures=failures,
+                    answers=answers,
                     settings=_differing(settings, origins or {}),
                     stopping=stopping,
                 )
             )
-        app = Application(routes, access, settings, request_log, failures, accounting)
+        if recorder is None:
+            app = Application(routes, access, settings, request_log, failures, accounting, metrics)
+        else:
+            from copilot_api.capture.recorder import CapturingApplication
+
+            app = CapturingApplication(routes, access, settings, request_log, failures, accounting, metrics)
+            app.recorder = recorder
 
         def adopt(changed: Settings) -> None:
             nonlocal current
@@ -234,7 +320,7 @@ async def open_gateway(
             access.adopt(Access.of(changed, keys, owners))
             feed.give(access.native())
             if _pace(changed) != _pace(current):
-                admission.adopt(_limiter(engine, changed))
+                admission.adopt(_limiter(engine, changed, shared))
             sender.adopt(changed)
             pipeline.adopt(changed)
             app.adopt(changed)
@@ -243,6 +329,9 @@ async def open_gateway(
 
         yield OpenGateway(
             app=app,
+            inside=lambda: Application(
+                routes, Access.of(settings, KeyRing(())), settings, request_log, failures, accounting
+            ),
             models=catalog.models,
             components=engine.states(),
             server=engine.server,
@@ -273,10 +362,29 @@ def _pace(settings: Settings) -> tuple[float | None, bool, int]:
     return settings.rate_limit, settings.wait, settings.rate_burst
 
 
-def _limiter(engine: Engine, settings: Settings) -> Limiter | None:
-    if not settings.rate_limit:
+def _limiter(engine: Engine, settings: Settings, shared: Shared | None) -> Limiter | None:
+    interval, wait, burst = _pace(settings)
+    if not interval:
         return None
-    return engine.make_limiter(settings.rate_limit, settings.wait, settings.rate_burst)
+    own = engine.make_limiter(interval, wait, burst)
+    return own if shared is None else shared.for_all(interval, burst, own, wait=wait)
+
+
+def _caching(engine: Engine, settings: Settings, shared: Shared | None) -> Caching | None:
+    if not settings.cache:
+        return None
+    answers = None if shared is None else shared.answers(settings.cache_ttl)
+    return Caching(engine.make_cache, settings, answers)
+
+
+def _open_shared(settings: Settings, engine: Engine, stack: AsyncExitStack) -> Shared | None:
+    if settings.shared is None:
+        return None
+    from copilot_api.shared.wiring import Shared
+
+    shared = Shared(settings.shared, engine)
+    stack.callback(shared.close)
+    return shared
 
 
 def _catalog(engine: Engine, sender: Sender) -> ModelCatalog:

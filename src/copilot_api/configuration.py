@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "COPILOT_API_"
 CONFIG_FILE = "config.toml"
 
 _INTEGERS = ("port", "max_concurrency", "max_connections", "max_queue", "rate_burst", "ledger_days")
-_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit")
+_SIZES = ("ledger_size", "body_limit", "cache", "memory_limit", "log_file_size", "capture_size")
 _SECONDS = (
     "rate_limit",
     "connect_timeout",
@@ -28,18 +28,24 @@ _SECONDS = (
     "drain_timeout",
     "queue_timeout",
     "cache_ttl",
+    "capture_age",
 )
-_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias")
+_LISTS = ("budget", "api_key", "trusted_proxy", "public_host", "cors_origin", "native", "alias", "hook")
 _ALIASES = "aliases"
 """The table of the config file that says what `alias` says."""
-_SECRETS = ("github_token", "api_key")
+_SECRETS = ("github_token", "api_key", "shared")
 _URLS = ("github_url", "github_api_url", "copilot_url")
-_CHOICES = {
+CHOICES = {
     "engine": ("native", "reference"),
     "server": ("native", "uvicorn"),
     "error_style": ("compat", "dialect"),
+    "log_format": ("text", "json"),
 }
+"""The words that an option takes, where there are only these."""
 _PLAN = re.compile(r"[A-Za-z0-9-]+")
+_GITHUB_HOST = re.compile(
+    r"(?:https?://)?(?:www\.)?(github\.com|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com)/?", re.IGNORECASE
+)
 _INTEGER_PREFIX = re.compile(r"\s*[+-]?\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SMALLEST_CACHE = 64 * 1024
@@ -70,8 +76,34 @@ class _File:
 
     def line(self, key: str) -> int:
         """Return the number of the line that sets `key`, or opens the table of that name."""
-        sets = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(key)}["']?\s*[.=\]]""")
-        return next((at for at, line in enumerate(self.lines, 1) if sets.match(line)), 1)
+        names = (key, _ALIASES) if key == "alias" else (key,)
+        for name in names:
+            sets = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(name)}["']?\s*[.=\]]""")
+            for at, line in enumerate(self.lines, 1):
+                if sets.match(line):
+                    return at
+        return 1
+
+    def unknown(self) -> Iterator[str]:
+        """Give a sentence for each key that is no option."""
+        known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
+        if "profile" in self.values:
+            yield (
+                f"{self.path} line {self.line('profile')}: a profile has its own {CONFIG_FILE}; "
+                "choose one by --profile NAME or $COPILOT_API_PROFILE"
+            )
+        for key in sorted(set(self.values) - known):
+            yield f"{self.path} line {self.line(key)}: there is no option {key!r}"
+
+
+@record
+class Value:
+    """One option: what holds, where that comes from, and why it cannot be used, if it cannot."""
+
+    option: Field
+    value: Any
+    origin: str
+    problem: str = ""
 
 
 def is_boolean(option: Field) -> bool:
@@ -94,6 +126,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     read = _config_file(directory / CONFIG_FILE)
+    if read is not None and (unknown := next(read.unknown(), None)):
+        raise ConfigurationError(unknown)
     file = read or _File(directory / CONFIG_FILE, {})
     for option in option_fields():
         found = _find(option, flags, environ, file)
@@ -101,10 +135,72 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path) 
             origins[option.name] = "default"
             continue
         raw, origin = found
-        values[option.name] = _convert(option, raw, origin)
+        values[option.name] = convert(option, raw, origin)
         origins[option.name] = origin
+    _spread_host(values, origins)
     settings = Settings(**values)
     return Configuration(settings, origins, _check(settings, origins), read is not None)
+
+
+def explain(
+    flags: Mapping[str, Any], environ: Mapping[str, str], directory: Path, content: bytes | None = None
+) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+    """Return all options, and all that is wrong with them, for who wants to see more than the first fault.
+
+    `content` is read instead of the config file. Raises :class:`ConfigurationError` for a file that is no
+    TOML.
+    """
+    path = directory / CONFIG_FILE
+    file = (_config_file(path) if content is None else _parsed(path, content)) or _File(path, {})
+    found = [_value(option, flags, environ, file) for option in option_fields()]
+    problems = [*file.unknown(), *(each.problem for each in found if each.problem)]
+    if not any(each.problem for each in found):
+        values = {each.option.name: each.value for each in found if each.origin != "default"}
+        origins = {each.option.name: each.origin for each in found}
+        try:
+            _spread_host(values, origins)
+            found = [_spread(each, values, origins) for each in found]
+            _check(Settings(**values), origins)
+        except ConfigurationError as error:
+            problems.append(str(error))
+    return tuple(found), tuple(problems)
+
+
+def _spread(value: Value, values: Mapping[str, Any], origins: Mapping[str, str]) -> Value:
+    """Return a value as the others leave it: a host says what three URLs are."""
+    name = value.option.name
+    return Value(value.option, values.get(name, value.option.default), origins[name])
+
+
+def _value(option: Field, flags: Mapping[str, Any], environ: Mapping[str, str], file: _File) -> Value:
+    found = _find(option, flags, environ, file)
+    if found is None:
+        return Value(option, option.default, "default")
+    raw, origin = found
+    try:
+        return Value(option, convert(option, raw, origin), origin)
+    except ConfigurationError as error:
+        return Value(option, option.default, origin, str(error))
+
+
+def _spread_host(values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Let ``github_host`` say where signing in and the API are, unless they are said themselves."""
+    given = values.pop("github_host", None)
+    if given is None:
+        return
+    found = _GITHUB_HOST.fullmatch(given)
+    if found is None:
+        raise ConfigurationError(
+            f"{origins['github_host']}: {given!r} is neither github.com nor a name such as acme.ghe.com; "
+            "GitHub Enterprise Server has no Copilot of its own"
+        )
+    host = found[1].lower()
+    if host == "github.com":
+        return
+    values["github_host"] = host
+    for name, url in (("github_url", f"https://{host}"), ("github_api_url", f"https://api.{host}")):
+        if name not in values:
+            values[name], origins[name] = url, origins["github_host"]
 
 
 def _find(
@@ -136,6 +232,10 @@ def _config_file(path: Path) -> _File | None:
             return None  # in a directory that this user may not look into
         # What it says may be what keeps others out: it is never passed over.
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    return _parsed(path, content)
+
+
+def _parsed(path: Path, content: bytes) -> _File:
     import tomllib
 
     try:
@@ -160,14 +260,11 @@ def _config_file(path: Path) -> _File | None:
             *(more if isinstance(more, list) else [more]),
             *(f"{name}={model}" for name, model in aliases.items()),
         ]
-    known = {name for option in option_fields() for name in (option.name, option.name.replace("_", "-"))}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigurationError(f"{path} line {file.line(unknown[0])}: there is no option {unknown[0]!r}")
     return file
 
 
-def _convert(option: Field, raw: Any, origin: str) -> Any:
+def convert(option: Field, raw: Any, origin: str) -> Any:
+    """Return a value as the settings have it. Raises :class:`ConfigurationError`."""
     name = option.name
     if is_boolean(option):
         return _boolean(raw, origin)
@@ -184,8 +281,8 @@ def _convert(option: Field, raw: Any, origin: str) -> Any:
         return _bytes(text, origin)
     if name in _SECONDS:
         return _seconds(text, origin)
-    if name in _CHOICES and text not in _CHOICES[name]:
-        raise ConfigurationError(f"{origin}: {text!r} is none of {', '.join(_CHOICES[name])}")
+    if name in CHOICES and text not in CHOICES[name]:
+        raise ConfigurationError(f"{origin}: {text!r} is none of {', '.join(CHOICES[name])}")
     if name in _URLS and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
         raise ConfigurationError(f"{origin}: {text!r} is not an http or https URL")
     if not text:
@@ -251,6 +348,8 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> tuple[str, ...]:
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{origins[name]}: must be 1 or more")
+    if settings.shared and not re.match(r"(rediss?|unix)://.", settings.shared.reveal()):
+        raise ConfigurationError(f"{origins['shared']}: write redis://host:6379/0, or rediss:// for TLS")
     if settings.memory_limit and sys.platform != "linux":
         raise ConfigurationError(
             f"{origins['memory_limit']}: this system does not say how much memory a process holds"

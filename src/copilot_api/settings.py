@@ -14,6 +14,7 @@ from copilot_api.redaction import Secret
 
 EngineName = Literal["native", "reference"]
 ErrorStyle = Literal["compat", "dialect"]
+LogFormat = Literal["text", "json"]
 ServerName = Literal["native", "uvicorn"]
 
 EDITOR_VERSION = "1.104.3"
@@ -53,6 +54,22 @@ class Settings:
     github_token: Secret | None = option(
         None, "GitHub token to use instead of the stored one", alias="g", metavar="TOKEN"
     )
+    github_token_file: str | None = option(
+        None,
+        "File with the GitHub token to use, such as a mounted secret; it is read at start",
+        metavar="FILE",
+    )
+    use_gh: bool = option(
+        False, "Where no other token is there, use that of GitHub's own program (gh auth token)"
+    )
+    sign_in: bool = option(
+        True, "Sign in by a code at GitHub when there is no token; --no-sign-in ends with exit code 4 instead"
+    )
+    profile: str | None = option(
+        None,
+        "Use the account, settings, keys and ledger of this name, apart from the others",
+        metavar="NAME",
+    )
     keyring: bool = option(
         False, "Keep the GitHub token in the system's keyring, not in a file (pip install keyring)"
     )
@@ -86,6 +103,9 @@ class Settings:
     token_endpoint: bool = option(True, "Answer GET /token with the Copilot token, to this user only")
 
     # Upstream
+    github_host: str | None = option(
+        None, "GitHub with data residency, as acme.ghe.com: for signing in, API and Copilot", metavar="HOST"
+    )
     github_url: str = option("https://github.com", "GitHub, for signing in", metavar="URL")
     github_api_url: str = option("https://api.github.com", "GitHub's REST API", metavar="URL")
     copilot_url: str | None = option(
@@ -143,7 +163,41 @@ class Settings:
         "soft'; a soft one only warns; may be given more than once",
         metavar="LIMIT",
     )
+    shared: Secret | None = option(
+        None,
+        "Redis or Valkey that several gateways share limits, budgets, keys, kept answers and the ledger by: "
+        "redis://host:6379/0, rediss:// for TLS",
+        metavar="URL",
+    )
     dashboard: bool = option(True, "Serve /dashboard, under the same rules as everything else")
+
+    # What can be watched
+    log_format: LogFormat = option("text", "text, for people; json: an object a line", metavar="FORMAT")
+    log_file: str | None = option(
+        None, "Write the log to this file too, for this user only; five older ones are kept", metavar="FILE"
+    )
+    log_file_size: int = option(
+        10 * 1024 * 1024, "With --log-file: bytes at which it is put aside, 0 is never", metavar="BYTES"
+    )
+
+    otel: bool = option(
+        False,
+        "Send traces and metrics, never content, by OTLP to where OTEL_EXPORTER_OTLP_ENDPOINT says "
+        "(pip install 'copilot-api-gateway[otel]')",
+    )
+
+    capture: str | None = option(
+        None,
+        "Keep whole requests and answers, prompts too, masked but for content: on, or a directory; see "
+        "copilot-api capture",
+        metavar="DIR",
+    )
+    capture_size: int = option(
+        64 * 1024 * 1024, "With --capture: bytes on disk; the oldest go first", metavar="BYTES"
+    )
+    capture_age: float = option(
+        86_400.0, "With --capture: seconds after which what was kept is removed", metavar="SECONDS"
+    )
 
     # Server
     server: ServerName | None = option(
@@ -184,6 +238,11 @@ class Settings:
         True, "Mark where Claude's prompt cache may begin, for clients that cannot say it themselves"
     )
     reasoning: bool = option(False, "Send the model's reasoning to Anthropic clients as thinking blocks")
+    hook: tuple[str, ...] = option(
+        (),
+        "Python object with on_plan and on_summary (docs/embedding.md); may be given more than once",
+        metavar="MODULE:OBJECT",
+    )
     simulate: bool = option(False, "Use the built-in simulator instead of GitHub: no account needed")
 
     @property

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copilot_api.gateway.accounting import Accounting, Observer
+from copilot_api.gateway.accounting import Accounting, Observer, Watcher
 from copilot_api.gateway.errors import StartupError
 from copilot_api.ledger.store import Ledger
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
+    from copilot_api.engine.prefix_interfaces import Prefixes
+    from copilot_api.gateway.cache_doctor import CacheDoctor
     from copilot_api.ledger.budgets import Budget, Budgets
 
 logger = logging.getLogger("copilot_api.spending")
@@ -21,9 +24,17 @@ LEDGER_FILE = "ledger.sqlite"
 
 
 def open_accounting(
-    settings: Settings, directory: Path | None, observers: tuple[Observer, ...] = ()
+    settings: Settings,
+    directory: Path | None,
+    observers: tuple[Observer, ...] = (),
+    watchers: tuple[Watcher, ...] = (),
+    make_budgets: Callable[[Iterable[Budget]], Budgets] | None = None,
+    make_prefixes: Callable[[], Prefixes] | None = None,
 ) -> Accounting:
     """Return what takes the requests that are over. Without a directory nothing is written.
+
+    `make_budgets` makes those that are not this process's own. With `make_prefixes` the cache doctor looks at
+    what goes into the ledger.
 
     Raises :class:`StartupError` when budgets would begin with a wrong sum.
     """
@@ -36,10 +47,18 @@ def open_accounting(
     if settings.budget:
         from copilot_api.ledger.budgets import Budgets, parse
 
-        budgets = Budgets(parse(text) for text in settings.budget)
+        budgets = (make_budgets or Budgets)(parse(text) for text in settings.budget)
         if ledger is not None:
             _seed(budgets, ledger.path)
-    return Accounting(ledger, budgets, observers)
+    if make_prefixes is None:
+        return Accounting(ledger, budgets, observers, watchers)
+
+    def make_doctor() -> CacheDoctor:
+        from copilot_api.gateway.cache_doctor import CacheDoctor
+
+        return CacheDoctor(make_prefixes())
+
+    return Accounting(ledger, budgets, observers, watchers, make_doctor)
 
 
 def _seed(budgets: Budgets, path: Path) -> None:

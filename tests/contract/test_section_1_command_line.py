@@ -82,6 +82,12 @@ def test_d_b7_version(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, VERSION)
 
 
+def test_version_with_the_engine_s(tmp_path: Path) -> None:
+    done = run(tmp_path, "--version", "--verbose")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(rf"copilot-api {VERSION}\nnative engine \S.*\nCPython \d", done.stdout)
+
+
 # 1.2, 1.3 Flags
 
 
@@ -198,6 +204,8 @@ def test_auth_stores_the_token_and_check_usage_uses_it(simulator: SimulatorServe
     assert "Logged in as octocat-simulated" in usage.stdout
     assert "Copilot Usage (plan: individual)" in usage.stdout
     assert re.search(r"Premium: \d+/300 used \(\d+\.\d% used, \d+\.\d% remaining\)", usage.stdout)
+    told = json.loads(run(tmp_path, "check-usage", "--json", upstream=simulator.url).stdout)
+    assert (told["plan"], told["quotas"]["premium_interactions"]["entitlement"]) == ("individual", 300)
     asked = [each for each in simulator.state.requests if each.path == "/copilot_internal/user"][-1]
     assert asked.headers["editor-version"] == "vscode/1.104.3", "D-B5"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,50 @@ def test_bodies_cut_off_anywhere(dialect: Dialect) -> None:
     body = '\ufeff {"model":"m\\u00e9é😀\\ud83d","messages":[{"role":"user"}],"n":-1.5e+3,"s":"\\n"}'.encode()
     for end in range(len(body) + 1):
         compare(body[:end], dialect)
+
+
+UUID = "efbc8ab2-637e-4f23-909b-0869128c4eac"
+names = st.one_of(
+    st.sampled_from(
+        [
+            *(UUID, UUID.upper(), UUID[:-1], f"{UUID}0", UUID.replace("-", ""), f"{UUID}-", f"_{UUID}"),
+            *("ses_dfa02530fffeAWKt2502ySDhMX", "ses_short", "Ses_dfa02530fffeAWKt25", "a_" + "0" * 16),
+            *("a_" + "0" * 64, "a_" + "0" * 65, "a_" + "0" * 15, "abcdefghi_" + "0" * 16, "_" + "0" * 16),
+            *("ann@example.org", "", " ", "é", "\ud800", "\ud83d\ude00", "ses_0123456789abcdéf0"),
+        ]
+    ),
+    st.text(max_size=12),
+)
+user_ids = st.one_of(
+    names.map(lambda name: f"user_ab_account__session_{name}"),
+    names.map(lambda name: json.dumps({"device_id": "d", "session_id": name})),
+    st.sampled_from(
+        ["{", "{}", '{"session_id":7}', '{"session_id":"a","session_id":"b"}', "_session_", "ann"]
+    ),
+    names,
+)
+
+
+@examples(150)
+@given(
+    user_id=user_ids,
+    key=st.none() | names | st.just(7),
+    told=st.none() | names,
+    dialect=st.sampled_from(DIALECTS),
+    seed=strategies.seeds,
+)
+def test_sessions(user_id: str, key: object, told: str | None, dialect: Dialect, seed: int) -> None:
+    body: dict[str, object] = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hello"}],
+        "input": "hello",
+        "prompt": "hello" if dialect == "completions" else None,
+        "contents": [{"role": "user", "parts": [{"text": "hello"}]}],
+        "metadata": {"user_id": user_id},
+        "prompt_cache_key": key,
+        "client_metadata": {"session_id": told},
+    }
+    compare(strategies.spell(body, seed), dialect)
+    facts = REFERENCE.inspect(strategies.spell(body), dialect)
+    assert "ann" not in facts.session
+    assert facts.session == "" or dialect in ("messages", "chat", "responses", "completions")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from copilot_api.ledger.entry import COLUMNS
+from copilot_api.ledger.findings import FINDING_COLUMNS
 from copilot_api.simulator import SimulatorServer
 from tests.matrix.chat import Chat
 from tests.matrix.completions import Completions
@@ -36,13 +39,21 @@ def ask(gateway: GatewayProcess, dialect: Dialect, model: str, *, stream: bool) 
     return request(gateway.url, "POST", asked.path, asked.body).status
 
 
-def leave_within(gateway: GatewayProcess, model: str) -> None:
-    """Go away once the answer has begun."""
+@contextmanager
+def begun(gateway: GatewayProcess, model: str) -> Iterator[None]:
+    """Hold a stream whose answer has begun."""
     with RawConnection(("127.0.0.1", gateway.port)) as connection:
         body = json.dumps(CHAT | {"model": model, "stream": True}).encode()
         connection.request("POST", "/v1/chat/completions", ("Content-Type", "application/json"), body=body)
         connection.head()
         connection.chunk()
+        yield
+
+
+def leave_within(gateway: GatewayProcess, model: str) -> None:
+    """Go away once the answer has begun."""
+    with begun(gateway, model):
+        pass
 
 
 def rows(home: Path) -> list[dict[str, Any]]:
@@ -81,30 +92,90 @@ def billed(entries: list[dict[str, Any]]) -> dict[str, Counter[str]]:
     return sums
 
 
-@pytest.mark.parametrize("engine", ["native", "reference"])
-def test_totals_are_what_was_billed_with_aborts_retries_and_a_kill(tmp_path: Path, engine: str) -> None:
+FAULTS: dict[str, dict[str, Any]] = {
+    "status": {"kind": "status", "status": 503},
+    "close": {"kind": "close"},
+    "cut": {"kind": "cut", "after_frames": 3},
+    "error_frame": {"kind": "error_frame", "after_frames": 3},
+    "stop": {"kind": "stop", "after_frames": 3},
+    "garbage_frame": {"kind": "garbage_frame", "after_frames": 3},
+}
+"""What goes wrong upstream, on the way of a chat stream."""
+
+
+class Mixture:
+    """Requests of every kind, the same in each run, and what must come of them."""
+
+    def __init__(self, simulator: SimulatorServer, home: Path) -> None:
+        self._simulator, self._home = simulator, home
+        self._chance = random.Random(7)  # noqa: S311 - for variety only
+        self.sent = 0
+        self.outcomes: Counter[str] = Counter()
+        self.repeated = 0
+        """Requests for which Copilot was called twice: their token was not good any more, or a connection."""
+
+    def send(self, gateway: GatewayProcess, count: int) -> None:
+        """Send requests one by one; each is over when this returns."""
+        kinds = ["plain"] * 32 + [*FAULTS, "left", "unknown", "revoked"]
+        for _ in range(count):
+            kind = self._chance.choice(kinds)
+            getattr(self, f"_{kind}", self._faulty)(gateway, kind)
+        self.sent += count
+
+    def settled(self) -> bool:
+        """Tell whether all that is over is written."""
+        return is_written(self._home, self.sent)
+
+    def _plain(self, gateway: GatewayProcess, _kind: str) -> None:
+        dialect, model = self._chance.choice(DIALECTS), self._chance.choice(MODELS)
+        assert ask(gateway, dialect, model, stream=self._chance.random() < 0.5) == 200
+        self.outcomes["complete"] += 1
+
+    def _faulty(self, gateway: GatewayProcess, kind: str) -> None:
+        self._simulator.faults.add("/chat/completions", **FAULTS[kind])
+        status = ask(gateway, DIALECTS[0], "gpt-4.1", stream=True)
+        if kind == "close" and status == 200:
+            # A connection that had served before was closed without a word: tried again (D-H13).
+            self.outcomes["complete"] += 1
+            self.repeated += 1
+        else:
+            self.outcomes["failed"] += 1
+
+    def _left(self, gateway: GatewayProcess, _kind: str) -> None:
+        self._simulator.faults.add("/chat/completions", "silence", after_frames=2, seconds=PATIENCE)
+        leave_within(gateway, "gpt-4.1")
+        self.outcomes["client_gone"] += 1
+
+    def _unknown(self, gateway: GatewayProcess, _kind: str) -> None:
+        assert ask(gateway, DIALECTS[0], "no-such-model", stream=False) == 400
+        self.outcomes["failed"] += 1
+
+    def _revoked(self, gateway: GatewayProcess, _kind: str) -> None:
+        self._simulator.revoke_tokens()
+        assert ask(gateway, DIALECTS[0], "gpt-4.1", stream=True) == 200
+        self.outcomes["complete"] += 1
+        self.repeated += 1
+
+
+@pytest.mark.parametrize(("engine", "count"), [("native", 1000), ("reference", 150)])
+def test_totals_are_what_was_billed_with_aborts_retries_and_kills(
+    tmp_path: Path, engine: str, count: int
+) -> None:
     with SimulatorServer() as simulator:
-        sent = 0
-        for _ in range(2):
+        mixture = Mixture(simulator, tmp_path)
+        in_flight = set()
+        for _ in range(3):
             with GatewayProcess(tmp_path, simulator.url, "--engine", engine) as gateway:
-                for model in MODELS:
-                    for dialect in DIALECTS:
-                        for stream in (False, True):
-                            assert ask(gateway, dialect, model, stream=stream) == 200
-                            sent += 1
-                simulator.revoke_tokens()
-                assert ask(gateway, DIALECTS[0], "gpt-4.1", stream=True) == 200
-                assert ask(gateway, DIALECTS[0], "no-such-model", stream=False) == 400
+                mixture.send(gateway, count // 3 + 1)
+                # What is a second old outlives everything; what is on its way when it ends was not over.
+                until(mixture.settled)
                 simulator.faults.add("/chat/completions", "silence", after_frames=2, seconds=PATIENCE)
-                leave_within(gateway, "gpt-4.1")
-                sent += 3
-                until(partial(is_written, tmp_path, sent))
-                # What is a second old outlives everything.
-                gateway.kill()
+                with begun(gateway, "gpt-4.1"):
+                    in_flight.add(simulator.state.billed[-1].request_id)
+                    gateway.kill()
         entries = rows(tmp_path)
-        bills = [
-            {
-                "request_id": bill.request_id,
+        bills = {
+            bill.request_id: {
                 "model": bill.model,
                 "input_tokens": bill.input_tokens,
                 "cached_tokens": bill.cached_tokens,
@@ -112,18 +183,26 @@ def test_totals_are_what_was_billed_with_aborts_retries_and_a_kill(tmp_path: Pat
                 "nano_aiu": bill.nano_aiu,
             }
             for bill in simulator.state.billed
-        ]
-    assert len(entries) == sent
-    outcomes = Counter(entry["outcome"] for entry in entries)
-    assert outcomes == {"complete": sent - 4, "client_gone": 2, "upstream_status": 2}
-    gone = [entry for entry in entries if entry["outcome"] == "client_gone"]
-    assert all(entry["nano_aiu"] is None for entry in gone), "nobody said what it cost"
-    left = {entry["request_id"] for entry in gone}
+        }
+        assert len(bills) == len(simulator.state.billed)
+    assert len(entries) == mixture.sent >= count
     whole = [entry for entry in entries if entry["outcome"] == "complete"]
-    assert billed(whole) == billed([bill for bill in bills if bill["request_id"] not in left])
-    assert len(whole) == len(bills) - len(gone)
-    revoked = [entry for entry in entries if entry["attempts"] == 2]
-    assert len(revoked) == 2
+    broken = {entry["request_id"]: entry for entry in entries if entry["outcome"] != "complete"}
+    assert all(entry["nano_aiu"] is None for entry in broken.values()), "nobody said what it cost"
+    # A call that is repeated with a new token is another one to Copilot: by all of them, not one by one.
+    told = [bill for name, bill in bills.items() if name not in broken and name not in in_flight]
+    assert len(told) == len(whole)
+    assert billed(whole) == billed(told)
+    for entry in whole:
+        if entry["attempts"] == 1:
+            assert billed([entry]) == billed([bills[entry["request_id"]]])
+    outcomes = Counter(
+        name if (name := entry["outcome"]) in ("complete", "client_gone") else "failed" for entry in entries
+    )
+    assert outcomes == mixture.outcomes
+    assert sum(entry["attempts"] == 2 for entry in entries) == mixture.repeated
+    assert min(mixture.outcomes.values()) > 0
+    assert mixture.repeated > 0
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +224,58 @@ def simulator() -> Iterator[SimulatorServer]:
         yield server
 
 
+def test_a_row_has_all_that_is_to_be_known(simulator: SimulatorServer, tmp_path: Path) -> None:
+    key = "q8Zr2LwXv7Tn4KcYp1Hd6Bs9"
+    session = "efbc8ab2-637e-4f23-909b-0869128c4eac"
+    before = time.time()
+    with GatewayProcess(tmp_path, simulator.url, "--api-key", key) as gateway:
+        simulator.revoke_tokens()
+        body = {
+            "model": "gpt-5.4",
+            "max_tokens": 50,
+            "top_k": 5,
+            "stream": True,
+            "metadata": {"user_id": f"user_x_account__session_{session}"},
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
+        }
+        headers = {"x-api-key": key, "user-agent": "claude-cli/2.1.330 (external, cli)"}
+        answer = request(gateway.url, "POST", "/v1/messages", body, headers)
+        assert answer.status == 200
+        until(lambda: len(rows(tmp_path)) == 1)
+    row = rows(tmp_path)[0]
+    bill = simulator.state.billed[-1]
+    told = {
+        "dialect": "messages",
+        "leg": "responses",
+        "asked": "gpt-5.4",
+        "model": "gpt-5.4",
+        "client": "Claude Code",
+        "key": "option",
+        "session": session,
+        "initiator": "user",
+        "reason": "last message is the user's",
+        "streamed": 1,
+        "status": 200,
+        "outcome": "complete",
+        "attempts": 2,
+        "input_tokens": bill.input_tokens,
+        "cached_tokens": bill.cached_tokens,
+        "cache_write_tokens": None,
+        "output_tokens": bill.output_tokens,
+        "nano_aiu": bill.nano_aiu,
+        "multiplier": 1.0,
+        "bytes_in": len(json.dumps(body)),
+        "bytes_out": len(answer.body),
+        "rewrites": answer.headers["x-copilot-api-rewrites"],
+    }
+    assert {name: row[name] for name in told} == told
+    assert row["request_id"]
+    assert row["rewrites"]
+    assert before <= row["at"] <= time.time()
+    assert 0 < row["first_byte_ms"] <= row["duration_ms"]
+    assert set(row) == {"id", *COLUMNS, *FINDING_COLUMNS}
+
+
 def question(served: tuple[GatewayProcess, Path], name: str) -> Any:
     answer = request(served[0].url, "GET", f"/dashboard/api/{name}")
     assert answer.status == 200, answer.text
@@ -157,7 +288,7 @@ def test_the_overview_adds_up(served: tuple[GatewayProcess, Path]) -> None:
     assert told["today"]["requests"] == told["month"]["requests"] == 8
     assert told["today"]["nano_aiu"] == sum(row["nano_aiu"] or 0 for row in rows(served[1])) > 0
     assert {row["group"] for row in told["by_model"]} == set(MODELS)
-    assert told["quota"]["snapshots"]
+    assert told["ledger"] == "on"
     assert told["budgets"][0]["spent"] == 8
     assert told["warnings"] == []
 
@@ -188,9 +319,11 @@ def test_a_question_that_is_none_is_400(served: tuple[GatewayProcess, Path], nam
 @pytest.mark.parametrize(
     ("name", "members"),
     [
-        ("about", {"version", "account"}),
-        ("cache", {"month", "days", "sessions", "answers"}),
+        ("about", {"version"}),
+        ("cache", {"ledger", "month", "days", "sessions", "answers", "doctor"}),
         ("models", {"models"}),
+        ("choices", {"ledger", "model", "client", "key", "dialect", "initiator", "outcome"}),
+        ("failures", {"ledger", "classes", "retries", "calls", "times", "rows", "requests"}),
         ("engine", {"components", "settings", "ledger"}),
     ],
 )

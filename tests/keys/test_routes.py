@@ -36,7 +36,7 @@ def every_route() -> list[tuple[str, str]]:
         *gemini.routes(parts),
         *ollama.routes(parts, parts),
         *model_routes.routes(parts, parts, parts),
-        *health.routes(tuple, parts),
+        *health.routes(health.Sources(tuple, parts, None, parts, parts)),
         *account.routes(parts, parts, parts, token_endpoint=True),
         *dashboard.routes(parts),
     )
@@ -213,3 +213,10 @@ def test_r20_pages_run_nothing_and_are_not_kept(guarded: Guarded, path: str) -> 
 def test_r20_the_start_says_who_can_reach_it(guarded: Guarded) -> None:
     line = guarded.gateway.output.wait_for(r"Reachable: (.*)").group(1)
     assert line == "this machine only, by whoever has one of 15 keys"
+
+
+def test_a_key_with_limits_sees_no_metrics(guarded: Guarded) -> None:
+    keys = guarded.gateway.keys.keys
+    refused = guarded.gateway.ask("GET", "/metrics", None, {"x-api-key": keys["restricted"]})
+    assert (refused.status, "this key has limits" in refused.text) == (403, True)
+    assert guarded.gateway.ask("GET", "/metrics", None, {"x-api-key": keys["full"]}).status == 200

@@ -72,7 +72,9 @@ class Watched:
 
     def counters(self) -> dict[str, int]:
         lines = request(self.gateway.url, "GET", "/metrics").text
-        found = re.findall(r"^(copilot_api_\w+_total(?:\{[^}]*\})?) (\d+)$", lines, re.MULTILINE)
+        found = re.findall(
+            r"^(copilot_api_(?:failures|upstream)\w*_total(?:\{[^}]*\})?) (\d+)$", lines, re.MULTILINE
+        )
         return {name: int(value) for name, value in found}
 
     def ask(self, *, stream: bool = True) -> RawResponse:

@@ -34,7 +34,14 @@ from tests.trust.conftest import COMBINATIONS, Side, flags
 
 pytestmark = pytest.mark.secrets
 
-LEVELS = {"quiet": (), "verbose": ("--verbose",)}
+LEVELS = {
+    "quiet": (),
+    "verbose": ("--verbose", "--log-file", "gateway.log"),
+    "json": ("--verbose", "--log-format", "json", "--log-file", "gateway.log"),
+}
+CAME = {"json": '"event":"request.arrived","message":"POST '}
+BEGAN = {"json": '"event":"request.answered","message":"POST '}
+"""How requests and the beginnings of their answers are told where not by arrows."""
 KEY_FORMS = (
     ("Authorization", f"Bearer {KEY}"),
     ("authorization", f"bearer {KEY}"),
@@ -45,7 +52,10 @@ KEY_FORMS = (
 
 @pytest.fixture(
     scope="module",
-    params=[(pair, level) for pair in COMBINATIONS for level in LEVELS],
+    params=[
+        *((pair, level) for pair in COMBINATIONS for level in ("quiet", "verbose")),
+        (COMBINATIONS[0], "json"),
+    ],
     ids=lambda param: f"{param[0][0]}-{param[0][1]}-{param[1]}",
 )
 def talkative(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
@@ -71,8 +81,9 @@ def test_r08_nothing_is_logged_of_what_passes(talkative: Side) -> None:
     leaked: list[str] = []
     answers = 0
     legs = tuple(LEGS)
-    # What a quiet gateway logs is a part of what a talkative one logs: a look at every third will do.
-    names = tuple(ECHOES)[:: 1 if "--verbose" in gateway.command else 3]
+    # What a quiet gateway logs is a part of what a talkative one logs, and JSON says the same in other words:
+    # a look at every third will do.
+    names = tuple(ECHOES)[:: 3 if "json" in gateway.command or "--verbose" not in gateway.command else 1]
     for name in names:
         plan_echo(upstream, name)
         for dialect in DIALECTS:
@@ -96,18 +107,21 @@ def test_r08_nothing_is_logged_of_what_passes(talkative: Side) -> None:
         assert b" 400 " in send(gateway.port, request_bytes("POST", "/v1/messages", *head, body=body))
     assert not children_of(gateway.process.pid)
     send(gateway.port, request_bytes("GET", "/the-last"))
-    gateway.output.wait_for("--> GET /the-last")
+    gateway.output.wait_for("(--> |answered.*)GET /the-last")
     # A crash, too: the traces of all threads come out on stderr.
     gateway.process.send_signal(signal.SIGABRT)
     gateway.process.wait(20)
     gateway.errors.wait_for("Fatal Python error")
     gateway._join()
     logged = gateway.output.text + gateway.errors.text
-    assert logged.count("<-- POST") == logged.count("--> POST") == answers + 3
+    level = "json" if "json" in gateway.command else ""
+    came, began = CAME.get(level, "<-- POST"), BEGAN.get(level, "--> POST")
+    assert logged.count(came) == logged.count(began) == answers + 3
     lines = [line for line in logged.split("\n") if found_in(line, ALL)]
     assert not lines, "\n".join(line[:300] for line in lines[:20])
     kept = [path for path in gateway.home.rglob("*") if path.is_file()]
     assert not [path for path in kept if found_in(path.read_bytes(), ALL)]
+    assert gateway.home / "gateway.log" in kept or "--log-file" not in gateway.command
 
 
 def children_of(pid: int) -> list[str]:

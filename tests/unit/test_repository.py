@@ -77,15 +77,18 @@ def test_locks_of_clients_pin_what_is_asked_for(suffix: str) -> None:
     assert asked <= set(text_of(f"tests/clients/constraints{suffix}.txt").splitlines())
 
 
-def test_npm_lock_is_of_what_is_asked_for() -> None:
-    asked = json.loads(text_of("tests/clients/package.json"))
-    root = json.loads(text_of("tests/clients/package-lock.json"))["packages"][""]
+@pytest.mark.parametrize("folder", ["clients", "browser"])
+def test_npm_lock_is_of_what_is_asked_for(folder: str) -> None:
+    asked = json.loads(text_of(f"tests/{folder}/package.json"))
+    root = json.loads(text_of(f"tests/{folder}/package-lock.json"))["packages"][""]
+    assert asked["dependencies"]
     for kind in ("dependencies", "optionalDependencies"):
-        assert asked[kind] == root[kind]
+        assert asked.get(kind) == root.get(kind)
 
 
-def test_npm_lock_holds_no_addresses() -> None:
-    text = text_of("tests/clients/package-lock.json")
+@pytest.mark.parametrize("folder", ["clients", "browser"])
+def test_npm_lock_holds_no_addresses(folder: str) -> None:
+    text = text_of(f"tests/{folder}/package-lock.json")
     assert "://" not in text
     packages = json.loads(text)["packages"]
     assert not [name for name, package in packages.items() if "resolved" in package]
@@ -194,13 +197,15 @@ def test_decisions_are_numbered_and_listed() -> None:
         assert f"]({name}) | {title.group(1)} |" in index
 
 
-def test_options_page_is_what_the_settings_say() -> None:
-    spec = importlib.util.spec_from_file_location("write_options", ROOT / "tools/write_options.py")
+@pytest.mark.parametrize("name", ["options", "commands"])
+def test_pages_are_what_the_declarations_say(name: str) -> None:
+    tool = f"write_{name}"
+    spec = importlib.util.spec_from_file_location(tool, ROOT / f"tools/{tool}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert text_of("docs/options.md") == module.page(), "run `make docs`"
+    assert text_of(f"docs/{name}.md") == module.page(), "run `make docs`"
 
 
 # ------------------------------------------------------------------------------------------------- commands

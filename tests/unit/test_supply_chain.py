@@ -104,10 +104,12 @@ def test_r18_a_built_wheel_is_as_the_sources() -> None:
 
 # ------------------------------------------------------------------------------------------- the dependencies
 
-BUDGET = {"crates": 150, "run time": 10, "development": 60}
+BUDGET = {"crates": 150, "run time": 13, "development": 80}
 """How many packages of others there may be: crates of the lock, those of tests and of other systems
 included; what pip installs with the program; all that `constraints.txt` pins. One more is a decision: the
-commit that raises the number says why.
+commit that raises the number says why. 13: `rich` draws `top`, and brings three. 80: the OpenTelemetry SDK
+and its exporter, which tests of `[otel]` run, are nine; schemathesis fuzzes by OpenAPI, and brings ten;
+Playwright drives the browser, redis reaches the shared store, Starlette is what apps are mounted in.
 """
 
 
@@ -122,7 +124,7 @@ def test_r18_the_crates_stay_within_their_budget() -> None:
 
 def test_r18_the_python_packages_stay_within_their_budget() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert [re.split(r"[<>=]", name)[0] for name in project["dependencies"]] == ["httpx2", "uvicorn"]
+    assert [re.split(r"[<>=]", name)[0] for name in project["dependencies"]] == ["httpx2", "rich", "uvicorn"]
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert 0 < len(pinned) <= BUDGET["development"]
     bill = tool("write_sbom").python_packages(ROOT)

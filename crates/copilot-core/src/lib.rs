@@ -5,6 +5,7 @@
 //! - [`streams`] translates streams;
 //! - [`limiter`] spaces requests, [`concurrency`] counts those in flight;
 //! - [`cache`] keeps answers, and lets equal requests wait for one;
+//! - [`prefixes`] finds where consecutive requests stop being the same;
 //! - [`token`] knows when a token is fresh and when it is renewed;
 //! - [`sse`] reads and writes server-sent events;
 //! - [`plans`] says how a request and its answer are to be written;
@@ -29,7 +30,9 @@ mod look;
 mod orphans;
 mod parts;
 pub mod plans;
+pub mod prefixes;
 pub mod redaction;
+mod session;
 pub mod sse;
 pub mod streams;
 pub mod text;

@@ -3,6 +3,7 @@
 use crate::{
     formats,
     plans::{Dialect, Unsupported},
+    session::session,
     text::{Document, Kind, Node, ReadError},
 };
 
@@ -85,6 +86,8 @@ pub struct Facts {
     pub has_mcp_tool: bool,
     /// The client asks for reasoning
     pub reasoning: bool,
+    /// What the client calls its conversation; empty when the body does not say
+    pub session: String,
 }
 
 /// Reads the facts.
@@ -102,7 +105,8 @@ pub fn inspect(body: &[u8], dialect: Dialect) -> Result<Facts, RequestError> {
 ///
 /// As [`inspect`].
 pub fn inspect_document(document: &Document<'_>, dialect: Dialect) -> Result<Facts, RequestError> {
-    formats::facts(dialect, document.root(), document.text().len())
+    let facts = formats::facts(dialect, document.root(), document.text().len())?;
+    Ok(Facts { session: session(document.root(), dialect), ..facts })
 }
 
 /// The path of a member is made only when something is wrong with it.

@@ -264,12 +264,13 @@ impl Upstream {
         })
     }
 
-    #[pyo3(signature = (runtime, plan, limits, /))]
+    #[pyo3(signature = (runtime, plan, limits, capture = 0, /))]
     fn relay(
         &self,
         runtime: &Bound<'_, Runtime>,
         plan: PlanTuple,
         limits: (f64, f64, f64),
+        capture: usize,
     ) -> PyResult<Relay> {
         let plan = plan.plan()?;
         let content = self.take();
@@ -278,8 +279,8 @@ impl Upstream {
         }
         self.put_back(content);
         let (keep_alive, idle, content) = limits;
-        let limits =
-            Limits { keep_alive: seconds(keep_alive), idle: seconds(idle), content: seconds(content) };
+        let (keep_alive, idle, content) = (seconds(keep_alive), seconds(idle), seconds(content));
+        let limits = Limits { keep_alive, idle, content, capture };
         Relay::new(runtime.clone().unbind(), self.source()?, plan, limits)
     }
 

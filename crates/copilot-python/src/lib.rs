@@ -13,6 +13,7 @@ mod errors;
 mod hook;
 mod limiter;
 mod lock;
+mod prefixes;
 mod relay;
 mod runtime;
 mod server;
@@ -60,6 +61,8 @@ mod _native {
     use super::hook::panic_once;
     #[pymodule_export]
     use super::limiter::{Admission, Limiter};
+    #[pymodule_export]
+    use super::prefixes::{Chain, Prefixes};
     #[pymodule_export]
     use super::relay::{Relay, Stream};
     #[pymodule_export]

@@ -156,6 +156,14 @@ impl Relay {
         Some(summary_tuple(&*self.control.summary()?))
     }
 
+    /// What upstream sent and what the client was sent, up to the bound that was asked for; None while it
+    /// runs, and where nothing was.
+    fn captured<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let summary = self.control.summary()?;
+        let tee = summary.tee.as_ref()?;
+        Some((PyBytes::new(py, &tee.upstream), PyBytes::new(py, &tee.client)))
+    }
+
     /// Frames of the answer, bytes for the client, milliseconds without a frame.
     fn progress(&self) -> (u64, u64, f64) {
         let (events, bytes_out, silent) = self.progress.look();

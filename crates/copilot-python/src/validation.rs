@@ -10,7 +10,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 use crate::{body::Given, errors::request_error, lock::unlocked};
 
 /// What `inspect_request` returns, in the order of the stub.
-type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool, bool);
+type Facts = (String, bool, bool, bool, String, usize, usize, &'static str, bool, bool, bool, String);
 
 /// Returns the facts of a request.
 #[pyfunction]
@@ -40,5 +40,6 @@ pub(crate) fn inspect_request(py: Python<'_>, body: Given, dialect: &str) -> PyR
         facts.has_max_completion_tokens,
         facts.has_mcp_tool,
         facts.reasoning,
+        facts.session,
     ))
 }

@@ -14,13 +14,17 @@ _TRUE = ("true",)
 
 @record
 class Flag:
-    """One flag: its long name with dashes. `many`: each occurrence counts."""
+    """One flag: its long name with dashes. `many`: each occurrence counts; `hidden`: help leaves it out."""
 
     name: str
     alias: str | None = None
     boolean: bool = False
     many: bool = False
     help: str = ""
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    """The words that it takes, where there are only these."""
+    hidden: bool = False
 
     @property
     def field(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from copilot_api.cli.main import Invocation
 from copilot_api.configuration import load
-from copilot_api.engine.flags import describe
+from copilot_api.engine.flags import describe, native_build
 from copilot_api.github.credentials import TokenFile, data_directory
 from copilot_api.version import VERSION
 
@@ -43,6 +43,21 @@ def run(invocation: Invocation) -> int:
     else:
         invocation.console.info(_text(facts))
     return 0
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the program, its engine and what they run on, by name."""
+    try:
+        native = native_build()
+        engine = f"{native['version']} ({native['profile']}, pyo3 {native['pyo3']}, {native['abi']})"
+    except ImportError as error:
+        engine = f"none ({error}); the reference engine runs"
+    machine = f"{sys.platform} {platform.machine().lower()}"
+    return {
+        "copilot-api": VERSION,
+        "native engine": engine,
+        platform.python_implementation(): f"{platform.python_version()} ({machine})",
+    }
 
 
 def _text(facts: dict[str, Any]) -> str:

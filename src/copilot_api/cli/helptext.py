@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _GROUPS = (
     ("Options", "port"),
     ("Who can reach the gateway", "host"),
-    ("Upstream", "github_url"),
+    ("Upstream", "github_host"),
     ("Times and sizes", "connect_timeout"),
     ("Engine", "engine"),
 )
@@ -53,9 +53,7 @@ def of_command(command: Command) -> str:
 
 
 def _plain_options(command: Command) -> list[str]:
-    flags = command.flags()
-    if not flags:
-        return []
+    flags = [flag for flag in command.all_flags if not flag.hidden]
     spellings = [f"-{flag.alias}, --{flag.name}" if flag.alias else f"    --{flag.name}" for flag in flags]
     width = max(map(len, spellings)) + 2
     rows = [f"  {spelling:{width}}{flag.help}" for spelling, flag in zip(spellings, flags, strict=True)]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from copilot_api.cli.main import Invocation
+from copilot_api.configuration import load
 from copilot_api.gateway.errors import StartupError
 from copilot_api.github.credentials import data_directory
 from copilot_api.keys.secrets import digest, make_key
@@ -38,11 +39,11 @@ def run(invocation: Invocation) -> int:
     action = words[0] if words else ""
     if action not in _FLAGS:
         raise Problem(USAGE)
-    unfit = [f"--{name}" for name in invocation.parsed.values if name not in _FLAGS[action]]
+    unfit = [f"--{name}" for name in invocation.parsed.values if name not in _FLAGS[action] | {"shared"}]
     if unknown := [*invocation.parsed.unknown, *unfit]:
         # A limit that is not understood must not make a key without it.
         raise Problem(f"{unknown[0]} means nothing to `keys {action}`, so nothing was done")
-    store = KeyStore(data_directory(invocation.home))
+    store = _store(invocation)
     actions: dict[str, Callable[[Invocation, KeyStore, list[str]], None]] = {
         "add": _add,
         "list": _list,
@@ -50,6 +51,20 @@ def run(invocation: Invocation) -> int:
     }
     actions[action](invocation, store, words[1:])
     return 0
+
+
+def _store(invocation: Invocation) -> KeyStore:
+    """Return the keys of this machine, or those of all gateways that share a store."""
+    directory = data_directory(invocation.home)
+    given = invocation.parsed.values.pop("shared", None)
+    flags = {} if given is None else {"shared": given}
+    url = load(flags, os.environ, directory).settings.shared
+    if url is None:
+        return KeyStore(directory)
+    from copilot_api.shared.keys import SharedKeyStore, fetch
+
+    fetch(url, directory)
+    return SharedKeyStore(directory, url)
 
 
 def _add(invocation: Invocation, store: KeyStore, words: list[str]) -> None:

@@ -32,6 +32,13 @@ class Invocation:
         """Return a boolean flag."""
         return self.parsed.values.get(name) is True
 
+    @property
+    def steps(self) -> Console:
+        """Where steps are told: on standard error when a program reads standard output."""
+        if not (self.flag("json") or self.flag("csv")):
+            return self.console
+        return Console(verbose=self.flag("verbose"), out=sys.stderr)
+
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave it with the exit code of the contract."""
@@ -47,15 +54,22 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def main(words: list[str], *, alone: bool = False) -> int:
     """Run one command line and return the exit code. `alone`: the process is for nothing else."""
     console = Console(verbose=False)
-    chosen = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
+    # What follows is for another program: `run claude -- --help`.
+    ours = words[: words.index("--")] if "--" in words else words
+    chosen = next((at for at, word in enumerate(ours) if not word.startswith("-")), None)
     command = None
     if chosen is not None:
         command = next((each for each in COMMANDS if each.name == words[chosen]), None)
-    if "--help" in words or "-h" in words:
+    if "--help" in ours or "-h" in ours:
         console.plain(helptext.of_command(command) if command else helptext.of_program(COMMANDS))
         return 0
-    if words == ["--version"]:
-        console.plain(VERSION)
+    if words and set(words) <= {"--version", "--verbose", "-v"} and "--version" in words:
+        if len(words) > 1:
+            from copilot_api.cli.debug import versions
+
+            console.plain("\n".join(f"{name} {version}" for name, version in versions().items()))
+        else:
+            console.plain(VERSION)
         return 0
     if command is None or chosen is None:
         console.plain(helptext.of_program(COMMANDS))
@@ -83,7 +97,11 @@ def _import_asyncio() -> None:
 
 def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     _import_asyncio()
-    parsed = parse(words, command.flags())
+    parsed = parse(words, command.all_flags)
+    profile = parsed.values.pop("profile", None)
+    if isinstance(profile, str):
+        # Where the data directory is looked for; a gateway that a command starts is to use the same.
+        os.environ["COPILOT_API_PROFILE"] = profile
     verbose = parsed.values.get("verbose") is True
     console = Console(verbose=verbose)
     install_logging(console)
@@ -98,6 +116,7 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        from copilot_api.clients.base import SetupProblem
         from copilot_api.configuration import ConfigurationError
         from copilot_api.engine.interfaces import EngineError
         from copilot_api.gateway.errors import StartupError
@@ -106,12 +125,21 @@ def _execute(command: Command, words: list[str], *, alone: bool) -> int:
 
         expected = isinstance(
             error,
-            (ConfigurationError, EngineError, StartupError, CredentialProblem, KeyFileProblem, OSError),
+            (
+                ConfigurationError,
+                EngineError,
+                StartupError,
+                CredentialProblem,
+                KeyFileProblem,
+                SetupProblem,
+                OSError,
+            ),
         )
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         console.error(" ".join(text.split()))
         if not expected:
             console.debug(trace(error))
-        return 1
+        failed: int = getattr(error, "exit_code", 1)
+        return failed
     finally:
         console.flush()

@@ -7,8 +7,10 @@ import os
 from typing import Any
 
 from copilot_api.app import load_models
+from copilot_api.cli.console import Console
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.signin import device_flow
 from copilot_api.cli.tables import aligned
 from copilot_api.configuration import load
@@ -19,7 +21,8 @@ from copilot_api.gateway.errors import StartupError
 from copilot_api.gateway.model_facts import model_facts
 from copilot_api.gateway.resolver import resolve, steps
 from copilot_api.gateway.routing import legs_of
-from copilot_api.github.credentials import TokenFile, data_directory, token_store
+from copilot_api.github.credentials import TokenFile, data_directory
+from copilot_api.github.sources import find_token, store_of
 from copilot_api.redaction import Secret, one_line
 from copilot_api.settings import Settings
 
@@ -36,8 +39,12 @@ def run(invocation: Invocation) -> int:
         wanted = words[1]
     directory = data_directory(invocation.home)
     aliases = _aliases(invocation)
-    settings = load({"alias": aliases} if aliases else {}, os.environ, directory).settings
-    catalog = run_loop(_catalog(invocation, settings, token_store(directory, in_keyring=settings.keyring)))
+    configuration = load({"alias": aliases} if aliases else {}, os.environ, directory)
+    settings, store = configuration.settings, store_of(configuration.settings, directory)
+    token = find_token(settings, configuration.origins, store, os.environ)
+    console = invocation.steps
+    with waiting(console, "Asking Copilot for its models …"):
+        catalog = run_loop(_catalog(console, settings, store, token))
     as_json = invocation.flag("json")
     if wanted:
         told = explain(wanted, catalog, settings)
@@ -55,12 +62,13 @@ def _aliases(invocation: Invocation) -> list[str]:
     return given if isinstance(given, list) else []
 
 
-async def _catalog(invocation: Invocation, settings: Settings, file: TokenFile) -> ModelCatalog:
-    token: Secret | None = settings.github_token or file.read()
+async def _catalog(
+    console: Console, settings: Settings, file: TokenFile, token: Secret | None
+) -> ModelCatalog:
     if token is None:
         client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
         try:
-            token = await device_flow(client, settings, invocation.console, file)
+            token = await device_flow(client, settings, console, file)
         finally:
             await client.aclose()
     return await load_models(settings, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from copilot_api.cli.console import Console
@@ -19,10 +20,32 @@ class SignInProblem(EngineError):
     """There is no GitHub token; the text is one line for the user."""
 
 
+class NotSignedIn(SignInProblem):
+    """There is no token, and nobody to make one."""
+
+    exit_code = 4
+    """What GitHub's own program ends with when signing in is needed."""
+
+
 async def device_flow(
-    client: Client, settings: Settings, console: Console, file: TokenFile, *, margin: float = MARGIN
+    client: Client,
+    settings: Settings,
+    console: Console,
+    file: TokenFile,
+    *,
+    margin: float = MARGIN,
+    wanted: bool = False,
 ) -> Secret:
-    """Run the device flow and store the token. Raises :class:`SignInProblem`."""
+    """Run the device flow and store the token. Raises :class:`SignInProblem`.
+
+    `wanted`: the user asked for it. Otherwise it is not begun where nobody can enter a code: in CI, or with
+    ``--no-sign-in``. A code in the log of a container is read, as it was with 0.7.0.
+    """
+    if not wanted and not settings.simulate and (not settings.sign_in or _in_ci()):
+        raise NotSignedIn(
+            "There is no GitHub token: run `copilot-api auth`, or give one by COPILOT_API_GITHUB_TOKEN, "
+            "GH_TOKEN or --github-token-file"
+        )
     console.info("Not logged in, getting new access token")
     try:
         code = await request_code(client, settings)
@@ -36,6 +59,10 @@ async def device_flow(
         console.secret(f"GitHub token: {token.reveal()}")
     await greet(client, settings, console, token)
     return token
+
+
+def _in_ci() -> bool:
+    return bool(os.environ.get("CI")) and not sys.stdin.isatty()
 
 
 async def greet(client: Client, settings: Settings, console: Console, token: Secret) -> None:

@@ -11,11 +11,12 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from copilot_api.cli.console import Console, install_logging
 from copilot_api.cli.loop import run as run_loop
 from copilot_api.cli.main import Invocation
+from copilot_api.cli.progress import waiting
 from copilot_api.cli.reload import Reloader, at_hang_up
 from copilot_api.configuration import Configuration, ConfigurationError, load
 from copilot_api.github.credentials import TokenFile, data_directory, token_store
@@ -23,7 +24,8 @@ from copilot_api.keys.ring import KeyRing
 from copilot_api.keys.store import KeyFileProblem, KeyStore
 from copilot_api.records import record, replace
 from copilot_api.redaction import Secret, one_line
-from copilot_api.server import PortTaken, activated, bind, bind_unix, serve
+from copilot_api.server import PortTaken, activated, bind, bind_unix
+from copilot_api.serving import serve_gateway
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ ACCEPTABLE_USE = (
     " send;\nexcessive automated use can get your access to Copilot suspended. Use your own account only."
     "\nhttps://docs.github.com/site-policy/acceptable-use-policies/github-acceptable-use-policies"
 )
-_WORKING_KINDS = ("gho_", "ghu_", "github_pat_", "ghs_")
+_USUAL_KINDS = ("gho_", "ghu_")
+"""Beginnings of tokens about which nothing has to be said."""
 
 
 @record
@@ -69,9 +72,14 @@ def run(invocation: Invocation) -> int:
     if settings.verbose:
         console.show_everything(True)
         install_logging(console)
+    _open_log(settings, console)
+    if settings.shared is not None:
+        from copilot_api.shared.keys import fetch
+
+        fetch(settings.shared, home)
     keys = _check(configuration, home)
     reloader = Reloader(configuration, read, lambda changed: _check(changed, home), console)
-    for warning in (*configuration.warnings, *_warnings(settings, keys)):
+    for warning in (*configuration.warnings, *_warnings(settings, keys, home)):
         console.warn(warning)
     try:
         sockets = opened or _listen(settings)
@@ -85,12 +93,33 @@ def run(invocation: Invocation) -> int:
                 import tempfile
 
                 directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copilot-api-")))
-            store = token_store(directory, in_keyring=settings.keyring and not settings.simulate)
+            in_keyring = settings.keyring and not settings.simulate
+            store = token_store(directory, in_keyring=in_keyring, host=settings.github_host)
+            if settings.capture is not None:
+                settings = replace(settings, capture=str(_capture_place(settings, home)))
             session = _Session(settings, console, store, keys, reloader, configuration.origins)
             return run_loop(_run(session, sockets))
     finally:
         for listener in sockets:
             listener.close()
+
+
+def _open_log(settings: Settings, console: Console) -> None:
+    """Have the console write as the options say. Raises :class:`ConfigurationError`."""
+    if settings.log_format == "json":
+        console.use_json()
+    if settings.log_file is not None:
+        from copilot_api.cli.log_file import LogFile
+
+        path = Path(settings.log_file).expanduser()
+
+        def complain(error: OSError) -> None:
+            console.warn(f"the log file {path} cannot be written: {error.strerror}")
+
+        try:
+            console.also_to(LogFile(path, settings.log_file_size, complain))
+        except OSError as error:
+            raise ConfigurationError(f"--log-file {path} cannot be written: {error.strerror}") from None
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -138,12 +167,23 @@ def _check(configuration: Configuration, home: Path) -> KeyRing:
     return keys
 
 
-def _warnings(settings: Settings, keys: KeyRing) -> list[str]:
+def _capture_place(settings: Settings, home: Path) -> Path:
+    from copilot_api.capture.store import place
+
+    return place(settings.capture, home)
+
+
+def _warnings(settings: Settings, keys: KeyRing, home: Path) -> list[str]:
     from copilot_api.cli.reach import weak_keys
 
     found = [f"{weak}; on this machine alone it will do" for weak in weak_keys(settings)]
     if settings.no_auth and keys.on:
         found.append("--no-auth changes nothing: there are keys, so every request needs one")
+    if settings.capture is not None:
+        found.append(
+            "--capture is on: prompts and answers are written to"
+            f" {_capture_place(settings, home)} and removed after {settings.capture_age / 3600:g} hours"
+        )
     return found
 
 
@@ -153,6 +193,8 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
     console = session.console
     if session.settings.verbose:
         console.info("Verbose logging enabled")
+    if session.settings.profile:
+        console.info(f"Using profile {session.settings.profile}")
     if session.settings.account_type != "individual":
         console.info(f"Using {session.settings.account_type} plan GitHub account")
     async with AsyncExitStack() as stack:
@@ -162,7 +204,8 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
             settings = await stack.enter_async_context(_simulator(settings))
         console.info(f"Using VSCode version: {settings.editor_version}")
         console.hide(*(given.key for given in client_keys(settings)))
-        token = await _github_token(replace(session, settings=settings))
+        with waiting(console, "Asking GitHub who this is …"):
+            token = await _github_token(replace(session, settings=settings))
         console.hide(token)
 
         def on_token(grant: TokenGrant, renewed: bool) -> None:
@@ -176,18 +219,20 @@ async def _run(session: _Session, sockets: list[socket.socket]) -> int:
             from copilot_api.cli.approval import TerminalApprover
 
             approver = TerminalApprover()
-        gateway = await stack.enter_async_context(
-            open_gateway(
-                settings,
-                token,
-                approver=approver,
-                request_log=console,
-                on_token=on_token,
-                keys=session.keys,
-                directory=session.file.path.parent,
-                origins=session.origins,
+        with waiting(console, "Asking Copilot for its models …"):
+            gateway = await stack.enter_async_context(
+                open_gateway(
+                    settings,
+                    token,
+                    approver=approver,
+                    request_log=console,
+                    on_token=on_token,
+                    keys=session.keys,
+                    directory=session.file.path.parent,
+                    origins=session.origins,
+                    observers=(console.finished,) if console.is_json else (),
+                )
             )
-        )
         session.reloader.attach(settings, gateway.adopt)
         _tell_collector_what_stays()
         return await _serve(session, settings, gateway, sockets)
@@ -206,7 +251,7 @@ def _tell_collector_what_stays() -> None:
 async def _serve(
     session: _Session, settings: Settings, gateway: OpenGateway, sockets: list[socket.socket]
 ) -> int:
-    from copilot_api.cli import reach
+    from copilot_api.cli import banner, reach
 
     console = session.console
     listing = "\n".join(f"- {one_line(model.id)}" for model in gateway.models)
@@ -222,20 +267,17 @@ async def _serve(
     if not settings.simulate:
         _warn_once(session)
     console.box(f"🌐 Usage Viewer: {VIEWER}http://localhost:{settings.port}/usage")
-    if settings.dashboard and isinstance(address, tuple):
-        scheme = "https" if settings.tls_certificate else "http"
-        console.info(f"Dashboard: {scheme}://localhost:{port}/dashboard")
 
     def ready() -> None:
         if not os.environ.get("TEST"):
-            console.plain(_listening(settings, address))
-            line = reach.sentence(
+            who = reach.sentence(
                 settings,
                 session.keys,
                 on_unix_socket=not isinstance(address, tuple),
                 same_user=gateway.guard.guard.same_user,
             )
-            console.plain(f"  {line}")
+            lines = [who, *banner.guide(settings, address, len(gateway.models))]
+            console.plain("\n  ".join([banner.listening(settings, address), *lines]))
         if settings.simulate:
             console.info(
                 "The simulator answers; point a client at it, for example:\n"
@@ -245,41 +287,8 @@ async def _serve(
             )
 
     with console.in_background():
-        await serve(
-            gateway.app,
-            sockets,
-            drain_timeout=settings.drain_timeout,
-            on_ready=ready,
-            cancel_streams=gateway.cancel_streams,
-            server=gateway.server,
-            max_connections=settings.max_connections,
-            body_limit=settings.body_limit,
-            cancel_on_disconnect=True,
-            native_bodies=True,
-            guard=gateway.guard,
-            on_stop=gateway.stop,
-            standing=gateway.standing,
-            tls_certificate=settings.tls_certificate,
-            tls_key=settings.tls_key,
-        )
+        await serve_gateway(gateway, settings, sockets, on_ready=ready)
     return 0
-
-
-def _listening(settings: Settings, address: Any) -> str:
-    from copilot_api.http.guard import is_loopback
-
-    if not isinstance(address, tuple):
-        return f"➜ Listening on: {address} (this user only)"
-    host, port, scheme = settings.host, address[1], "https" if settings.tls_certificate else "http"
-    if host is None or host.lower() == "localhost":
-        return f"➜ Listening on: {scheme}://localhost:{port}/ (this machine only)"
-    if host in ("0.0.0.0", "::"):
-        who = "all interfaces" + (
-            ", no key needed: anyone who reaches it spends your quota" * settings.no_auth
-        )
-        return f"➜ Listening on: {scheme}://localhost:{port}/ ({who})"
-    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"➜ Listening on: {scheme}://{shown}:{port}/{' (this machine only)' if is_loopback(host) else ''}"
 
 
 @asynccontextmanager
@@ -295,22 +304,25 @@ async def _simulator(settings: Settings) -> AsyncIterator[Settings]:
 
 
 async def _github_token(session: _Session) -> Secret:
-    """Find the GitHub token: given, stored, from ``GH_TOKEN``, or by signing in."""
+    """Find the GitHub token, in the order of `copilot_api.github.sources`, or sign in."""
     from copilot_api.cli.signin import device_flow, stored_token
     from copilot_api.engine.client_interfaces import ClientOptions
     from copilot_api.engine.flags import build_engine
+    from copilot_api.github.sources import given_token
 
     settings, console = session.settings, session.console
     file = session.file
     file.prepare()
-    if settings.github_token:
+    given = given_token(settings, session.origins)
+    if given is not None:
         console.info("Using provided GitHub token")
-        return settings.github_token
+        _describe(given.token, console)
+        return given.token
     client: Client = build_engine(settings).make_client(ClientOptions(settings.proxy_env))
     try:
         token = await stored_token(client, settings, console, file)
         if token is None and not settings.simulate:
-            token = _from_environment(console)
+            token = _from_elsewhere(settings, console)
         if token is None:
             margin = 0.0 if settings.simulate else 1.0
             token = await device_flow(client, settings, console, file, margin=margin)
@@ -319,15 +331,32 @@ async def _github_token(session: _Session) -> Secret:
         await client.aclose()
 
 
-def _from_environment(console: Console) -> Secret | None:
-    given = os.environ.get("GH_TOKEN", "").strip()
-    if not given:
-        return None
-    if not given.startswith(_WORKING_KINDS):
-        console.info("GH_TOKEN is of a kind that cannot use Copilot; it is left alone")
-        return None
-    console.info("Using provided GitHub token")
-    return Secret(given)
+def _from_elsewhere(settings: Settings, console: Console) -> Secret | None:
+    """Return what other programs use, where it can be used here; each use and each refusal is said."""
+    from copilot_api.github.sources import token_from_gh, token_from_variable
+
+    for source, words in (
+        (token_from_variable(os.environ), "Using provided GitHub token"),
+        (token_from_gh(settings, os.environ), "Using the GitHub token of gh (--use-gh)"),
+    ):
+        if source.problem:
+            console.warn(f"{source.name}: {source.problem}")
+        elif source.token is not None:
+            console.info(words)
+            _describe(source.token, console)
+            return source.token
+    return None
+
+
+def _describe(token: Secret, console: Console) -> None:
+    """Say what is special about a token's kind, before GitHub refuses it in other words."""
+    if token.reveal().startswith(_USUAL_KINDS):
+        return
+    from copilot_api.github.kinds import kind_of
+
+    kind = kind_of(token)
+    say = console.info if kind.works != "no" else console.warn
+    say(f"The token is a {kind.title}. {kind.says}")
 
 
 def _warn_once(session: _Session) -> None:

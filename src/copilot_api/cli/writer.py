@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import TextIO
+from typing import Protocol
 
 MOST = 2000
 """Pieces that may wait; one has the request lines of some milliseconds."""
@@ -21,15 +21,28 @@ LAST_WORDS = 1.0
 """Seconds that the rest gets at the end."""
 
 
+class Stream(Protocol):
+    """What lines are written to: a text stream, or what behaves as one."""
+
+    def fileno(self) -> int:
+        """The descriptor. Raises ValueError when :meth:`write` is to be called."""
+
+    def write(self, text: str, /) -> int:
+        """Take a piece."""
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+
+
 class Writer:
     """Writes pieces in the order in which they came; started by the first one."""
 
     def __init__(self) -> None:
-        self._pieces: SimpleQueue[tuple[TextIO, str | Callable[[], str | None]] | None] = SimpleQueue()
+        self._pieces: SimpleQueue[tuple[Stream, str | Callable[[], str | None]] | None] = SimpleQueue()
         self._left_out = 0
         self._thread: Thread | None = None
 
-    def put(self, stream: TextIO, text: str) -> None:
+    def put(self, stream: Stream, text: str) -> None:
         """Take a piece, without waiting."""
         if self._pieces.qsize() >= MOST:
             self._left_out += 1
@@ -44,14 +57,14 @@ class Writer:
         """Tell whether a piece waits to be written."""
         return not self._pieces.empty()
 
-    def put_soon(self, stream: TextIO, take: Callable[[], str | None]) -> None:
+    def put_soon(self, stream: Stream, take: Callable[[], str | None]) -> None:
         """Write what `take` returns after a moment, which must be thread-safe; nothing if it is empty.
 
         For None it is asked again when the pieces that wait are written.
         """
         self._put(stream, take)
 
-    def _put(self, stream: TextIO, piece: str | Callable[[], str | None]) -> None:
+    def _put(self, stream: Stream, piece: str | Callable[[], str | None]) -> None:
         self._pieces.put((stream, piece))
         if self._thread is None:
             self._thread = Thread(target=self._work, name="console", daemon=True)
@@ -78,14 +91,14 @@ class Writer:
                 write(stream, text)
 
 
-def write(stream: TextIO, text: str) -> None:
+def write(stream: Stream, text: str) -> None:
     """Write a piece and a line end; one that cannot be written is lost."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
         print(text, file=stream, flush=True)
         return
-    content = f"{text}\n".encode(stream.encoding or "ascii", "replace")
+    content = f"{text}\n".encode(getattr(stream, "encoding", "") or "ascii", "replace")
     try:
         # Past the stream's buffer, which is empty: whoever waits within its lock cannot be left behind.
         while content:

@@ -21,19 +21,28 @@ def plan_url(account_type: str) -> str:
     return GENERIC if account_type == "individual" else f"https://api.{account_type}{_SUFFIX}"
 
 
+def tenant(settings: Settings) -> str | None:
+    """Return the host of an enterprise with data residency, ``acme.ghe.com``; None for github.com."""
+    if settings.github_host:
+        return settings.github_host
+    host = (urlsplit(settings.github_api_url).hostname or "").removeprefix("api.")
+    return host if host.endswith(".ghe.com") else None
+
+
 def base_url(settings: Settings, named: str | None) -> str:
     """Return the base URL without a trailing slash.
 
     Order: the setting; the plan the user named; the host in the token answer (`named`), if it is on the
-    allow-list (R-10); the generic host.
+    allow-list (R-10); the generic host. A tenant's tokens stay at the tenant's own host.
     """
     if settings.copilot_url:
         return settings.copilot_url.rstrip("/")
-    if settings.account_type != "individual":
+    own = tenant(settings)
+    if own is None and settings.account_type != "individual":
         return plan_url(settings.account_type)
     if named and is_allowed(named, settings):
         return named.rstrip("/")
-    return GENERIC
+    return GENERIC if own is None else f"https://copilot-api.{own}"
 
 
 def is_allowed(url: str, settings: Settings) -> bool:
@@ -41,8 +50,6 @@ def is_allowed(url: str, settings: Settings) -> bool:
     named = _PLAIN_URL.fullmatch(url)
     if named is None:
         return False
+    own = tenant(settings)
     host = named[1].lower()
-    if host.endswith(_SUFFIX):
-        return True
-    enterprise = (urlsplit(settings.github_api_url).hostname or "").removeprefix("api.")
-    return enterprise.endswith(".ghe.com") and host == f"copilot-api.{enterprise}"
+    return host.endswith(_SUFFIX) if own is None else host == f"copilot-api.{own}"

@@ -15,16 +15,20 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-VIEWS = ("cache", "engine", "live", "models", "overview", "requests")
+VIEWS = ("cache", "engine", "failures", "live", "models", "overview", "requests")
 FILES = (
     "index.html",
     "style.css",
+    "parts.css",
     "icon.svg",
     "api.js",
     "app.js",
     "charts.js",
+    "detail.js",
     "dom.js",
     "format.js",
+    "line.js",
+    "parts.js",
     *(f"views/{view}.js" for view in VIEWS),
 )
 """All that is served, by name: nothing of a request becomes a path."""

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from copilot_api.github.quota import Quota
-from copilot_api.ledger import reports
+from copilot_api.github.quota import Quota, Snapshot
+from copilot_api.ledger import reports, turns
 from copilot_api.ledger.budgets import NEARLY, Standing
-from copilot_api.ledger.entry import COLUMNS
-from copilot_api.ledger.periods import projected, span
+from copilot_api.ledger.entry import COLUMNS, Entry
+from copilot_api.ledger.periods import Span, month_until, projected, span
 from copilot_api.ledger.reports import Sums
 from copilot_api.records import fields
 
@@ -23,14 +23,17 @@ HOUR = 3_600.0
 DAY = 86_400.0
 MOST_ROWS = 500
 MOST_SESSIONS = 50
+MOST_CHOICES = 100
+MOST_FAILED = 100
+MOST_CAUSES = 20
+MOST_BREAKS = 50
 
-_BY: tuple[reports.Axis, ...] = ("model", "client", "key")
+_BY: tuple[reports.Axis, ...] = ("model", "client", "key", "outcome")
+_CHOICES = ("model", "client", "key", "dialect", "initiator", "outcome")
 _NOTHING = Sums("total", 0, 0, 0, 0, 0, 0, 0, None, 0, None, None, 0.0)
 
 
-def overview(
-    ledger: sqlite3.Connection | None, quota: Quota | None, standings: Iterable[Standing], now: float
-) -> dict[str, Any]:
+def overview(ledger: sqlite3.Connection | None, standings: Iterable[Standing], now: float) -> dict[str, Any]:
     """Return what is spent today and this month, by whom and for what, and what is left."""
     today, month = span("day", now), span("month", now)
     this_month = _total(ledger, month.start)
@@ -40,7 +43,6 @@ def overview(
         "today": _facts(_total(ledger, today.start)),
         "month": _facts(this_month),
         "projected_nano": None if spent is None else projected(spent, month, now),
-        "quota": _quota(quota),
         "budgets": [_budget(each) for each in budgets],
         "warnings": [_warning(each) for each in budgets if each.share >= NEARLY],
         "by_model": _groups(ledger, "model", month.start),
@@ -67,8 +69,8 @@ def series(ledger: sqlite3.Connection | None, axis: str, by: str, now: float) ->
     return {"times": times, "rows": [_facts(point) for point in points]}
 
 
-def requests(ledger: sqlite3.Connection | None, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the newest requests that fit. Raises ValueError for what is no number or no filter."""
+def requests(ledger: sqlite3.Connection | None, parameters: Mapping[str, str], now: float) -> dict[str, Any]:
+    """Return the newest requests that fit, and the sums of all. Raises ValueError for what is no number."""
     limit = min(int(parameters.get("limit") or 100), MOST_ROWS)
     before = int(parameters["before"]) if parameters.get("before") else None
     where: dict[str, str | int] = {
@@ -76,16 +78,43 @@ def requests(ledger: sqlite3.Connection | None, parameters: Mapping[str, str]) -
     }
     if "status" in where:
         where["status"] = int(where["status"])
-    found = () if ledger is None else reports.recent(ledger, limit, before=before, where=where)
+    since = now - float(parameters["hours"]) * HOUR if parameters.get("hours") else 0.0
+    if ledger is None:
+        return {"requests": [], "total": None if before else _facts(_NOTHING)}
+    found = reports.recent(ledger, limit, before=before, since=since, where=where)
     return {
-        "requests": [
-            {"id": number} | {name: getattr(entry, name) for name in COLUMNS} for number, entry in found
-        ]
+        "requests": [_entry(number, entry) for number, entry in found],
+        "total": None if before else _facts(reports.total(ledger, since=since, where=where)),
     }
 
 
+def choices(ledger: sqlite3.Connection | None, now: float) -> dict[str, tuple[str, ...]]:
+    """Return what requests can be chosen by: what stands in the ledger since a month."""
+    if ledger is None:
+        return dict.fromkeys(_CHOICES, ())
+    since = now - DAYS * DAY
+    return {name: reports.choices(ledger, name, since=since, limit=MOST_CHOICES) for name in _CHOICES}
+
+
+def failures(ledger: sqlite3.Connection | None, counted: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return what failed: `counted` since the start, and what the ledger knows hour by hour and singly."""
+    newest = () if ledger is None else reports.recent(ledger, MOST_FAILED, where={"outcome": reports.FAILED})
+    told = series(ledger, "hour", "outcome", now)
+    return {
+        **counted,
+        "times": told["times"],
+        "rows": [row for row in told["rows"] if row["group"] != "complete"],
+        "requests": [_entry(number, entry) for number, entry in newest],
+    }
+
+
+def tokens_per_byte(ledger: sqlite3.Connection | None, now: float) -> dict[tuple[str, str], float]:
+    """See :func:`copilot_api.ledger.reports.tokens_per_byte`; of the last month."""
+    return {} if ledger is None else reports.tokens_per_byte(ledger, since=now - DAYS * DAY)
+
+
 def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, now: float) -> dict[str, Any]:
-    """Return how much of what was sent upstream had cached, by day and by conversation."""
+    """Return how much of what was sent upstream had cached, by day and by conversation, and what broke it."""
     month = span("month", now).start
     days = _groups(ledger, "day", span("day", now - (DAYS - 1) * DAY).start)
     sessions = _groups(ledger, "session", month)
@@ -94,6 +123,18 @@ def cache(ledger: sqlite3.Connection | None, answers: Mapping[str, int] | None, 
         "days": days,
         "sessions": sessions[:MOST_SESSIONS],
         "answers": dict(answers) if answers is not None else None,
+        "doctor": None if ledger is None else _doctor(ledger, month),
+    }
+
+
+def _doctor(ledger: sqlite3.Connection, since: float) -> dict[str, Any]:
+    causes = turns.causes(ledger, since, {})
+    return {
+        "total": _facts(turns.sums(ledger, since, {})),
+        "causes": [
+            _facts(each) | {"words": turns.WORDS.get(each.cause, "")} for each in causes[:MOST_CAUSES]
+        ],
+        "breaks": [_facts(each) for each in turns.turns(ledger, since, {}, limit=MOST_BREAKS, broken=True)],
     }
 
 
@@ -105,25 +146,42 @@ def _groups(ledger: sqlite3.Connection | None, axis: reports.Axis, since: float)
     return [] if ledger is None else [_facts(each) for each in reports.sums(ledger, axis, since=since)]
 
 
+def _entry(number: int, entry: Entry) -> dict[str, Any]:
+    return {"id": number} | {name: getattr(entry, name) for name in COLUMNS}
+
+
 def _facts(row: object) -> dict[str, Any]:
     return {each.name: getattr(row, each.name) for each in fields(type(row))}
 
 
-def _quota(quota: Quota | None) -> dict[str, Any] | None:
+def quota(quota: Quota | None, problem: str, now: float) -> dict[str, Any]:
+    """Return the account's allowances, and what they come to if it goes on like this."""
     if quota is None:
-        return None
+        return {"plan": "", "reset": "", "snapshots": [], "problem": problem}
+    month = month_until(quota.reset)
+    within = month is not None and month.start <= now < month.end
     return {
         "plan": quota.plan,
         "reset": quota.reset,
-        "snapshots": [
-            {
-                "name": each.key.replace("_", " ").capitalize(),
-                "entitlement": each.entitlement,
-                "used": each.used,
-                "unlimited": each.unlimited,
-            }
-            for each in quota.snapshots
-        ],
+        "snapshots": [_snapshot(each, month if within else None, now) for each in quota.snapshots],
+        "problem": problem,
+    }
+
+
+def _snapshot(snapshot: Snapshot, month: Span | None, now: float) -> dict[str, Any]:
+    used, entitlement = snapshot.used, snapshot.entitlement
+    limited = month is not None and not snapshot.unlimited and entitlement > 0
+    then = projected(used, month, now) if limited and month is not None else None
+    spent_at = None
+    if month is not None and then is not None and then > entitlement > used:
+        spent_at = month.start + (month.end - month.start) * entitlement / then
+    return {
+        "name": snapshot.key.replace("_", " ").capitalize(),
+        "entitlement": entitlement,
+        "used": used,
+        "unlimited": snapshot.unlimited,
+        "projected": then,
+        "spent_at": spent_at,
     }
 
 

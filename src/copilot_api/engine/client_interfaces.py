@@ -91,6 +91,12 @@ class Relay(Protocol):
     def progress(self) -> Progress:
         """Return how far it has come."""
 
+    def captured(self) -> tuple[bytes, bytes] | None:
+        """Return the beginnings of what upstream sent and of what the client was sent.
+
+        None while it runs, and where the plan's `capture` is 0.
+        """
+
     async def first(self) -> None:
         """Wait until the first frame is judged, one keep-alive interval at most.
 

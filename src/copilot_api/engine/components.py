@@ -17,6 +17,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     Validation,
 )
+from copilot_api.engine.prefix_interfaces import Prefixes
 from copilot_api.engine.standing_interfaces import Listener, Standing
 from copilot_api.records import record
 
@@ -67,6 +68,7 @@ class Engine:
     ]
     """``(client, token manager, places, paths and their dialects, who is told of requests that are over)``.
     None where no decision can stand."""
+    make_prefixes: Callable[[], Prefixes]
     server: Literal["native", "uvicorn"]
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]

@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from copilot_api.engine.cache_interfaces import CacheOptions, Freshness, ResponseCache
@@ -26,6 +26,7 @@ from copilot_api.engine.interfaces import (
     Translation,
     Validation,
 )
+from copilot_api.engine.prefix_interfaces import Prefixes
 from copilot_api.engine.server_interfaces import Server, ServerOptions
 from copilot_api.engine.standing_interfaces import Listener, Standing
 from copilot_api.engine.switch import (
@@ -113,6 +114,13 @@ def native_available() -> bool:
         return False
 
 
+def native_build() -> Mapping[str, str]:
+    """Return version and build of the compiled module, which is loaded. Raises ImportError."""
+    from copilot_api.engine.native import build
+
+    return build()
+
+
 def describe(settings: Settings) -> tuple[ComponentState, ...]:
     """Return the state that :func:`build_engine` would give each component."""
     return tuple(_switch(name, settings).state for name in COMPONENTS)
@@ -141,6 +149,7 @@ def build_engine(settings: Settings) -> Engine:
         make_cache=lambda options, lost: _cache(made["cache"], options, lost),
         make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
         make_standing=lambda *given: _standing(made, *given),
+        make_prefixes=lambda: _prefixes(made["validation"]),
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -185,6 +194,8 @@ def _switch(name: str, settings: Settings) -> Switch:
         mode = "native" if settings.server == "native" else "reference"
         reason = f"--server {settings.server}"
     flag = switches(settings).get(name)
+    if name == "standing" and flag is None and mode == "native":
+        mode, reason = "reference", "not asked for"
     if flag is not None:
         reason = f"--native {name}={flag}"
         if found := _SHARE.fullmatch(flag):
@@ -353,3 +364,19 @@ def _freshness(switch: Switch, fresh: float, retry: float) -> Freshness:
     from copilot_api.engine.reference.freshness import ReferenceFreshness
 
     return ReferenceFreshness(fresh, retry)
+
+
+def _prefixes(switch: Switch) -> Prefixes:
+    """Follow the validation, which reads the same bodies; where two of it run, the native one does here."""
+
+    def reference() -> Prefixes:
+        from copilot_api.engine.reference.prefixes import ReferencePrefixes
+
+        return ReferencePrefixes()
+
+    if switch.mode == "reference":
+        return reference()
+    from copilot_api.engine.native.prefixes import NativePrefixes
+    from copilot_api.engine.switched_prefixes import SwitchedPrefixes
+
+    return SwitchedPrefixes(switch, NativePrefixes(), reference)

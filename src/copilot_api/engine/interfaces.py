@@ -194,6 +194,12 @@ class RequestFacts:
     """Some tool's name begins with ``mcp__`` (compat.md 5.5)."""
     reasoning: bool = False
     """The client asks for reasoning, by whatever its dialect has for it."""
+    session: str = ""
+    """What the client calls its conversation in the body (clients.md); empty when it does not say.
+
+    A name that a program made up is kept (a UUID, ``ses_…``), of any other ``#`` and a hash: it may be a
+    person's. A ``user_id`` is no session, except for what Claude Code puts there.
+    """
 
 
 class Validation(Protocol):
@@ -333,6 +339,8 @@ class StreamPlan:
     framing: Framing = "sse"
     now: int = 0
     """Unix seconds, told to clients where upstream does not say when it answered; 0 is unknown."""
+    capture: int = 0
+    """Bytes of each side that the relay keeps for :meth:`Relay.captured`; a translator has no use for it."""
 
 
 StreamEnd = Literal["end", "cut", "idle", "too_large", "shutdown", "cancelled"]

@@ -14,6 +14,8 @@ from copilot_api.ledger.clients import Clients
 from copilot_api.ledger.entry import Entry
 
 if TYPE_CHECKING:
+    from copilot_api.engine.interfaces import Dialect, RequestBody
+    from copilot_api.gateway.cache_doctor import CacheDoctor
     from copilot_api.keys.caller import Caller
     from copilot_api.ledger.budgets import Budgets, Standing
     from copilot_api.ledger.store import Ledger
@@ -23,8 +25,13 @@ logger = logging.getLogger("copilot_api.spending")
 Observer = Callable[[Entry], None]
 """Called on the event loop with each request that is over; it must not block."""
 
+Watcher = Callable[[Entry, Trace, RelaySummary | None], None]
+"""The same for parts of the gateway, with what the entry was made of."""
+
 COMPLETE = "complete"
-LONGEST_SESSION = 100
+SMALLEST = 1_024
+"""Tokens that a prompt must have for upstream to cache any of it."""
+MOST_SESSIONS = 256
 LONGEST_NAME = 200
 
 
@@ -32,12 +39,38 @@ class Accounting:
     """Made once, in `app`. Every part of it may be missing."""
 
     def __init__(
-        self, ledger: Ledger | None, budgets: Budgets | None, observers: tuple[Observer, ...] = ()
+        self,
+        ledger: Ledger | None,
+        budgets: Budgets | None,
+        observers: tuple[Observer, ...] = (),
+        watchers: tuple[Watcher, ...] = (),
+        make_doctor: Callable[[], CacheDoctor] | None = None,
     ) -> None:
         self.ledger = ledger
         self.budgets = budgets
         self._observers = observers
+        self._watchers = watchers
         self._clients = Clients()
+        self._sessions: dict[bytes, str] = {}
+        self._make_doctor = make_doctor
+        self._doctor: CacheDoctor | None = None
+
+    def note(self, trace: Trace, body: RequestBody, dialect: Dialect) -> None:
+        """Keep the hashes of what is sent now; the ledger's thread compares them once it is answered."""
+        if len(body) < SMALLEST:  # bytes, so that it has no more tokens
+            return
+        doctor = self._doctor
+        if doctor is None:
+            if self._make_doctor is None or self.ledger is None:
+                return
+            # Not at start: it costs memory that an idle gateway need not have.
+            doctor = self._doctor = self._make_doctor()
+            self.ledger.examine = doctor.examine
+        trace.chain = doctor.chain(body, dialect)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell one more of each request from now on."""
+        self._observers = (*self._observers, observer)
 
     def client_of(self, trace: Trace) -> str:
         """Return the family of the program that asks."""
@@ -86,12 +119,12 @@ class Accounting:
             model=plan.resolution.name[:LONGEST_NAME],
             client=self.client_named(trace.user_agent),
             key=trace.caller.name,
-            session="" if trace.session is None else session_name(trace.session),
+            session=facts.session if trace.session is None else self._session(trace.session),
             initiator=facts.initiator,
             reason=facts.initiator_reason,
             streamed=facts.stream,
             status=status,
-            outcome=outcome_of(trace, status, summary),
+            outcome=_outcome(trace, status, summary),
             attempts=trace.calls,
             input_tokens=None if usage is None else usage.input_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
@@ -106,20 +139,37 @@ class Accounting:
             bytes_out=bytes_out if summary is None else summary.bytes_out,
             rewrites=trace.rewrites,
         )
-        self.book(entry)
-
-    def book(self, entry: Entry) -> None:
-        """Take what is known of a request that is over."""
         if self.ledger is not None:
-            self.ledger.add(entry)
+            prices = None if model is None else model.prices
+            saving = None if prices is None else prices.cache_saving
+            self.ledger.add(
+                entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving
+            )
         if self.budgets:
             for standing in self.budgets.add(entry):
                 logger.warning("Budget %s", words(standing))
+        for watcher in self._watchers:
+            try:
+                watcher(entry, trace, summary)
+            except Exception:
+                logger.exception("a watcher of requests failed")
         for observer in self._observers:
             try:
                 observer(entry)
             except Exception:
                 logger.exception("an observer of requests failed")
+
+    def _session(self, given: bytes) -> str:
+        """Return a conversation's name from a header, shortened as the engine shortens those of bodies."""
+        found = self._sessions.get(given)
+        if found is None:
+            from copilot_api.ledger.sessions import shown
+
+            found = shown(given.decode("latin-1"))
+            if len(self._sessions) >= MOST_SESSIONS:
+                self._sessions.clear()
+            self._sessions[given] = found
+        return found
 
 
 def words(standing: Standing) -> str:
@@ -128,16 +178,9 @@ def words(standing: Standing) -> str:
     return f"{budget.text}: {standing.spent:g} of {budget.amount:g} {budget.unit} spent"
 
 
-def outcome_of(trace: Trace, status: int, summary: RelaySummary | None) -> str:
-    """Return how a request ended, in the ledger's words."""
+def _outcome(trace: Trace, status: int, summary: RelaySummary | None) -> str:
     if summary is not None:
         if summary.outcome == "cancelled":
             return "cancelled"
         return of_stream(summary, summary.facts.error or "") or COMPLETE
     return trace.outcome or (COMPLETE if 200 <= status < 400 else "refused")
-
-
-def session_name(given: bytes) -> str:
-    """Return the client's name for its conversation, short and plain."""
-    text = given[:LONGEST_SESSION].decode("latin-1")
-    return "".join(char for char in text if char.isalnum() or char in "-_.:")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from copilot_api.engine.interfaces import Concurrency, Leg, Limiter, NoPlace, RateLimited
 from copilot_api.gateway.errors import ApprovalRefused, Overloaded, RateLimitHit
+from copilot_api.gateway.failures import current
 
 
 class Approver(Protocol):
@@ -52,6 +54,8 @@ class Admission:
     def __init__(self, limiter: Limiter | None, approver: Approver | None) -> None:
         self._limiter = limiter
         self._approver = approver
+        self.waiting = 0
+        """Requests that wait now: for a slot, or for the person."""
 
     def adopt(self, limiter: Limiter | None) -> None:
         """Ask another limiter from the next request on; who waits at the old one is let in by it (R-54)."""
@@ -62,8 +66,19 @@ class Admission:
 
         Raises :class:`RateLimitHit` or :class:`ApprovalRefused`.
         """
-        if leg == "embeddings":
+        if leg == "embeddings" or (self._limiter is None and self._approver is None):
             return
+        asked = time.monotonic()
+        self.waiting += 1
+        try:
+            await self._admit()
+        finally:
+            self.waiting -= 1
+            trace = current()
+            if trace is not None:
+                trace.elsewhere += time.monotonic() - asked
+
+    async def _admit(self) -> None:
         slot = None
         if self._limiter is not None:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from copilot_api.copilot.errors import passed_headers, read_fault
 from copilot_api.engine.client_interfaces import Relay, Upstream
 from copilot_api.engine.interfaces import (
@@ -14,7 +16,7 @@ from copilot_api.engine.interfaces import (
     Usage,
 )
 from copilot_api.gateway.errors import UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.failures import of_error, of_stream
+from copilot_api.gateway.failures import Trace, of_error, of_stream
 from copilot_api.gateway.refusals import explain
 from copilot_api.gateway.rewrites import HEADER
 from copilot_api.records import record
@@ -49,6 +51,9 @@ class Whole:
     body: bytes
     usage: Usage | None = None
     """What upstream says that it took; None of an answer that was kept."""
+    finish_reason: str | None = None
+    model: str | None = None
+    """The name that upstream gives the model that answered."""
 
 
 @record
@@ -65,11 +70,12 @@ async def make_answer(
     translation: Translation,
     stream_plan: StreamPlan | None,
     noted: str,
+    trace: Trace | None = None,
 ) -> Whole | Streamed:
     """Answer by what upstream really sent, not by what was asked for (D-H6, D-H7, R-36).
 
-    `stream_plan` is given when a stream was asked for; `noted` are the rewrites, for a header. Raises
-    :class:`UpstreamFailed` and :class:`UpstreamRefused`.
+    `stream_plan` is given when a stream was asked for; `noted` are the rewrites, for a header; `trace` learns
+    how long upstream took. Raises :class:`UpstreamFailed` and :class:`UpstreamRefused`.
     """
     content_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
     passed = passed_headers(upstream.headers)
@@ -77,6 +83,7 @@ async def make_answer(
         passed += ((HEADER, noted),)
     if stream_plan is not None and content_type in ("text/event-stream", ""):
         relay = upstream.relay(stream_plan)
+        asked = time.monotonic()
         try:
             await relay.first()
         except StreamRefused as refused:
@@ -84,11 +91,17 @@ async def make_answer(
         except BaseException:
             await relay.aclose()
             raise
+        if trace is not None:
+            trace.elsewhere += time.monotonic() - asked
         return Streamed(STREAM_HEADERS[stream_plan.framing] + passed, relay)
+    asked = time.monotonic()
     try:
         body = await upstream.read(ANSWER_LIMIT)
     except UpstreamError as error:
         raise UpstreamFailed(error.status, str(error), of_error(error), code="upstream_failed") from error
+    if trace is not None:
+        trace.heard = time.monotonic()
+        trace.elsewhere += trace.heard - asked
     if content_type == "text/event-stream":
         raise UpstreamFailed(
             502,
@@ -101,7 +114,7 @@ async def make_answer(
             whole = translation.answer_as_stream(body, stream_plan)
             return Whole(200, STREAM_HEADERS[stream_plan.framing] + passed, whole)
         answer = translation.answer(body, answer_plan)
-        return Whole(200, JSON + passed, answer.body, answer.usage)
+        return Whole(200, JSON + passed, answer.body, answer.usage, answer.finish_reason, answer.model)
     except UnusableAnswer as error:
         fault = read_fault(200, body[:UNUSABLE_LIMIT])
         text = fault.compat_message if body.strip() else str(error)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from copilot_api.copilot import hosts
 from copilot_api.engine.cache_interfaces import (
     CachedAnswer,
-    CacheLookup,
     CacheOptions,
     CacheStatistics,
     CacheWakes,
@@ -29,6 +29,17 @@ MARK = "x-copilot-api-cache"
 """The response header: ``hit``, ``miss`` or ``coalesced``; absent where the cache had no part."""
 KEPT_HEADERS = ("content-type",)
 """Headers that are true of an old answer too. Request ids and rate limits are those of one call."""
+
+
+class SharedCache(Protocol):
+    """Answers that other replicas have kept."""
+
+    async def find(self, key: bytes, max_age: float | None) -> tuple[CachedAnswer, float] | None:
+        """Return an answer and its age in seconds, if there is one young enough."""
+
+    def give(self, key: bytes, answer: CachedAnswer) -> None:
+        """Keep an answer for them."""
+
 
 CacheMaker = Callable[[CacheOptions, Callable[[], None]], ResponseCache]
 Ask = Callable[[], Awaitable[Whole]]
@@ -47,7 +58,8 @@ class Asker:
 class Caching:
     """Answers whole requests. Made once, in `app`, when ``--cache`` is given."""
 
-    def __init__(self, make_cache: CacheMaker, settings: Settings) -> None:
+    def __init__(self, make_cache: CacheMaker, settings: Settings, shared: SharedCache | None = None) -> None:
+        self._shared = shared
         self._cache = make_cache(CacheOptions(settings.cache, settings.cache_ttl), self._lost)
         self._scope = (hosts.base_url(settings, None), f"reasoning={settings.reasoning}")
         self._tickets = itertools.count(1)
@@ -70,24 +82,32 @@ class Caching:
         ticket = next(self._tickets)
         found = self._cache.begin(key, ticket, max_age)
         if found.answer is not None:
-            return _hit(found, found.answer)
+            return _hit(found.answer, found.age)
         if found.outcome == "wait":
             whole = await self._turn(ticket)
             if whole is not None:
                 return _marked(whole, "coalesced")
-        return _marked(await self._ask(ticket, ask), "miss")
+        return await self._ask(ticket, ask, key, max_age)
 
-    async def _ask(self, ticket: int, ask: Ask) -> Whole:
+    async def _ask(self, ticket: int, ask: Ask, key: bytes, max_age: float | None) -> Whole:
         whole: Whole | None = None
         answer: CachedAnswer | None = None
         try:
+            if self._shared is not None:
+                found = await self._shared.find(key, max_age)
+                if found is not None:
+                    answer, age = found
+                    whole = Whole(200, answer.headers, answer.body)
+                    return _hit(answer, age)
             whole = await ask()
             if whole.status == 200:
                 kept = tuple(header for header in whole.headers if header[0] in KEPT_HEADERS)
                 answer = CachedAnswer(whole.body, kept)
+                if self._shared is not None:
+                    self._shared.give(key, answer)
         finally:
             self._wake(self._cache.settle(ticket, answer), whole)
-        return whole
+        return _marked(whole, "miss")
 
     async def _turn(self, ticket: int) -> Whole | None:
         """Wait for the answer of the one that leads; None means that this one is to ask."""
@@ -142,8 +162,8 @@ def read_cache_control(value: str) -> tuple[bool, float | None]:
     return stores, max_age
 
 
-def _hit(found: CacheLookup, answer: CachedAnswer) -> Whole:
-    return Whole(200, (*answer.headers, ("age", str(int(found.age))), (MARK, "hit")), answer.body)
+def _hit(answer: CachedAnswer, age: float) -> Whole:
+    return Whole(200, (*answer.headers, ("age", str(int(age))), (MARK, "hit")), answer.body)
 
 
 def _marked(whole: Whole, mark: str) -> Whole:

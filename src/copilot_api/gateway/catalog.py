@@ -13,6 +13,7 @@ from typing import Any
 from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import EngineError, ModelTraits
 from copilot_api.gateway.errors import GatewayError
+from copilot_api.ledger.entry import NANO_AIU_PER_CREDIT
 from copilot_api.records import record
 
 logger = logging.getLogger("copilot_api.models")
@@ -21,6 +22,23 @@ TIME_TO_LIVE = 600.0
 """Seconds; the official client keeps the list for ten minutes (upstream.md 3.1)."""
 RETRY_AFTER = 30.0
 """Seconds until a failed refresh is tried again."""
+
+
+@record
+class Prices:
+    """AI credits for a million tokens; None where the list says nothing."""
+
+    input: float | None
+    cached: float | None
+    cache_write: float | None
+    output: float | None
+
+    @property
+    def cache_saving(self) -> float | None:
+        """Nano-AIU that an input token costs less where upstream has it cached."""
+        if self.input is None or self.cached is None:
+            return None
+        return (self.input - self.cached) * NANO_AIU_PER_CREDIT / 1e6
 
 
 @record
@@ -42,6 +60,7 @@ class Model:
     """The account's policy forbids it: it cannot be called."""
     multiplier: float | None = None
     """Premium requests a call costs; 0 is included in the plan."""
+    prices: Prices | None = None
 
 
 class MalformedList(EngineError):
@@ -70,7 +89,7 @@ def _model(entry: dict[str, Any]) -> Model:
     capabilities = _mapping(entry.get("capabilities"))
     limits = _mapping(capabilities.get("limits"))
     supports = _mapping(capabilities.get("supports"))
-    endpoints = entry.get("supported_endpoints")
+    endpoints, billing = entry.get("supported_endpoints"), _mapping(entry.get("billing"))
     output, prompt = _count(limits.get("max_output_tokens")), _count(limits.get("max_prompt_tokens"))
     return Model(
         id=entry["id"],
@@ -95,7 +114,22 @@ def _model(entry: dict[str, Any]) -> Model:
             parallel_tool_calls=supports.get("parallel_tool_calls") is True,
         ),
         disabled=_mapping(entry.get("policy")).get("state") == "disabled",
-        multiplier=_number(_mapping(entry.get("billing")).get("multiplier")),
+        multiplier=_number(billing.get("multiplier")),
+        prices=_prices(_mapping(billing.get("token_prices"))),
+    )
+
+
+def _prices(given: dict[str, Any]) -> Prices | None:
+    usual, batch = _mapping(given.get("default")), _number(given.get("batch_size"))
+    if not usual or not batch or batch < 0:
+        return None
+
+    def price(name: str) -> float | None:
+        found = _number(usual.get(name))
+        return None if found is None else found * 1e6 / batch
+
+    return Prices(
+        price("input_price"), price("cache_price"), price("cache_write_price"), price("output_price")
     )
 
 

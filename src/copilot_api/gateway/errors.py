@@ -10,6 +10,7 @@ GatewayError
 ├── RateLimitHit          the gateway's own rate limit, or the key's (429)
 ├── TooManyAtOnce         the key's own requests in flight (429)
 ├── ApprovalRefused       the person at the terminal said no (403)
+├── hooks.Refusal         a hook of the user's said no (403), or failed: hooks.HookFailed (500)
 ├── BudgetSpent           the user's own budget is spent (402)
 ├── Overloaded            more requests in flight than allowed (503)
 ├── OutOfMemory           more memory in use than allowed (503)

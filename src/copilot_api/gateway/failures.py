@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
@@ -93,14 +93,24 @@ _WORDS: dict[FailureClass, str] = {
 _NOTHING = "upstream ended the stream without an answer"
 
 
+NO_HEADERS: Mapping[bytes, bytes] = {}
+
+
 class Trace:
     """What a request is known by: in its answer's header ``x-request-id``, upstream, and in the log."""
 
     __slots__ = (
+        "answer_model",
+        "asked",
         "caller",
         "calls",
+        "chain",
+        "elsewhere",
         "errand",
         "facts",
+        "finish_reason",
+        "headers",
+        "heard",
         "id",
         "method",
         "near",
@@ -111,6 +121,7 @@ class Trace:
         "session",
         "target",
         "upstream_id",
+        "upstream_url",
         "usage",
         "user_agent",
     )
@@ -136,9 +147,20 @@ class Trace:
         self.plan: Plan | None = None
         self.caller: Caller = ANYONE
         self.calls = 0
-        """Requests that upstream got for it."""
+        """Calls that were made for it, repeated ones too; 0 where none got as far as upstream."""
+        self.elsewhere = 0.0
+        """Seconds that upstream took, and that it waited for its turn: what the gateway did not add."""
+        self.asked = self.heard = 0.0
+        """When upstream was asked first and a call of it ended last, in monotonic seconds; 0 is never."""
+        self.upstream_url = ""
+        self.headers: Mapping[bytes, bytes] = NO_HEADERS
+        """Those of the client, the first of each name."""
+        self.finish_reason: str | None = None
+        """Of an answer that was no stream, as `answer_model` and `usage` are."""
+        self.answer_model: str | None = None
+        self.chain: object = None
+        """The hashes of what was sent, for the cache doctor."""
         self.usage: Usage | None = None
-        """Of an answer that was no stream."""
         self.rewrites = ""
         self.outcome = ""
         """Why it was refused."""
@@ -212,12 +234,13 @@ class Failures:
             level = logging.DEBUG
         elif kind == "token_refused" or (0 < status < 500 and status != 200):
             level = logging.INFO
-        self._log(level, f"failure class={kind} origin={ORIGINS[kind]}", cause, trace or current(), status)
+        told: dict[str, str] = {"class": kind, "origin": ORIGINS[kind]}
+        self._log(level, "failure", told, cause, trace or current(), status)
 
     def retry(self, reason: RetryReason, cause: str) -> None:
         """Count a call that is made again and log its event."""
         self.retries[reason] += 1
-        self._log(logging.INFO, f"retry reason={reason}", cause, current(), 0)
+        self._log(logging.INFO, "retry", {"reason": reason}, cause, current(), 0)
 
     def stream(self, summary: RelaySummary | None, trace: Trace | None = None) -> None:
         """Count a stream that ended badly after its head was sent."""
@@ -228,28 +251,24 @@ class Failures:
             cause = own_words(message) or _WORDS.get(kind, summary.outcome)
             self.note(kind, f"{cause} after {seen}", 200, trace)
 
-    def lines(self) -> Iterator[str]:
-        """Give the counters for Prometheus; each class is there from the start."""
-        yield "# HELP copilot_api_failures_total Requests that failed, by class and by whom to ask."
-        yield "# TYPE copilot_api_failures_total counter"
-        for kind, count in self.counts.items():
-            yield f'copilot_api_failures_total{{class="{kind}",origin="{ORIGINS[kind]}"}} {count}'
-        yield "# HELP copilot_api_upstream_calls_total Calls of Copilot, repeated ones too."
-        yield "# TYPE copilot_api_upstream_calls_total counter"
-        yield f"copilot_api_upstream_calls_total {self.calls}"
-        yield "# HELP copilot_api_upstream_retries_total Calls of Copilot that were made again, by reason."
-        yield "# TYPE copilot_api_upstream_retries_total counter"
-        for reason, count in self.retries.items():
-            yield f'copilot_api_upstream_retries_total{{reason="{reason}"}} {count}'
-
-    def _log(self, level: int, what: str, cause: str, trace: Trace | None, status: int) -> None:
+    def _log(
+        self, level: int, event: str, told: Mapping[str, str], cause: str, trace: Trace | None, status: int
+    ) -> None:
         if not logger.isEnabledFor(level):
             return
+        what = f"{event} {' '.join(f'{name}={value}' for name, value in told.items())}"
+        fields: dict[str, str | int] = {**told}
         if trace is not None:
             what += f" request_id={trace.id}"
+            fields["request_id"] = trace.id
             if trace.upstream_id:
                 what += f" upstream_request_id={trace.upstream_id}"
-            what += f" request={json.dumps(f'{trace.method} {trace.path}')}"
+                fields["upstream_request_id"] = trace.upstream_id
+            fields["request"] = f"{trace.method} {trace.path}"
+            what += f" request={json.dumps(fields['request'])}"
         if status:
             what += f" status={status}"
-        logger.log(level, "%s cause=%s", what, json.dumps(redact(cause)[:LONGEST_CAUSE], ensure_ascii=False))
+            fields["status"] = status
+        fields["cause"] = redact(cause)[:LONGEST_CAUSE]
+        told_cause = json.dumps(fields["cause"], ensure_ascii=False)
+        logger.log(level, "%s cause=%s", what, told_cause, extra={"event": event, "fields": fields})

@@ -21,6 +21,8 @@ class Hints:
     betas: Betas = NONE
     initiator: Initiator | None = None
     """Who asks, by the client's own word (upstream.md 2.5); None leaves it to the body."""
+    steered: str = ""
+    """The model's name as the client wrote it, where a hook chose `model` instead."""
 
 
 NO_HINTS = Hints()

@@ -30,6 +30,7 @@ from copilot_api.gateway.counting import BYTES_PER_TOKEN, Counting
 from copilot_api.gateway.errors import BadRequest, Lossy, ShuttingDown, UpstreamRefused
 from copilot_api.gateway.failures import current, own_words
 from copilot_api.gateway.hints import NO_HINTS, Hints
+from copilot_api.gateway.limits import KeyLimits
 from copilot_api.gateway.plan import Plan, Planner, without_reasoning
 from copilot_api.gateway.refusals import complete, member_of
 from copilot_api.gateway.rewrites import header_value, log, lossy
@@ -41,6 +42,7 @@ from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
+    from copilot_api.gateway.hooks import OnPlan
     from copilot_api.gateway.standing import Standing
 
 logger = logging.getLogger("copilot_api.gateway")
@@ -68,12 +70,19 @@ class Pipeline:
         caching: Caching | None = None,
         several_keys: Callable[[], bool] = lambda: False,
         accounting: Accounting | None = None,
+        limits: KeyLimits | None = None,
+        on_plan: tuple[OnPlan, ...] = (),
     ) -> None:
         self._accounting = accounting or Accounting(None, None)
         self._settings = settings
         self._engine = engine
         self.planner = Planner(settings, catalog)
         """Decides for a request; also knows which model a name means."""
+        self._steering = None
+        if on_plan:
+            from copilot_api.gateway.hooks import Steering
+
+            self._steering = Steering(on_plan, self.planner)
         self._sender = sender
         self._admission = admission
         self._caching = caching
@@ -81,7 +90,7 @@ class Pipeline:
         self._gate = Gate(places, settings.max_concurrency)
         self.places_taken = places
         """The component behind the gate."""
-        self._team = Team(settings, engine, places, several_keys)
+        self._team = Team(settings, engine, places, several_keys, limits)
         self.allowed = Allowed(catalog, self.planner.resolve)
         """Which models a key is good for."""
         self.counting = self._counting = Counting(engine.tokenizer)
@@ -112,6 +121,16 @@ class Pipeline:
     def places(self) -> int:
         """Requests that may be in flight."""
         return self._settings.max_concurrency
+
+    @property
+    def streams(self) -> int:
+        """Streams that run now."""
+        return len(self._relays)
+
+    @property
+    def paced(self) -> int:
+        """Requests that the rate limit keeps waiting now."""
+        return self._admission.waiting
 
     def running(self) -> tuple[Running, ...]:
         """Return the streams that run."""
@@ -170,6 +189,10 @@ class Pipeline:
             trace = current()
             if trace is not None:
                 trace.facts, trace.plan, trace.caller = facts, plan, caller
+            if self._steering is not None:
+                facts, plan, hints = self._steering.steer(facts, plan, hints)
+                if trace is not None:
+                    trace.plan = plan
             if caller.models:
                 self.allowed.check(caller, plan, body)
             if self._caching is not None and cache_control is not None and not facts.stream:
@@ -189,16 +212,24 @@ class Pipeline:
                 self._asking.add(task)
             try:
                 if caller.id:
+                    asked = time.monotonic()
                     entry = await self._team.enter(caller)
+                    if trace is not None:
+                        trace.elsewhere += time.monotonic() - asked
                     await entry.admit(self._admission, plan.leg)
                 else:
                     errand = None if trace is None else trace.errand
                     if not (errand is not None and errand.take_place()) and not self._gate.try_enter():
+                        asked = time.monotonic()
                         await self._gate.wait()
+                        if trace is not None:
+                            trace.elsewhere += time.monotonic() - asked
                     has_place = True
                     await self._admission.admit(plan.leg)
                 if dialect == "chat":
                     self._counting.log(plan, request.body if plan.leg == "chat" else body)
+                if trace is not None:
+                    self._accounting.note(trace, body, dialect)
                 answer = await self._ask(body, request, plan, facts, hints)
             except asyncio.CancelledError:
                 if task is None or not self._stopping:
@@ -216,7 +247,8 @@ class Pipeline:
                 await self._deliver_stream(answer, plan, deliver, None if entry is None else entry.member)
             else:
                 if trace is not None:
-                    trace.usage = answer.usage
+                    trace.usage, trace.answer_model = answer.usage, answer.model
+                    trace.finish_reason = answer.finish_reason
                 await deliver(answer)
         finally:
             if entry is not None:
@@ -323,7 +355,8 @@ class Pipeline:
                 trace = current()
                 if trace is not None:
                     trace.plan, trace.rewrites = plan, noted
-                return await make_answer(upstream, answer_plan, self._engine.translation, stream_plan, noted)
+                translation = self._engine.translation
+                return await make_answer(upstream, answer_plan, translation, stream_plan, noted, trace)
             except BaseException:
                 await upstream.aclose()
                 raise

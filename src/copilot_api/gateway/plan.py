@@ -156,6 +156,7 @@ def kind_of(facts: RequestFacts, hints: Hints) -> Kind:
         hints.betas.passed,
         hints.betas.large_context,
         hints.embeds,
+        hints.steered,
     )
 
 
@@ -186,6 +187,8 @@ def make_plan(
     rewrites: tuple[str, ...] = (
         (f"model {facts.model} -> {name}: {resolution.reason}",) if resolution.reason else ()
     )
+    if hints.steered:
+        rewrites = (f"model {hints.steered} -> {facts.model}: by the hook on_plan", *rewrites)
     cap = model.max_output_tokens if model and fills_cap(facts) else None
     if cap is not None:
         rewrites += (f"output cap set to the model's limit of {cap}",)

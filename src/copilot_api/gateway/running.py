@@ -25,6 +25,8 @@ class Running:
     silent_ms: float
     events: int
     bytes: int
+    dialect: str = ""
+    """What the client speaks."""
 
 
 @record
@@ -49,4 +51,5 @@ class Stream:
             progress.silent_ms,
             progress.events,
             progress.bytes_out,
+            "" if trace is None or trace.facts is None else trace.facts.dialect,
         )

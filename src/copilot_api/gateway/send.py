@@ -24,7 +24,7 @@ from copilot_api.engine.interfaces import (
     UpstreamError,
 )
 from copilot_api.gateway.errors import CredentialTrouble, UpstreamFailed, UpstreamRefused
-from copilot_api.gateway.failures import Failures, current, of_error
+from copilot_api.gateway.failures import Failures, Trace, current, of_error
 from copilot_api.gateway.refusals import explain, hint_for
 from copilot_api.redaction import without
 from copilot_api.settings import Settings
@@ -151,22 +151,27 @@ class Sender:
                 account = carried.account
             grant = account.grant
             ahead: Literal["first", "whole"] = "first" if stream else "whole"
-            upstream = await self._request(
-                UpstreamCall(
-                    method,
-                    account.url + path,
-                    account.headers(initiator, vision, leg),
-                    body,
-                    self.timeouts,
-                    ahead,
-                    self.patience,
-                    (("x-request-id", known_as or request_id()), *own),
-                ),
-                carried,
+            call = UpstreamCall(
+                method,
+                account.url + path,
+                account.headers(initiator, vision, leg),
+                body,
+                self.timeouts,
+                ahead,
+                self.patience,
+                (("x-request-id", known_as or request_id()), *own),
             )
-            known_as = carried = None
-            if trace is not None:
-                trace.calls += 1
+            known_as = None
+            if trace is None:
+                upstream = await self._request(call, trace, carried)
+            else:
+                asked = time.monotonic()
+                if not trace.calls:
+                    trace.asked, trace.upstream_url = asked, account.url
+                upstream = await self._request(call, trace, carried)
+                heard = trace.heard = time.monotonic()
+                trace.elsewhere += heard - asked
+            carried = None
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)
@@ -209,13 +214,14 @@ class Sender:
             account = self.account = Account(grant, self._settings)
         return account
 
-    async def _request(self, call: UpstreamCall, carried: Carried | None) -> Upstream:
+    async def _request(self, call: UpstreamCall, trace: Trace | None, carried: Carried | None) -> Upstream:
         for attempt in (1, 2):
             self._failures.calls += 1
             try:
                 if carried is not None and attempt == 1:
-                    return carried.reply()
-                return await self._client.request(call)
+                    upstream = carried.reply()
+                else:
+                    upstream = await self._client.request(call)
             except ConnectFailed as error:
                 if attempt == 2:
                     raise UpstreamFailed(
@@ -223,9 +229,16 @@ class Sender:
                     ) from error
                 self._failures.retry("connect", f"{call.url}: {error}")
             except UpstreamError as error:
+                # It was written, and may have been billed.
+                if trace is not None:
+                    trace.calls += attempt
                 raise UpstreamFailed(
                     error.status, str(error), of_error(error), code="upstream_failed"
                 ) from error
+            else:
+                if trace is not None:
+                    trace.calls += attempt
+                return upstream
         raise AssertionError("unreachable")
 
     async def _fault(self, upstream: Upstream, grant: TokenGrant) -> UpstreamFault:

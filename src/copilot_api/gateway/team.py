@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from copilot_api.engine.interfaces import Concurrency, Leg, Limiter, RateLimited
 from copilot_api.gateway.errors import NotAllowed, Overloaded, RateLimitHit, TooManyAtOnce
+from copilot_api.gateway.limits import KeyLimits, OwnLimits, SharedPlaces
 from copilot_api.keys.caller import Caller
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ SHARE = 3
 class Member:
     """What is counted for one key."""
 
-    __slots__ = ("caller", "ended", "held", "limiter", "places", "relays", "turns")
+    __slots__ = ("caller", "ended", "held", "limiter", "places", "relays", "shared", "turns")
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.limiter: Limiter | None = None
         self.places: Concurrency | None = None
+        self.shared: SharedPlaces | None = None
+        """Its places on all replicas, where there are several."""
         self.held = 0
         """Places of the gateway that its requests have."""
         self.turns: deque[asyncio.Future[None]] = deque()
@@ -59,11 +62,15 @@ class Member:
 class Entry:
     """One request that was let in; :meth:`leave` gives back what it has."""
 
-    __slots__ = ("_own", "_slot", "_team", "member")
+    __slots__ = ("_lease", "_own", "_shared", "_slot", "_team", "member")
 
-    def __init__(self, team: Team, member: Member, own: Concurrency | None, slot: Slot | None) -> None:
+    def __init__(
+        self, team: Team, member: Member, own: Concurrency | None, slot: Slot | None, lease: str
+    ) -> None:
         self._team = team
         self._own = own
+        self._shared = member.shared
+        self._lease = lease
         self._slot = slot
         self.member = member
 
@@ -81,6 +88,8 @@ class Entry:
         """The request is over."""
         if self._own is not None:
             self._own.leave()
+        if self._shared is not None:
+            self._shared.leave(self._lease)
         self._team.leave(self.member)
 
 
@@ -88,9 +97,15 @@ class Team:
     """All keys' requests. Made once, by the pipeline; `several` tells whether there are two keys or more."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, places: Concurrency, several: Callable[[], bool]
+        self,
+        settings: Settings,
+        engine: Engine,
+        places: Concurrency,
+        several: Callable[[], bool],
+        limits: KeyLimits | None = None,
     ) -> None:
         self._engine = engine
+        self._limits = limits or OwnLimits(engine)
         self._places = places
         self._limit = settings.max_concurrency
         self._patience = settings.queue_timeout
@@ -112,7 +127,13 @@ class Team:
         if own is not None and not own.try_enter():
             raise TooManyAtOnce(caller.name, caller.concurrency or 0)
         slot: Slot | None = None
+        shared, lease = member.shared, ""
         try:
+            if shared is not None:
+                taken = await shared.take()
+                if taken is None:
+                    raise TooManyAtOnce(caller.name, caller.concurrency or 0)
+                lease = taken
             if member.limiter is not None:
                 slot = await member.limiter.admit()
             if not self._take(member):
@@ -122,10 +143,12 @@ class Team:
                 slot.withdraw()
             if own is not None:
                 own.leave()
+            if shared is not None:
+                shared.leave(lease)
             if isinstance(error, RateLimited):
                 raise RateLimitHit(error.wait) from None
             raise
-        return Entry(self, member, own, slot)
+        return Entry(self, member, own, slot, lease)
 
     def leave(self, member: Member) -> None:
         """Give back the place of one request."""
@@ -163,7 +186,8 @@ class Team:
         # New or changed limits are counted from now on; requests in flight give back to the old ones.
         member.caller = caller
         rate, most = caller.rate, caller.concurrency
-        member.limiter = None if rate is None else self._engine.make_limiter(60 / rate, False, rate)
+        member.limiter = None if rate is None else self._limits.limiter(caller, rate)
+        member.shared = None if most is None else self._limits.places(caller)
         member.places = None if most is None else self._engine.make_concurrency(most, 1, 0.0)
         return member
 

@@ -1,4 +1,7 @@
-"""The token file of 0.7.0 at its old place: private, written whole or not at all (compat.md 1.7; R-07)."""
+"""The token file of 0.7.0 at its old place: private, written whole or not at all (compat.md 1.7; R-07).
+
+Which of several tokens is used is decided in `copilot_api.github.sources` (ADR 0024).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from copilot_api.github.file_lock import locked
@@ -24,29 +28,67 @@ _LEFT = 60.0
 """Seconds after which nobody is writing a temporary file any more, locked or not."""
 
 
+PROFILE = "COPILOT_API_PROFILE"
+"""The environment variable that chooses a profile; ``--profile`` sets it, so that children have it too."""
+PROFILES = "profiles"
+NO_PROFILE = ("", "default")
+"""What means the data directory of 0.7.0."""
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
+
 class CredentialProblem(Exception):
-    """The file cannot be trusted; the text says why and what to do."""
+    """A credential cannot be used or trusted; the text says why and what to do."""
 
 
-def data_directory(home: Path) -> Path:
-    """Return the data directory, the same on every platform as in 0.7.0."""
-    return home / ".local" / "share" / "copilot-api"
+def data_directory(home: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the data directory of the profile, without one the same on every platform as in 0.7.0.
+
+    Raises :class:`CredentialProblem` for a name that no profile may have.
+    """
+    directory = home / ".local" / "share" / "copilot-api"
+    profile = environ.get(PROFILE, "")
+    if profile in NO_PROFILE:
+        return directory
+    if not _PROFILE_NAME.fullmatch(profile):
+        raise CredentialProblem(
+            f"a profile cannot be called {profile!r}: take letters, digits, - and _, 32 at most"
+        )
+    return directory / PROFILES / profile
 
 
-def token_store(directory: Path, *, in_keyring: bool) -> TokenFile:
-    """Return where the token is kept. Raises :class:`CredentialProblem`."""
+def token_store(directory: Path, *, in_keyring: bool, host: str | None = None) -> TokenFile:
+    """Return where the token for a host is kept, None for github.com. Raises :class:`CredentialProblem`."""
     if not in_keyring:
-        return TokenFile(directory)
+        return TokenFile(directory, host)
     from copilot_api.github.keyring_token import KeyringToken
 
-    return KeyringToken(directory)
+    return KeyringToken(directory, host)
+
+
+def read_token_file(path: str) -> Secret:
+    """Return the token of ``--github-token-file``. Raises :class:`CredentialProblem`.
+
+    Its mode is not looked at: mounted secrets have the one that their mount gives them.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise CredentialProblem(f"--github-token-file {path} cannot be read: {reason}") from None
+    if len(text.split()) != 1:
+        what = "holds more than a token" if text else "is empty"
+        raise CredentialProblem(f"--github-token-file {path} {what}")
+    return Secret(text)
 
 
 class TokenFile:
-    """The GitHub token on disk; processes that share a home write in turns, and the last one wins (R-48)."""
+    """The GitHub token on disk; processes that share a home write in turns, and the last one wins (R-48).
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "github_token"
+    A token is sent to no other host than the one it is of: each has a file of its own.
+    """
+
+    def __init__(self, directory: Path, host: str | None = None) -> None:
+        self.path = directory / (f"github_token@{host}" if host else "github_token")
         self._complained = False
 
     @property
@@ -85,6 +127,16 @@ class TokenFile:
             if text:
                 return Secret(text)
         return None
+
+    def look(self) -> Secret | None:
+        """Return the stored token and change nothing; errors as :meth:`read`."""
+        try:
+            text = self.path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from None
+        return Secret(text) if text else None
 
     def prepare(self) -> None:
         """Make the directory; say so when nothing can be stored there."""
@@ -136,7 +188,7 @@ class TokenFile:
 
     @property
     def _lock_path(self) -> Path:
-        return self.path.with_name("github_token.lock")
+        return self.path.with_name(f"{self.path.name}.lock")
 
     def _unreadable(self, error: Exception) -> CredentialProblem:
         return CredentialProblem(f"the token file {self.path} cannot be read: {error}")

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from copilot_api.github.credentials import CredentialProblem, TokenFile
+from copilot_api.github.credentials import PROFILES, CredentialProblem, TokenFile
 from copilot_api.redaction import Secret
 
 logger = logging.getLogger("copilot_api.credentials")
@@ -23,8 +23,11 @@ NAME = "github_token"
 class KeyringToken(TokenFile):
     """A token file whose token lies in the keyring. Raises :class:`CredentialProblem` without the package."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, host: str | None = None) -> None:
+        super().__init__(directory, host)
+        # The keyring is one for all profiles, as the directory is not.
+        profile = f"{directory.name}/" if directory.parent.name == PROFILES else ""
+        self._name = f"{profile}{NAME}{f'@{host}' if host else ''}"
         try:
             self._keyring: Any = import_module("keyring")
         except ImportError:
@@ -49,10 +52,15 @@ class KeyringToken(TokenFile):
         held = self._held()
         return super().read() if held is None else Secret(held)
 
+    def look(self) -> Secret | None:
+        """Return the token and change nothing. Raises as :meth:`read`."""
+        held = self._held()
+        return super().look() if held is None else Secret(held)
+
     def write(self, token: Secret) -> bool:
         """Store the token and take it out of the file; False when the keyring does not take it."""
         try:
-            self._keyring.set_password(SERVICE, NAME, token.reveal())
+            self._keyring.set_password(SERVICE, self._name, token.reveal())
         except Exception as error:
             # Its backends raise what their systems raise, beside KeyringError. The text may quote the token.
             logger.warning(
@@ -68,14 +76,14 @@ class KeyringToken(TokenFile):
         was_there = self._held() is not None
         if was_there:
             try:
-                self._keyring.delete_password(SERVICE, NAME)
+                self._keyring.delete_password(SERVICE, self._name)
             except Exception as error:
                 raise CredentialProblem(f"the keyring kept the token ({type(error).__name__})") from None
         return super().erase() or was_there
 
     def _held(self) -> str | None:
         try:
-            held: str | None = self._keyring.get_password(SERVICE, NAME)
+            held: str | None = self._keyring.get_password(SERVICE, self._name)
         except Exception as error:
             raise CredentialProblem(
                 f"the keyring cannot be read ({type(error).__name__}): unlock it, or leave out --keyring"

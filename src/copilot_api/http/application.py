@@ -16,6 +16,7 @@ from copilot_api.engine.standing_interfaces import STANDING
 from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.errors import BadRequest, GatewayError, NotAllowed, OutOfMemory
 from copilot_api.gateway.failures import Failures, Trace, begin
+from copilot_api.gateway.metrics import Metrics
 from copilot_api.http import guard
 from copilot_api.http.asgi import (
     BodyTooLarge,
@@ -52,10 +53,10 @@ SESSION_HEADERS = (b"x-claude-code-session-id", b"session-id", b"x-session-id", 
 class RequestLog(Protocol):
     """Takes the two lines a request (compat.md 3.2)."""
 
-    def arrived(self, method: str, target: str) -> None:
+    def arrived(self, method: str, target: str, request_id: str) -> None:
         """A request came in."""
 
-    def answered(self, method: str, target: str, status: int, seconds: float) -> None:
+    def answered(self, method: str, target: str, status: int, seconds: float, request_id: str) -> None:
         """Its answer began."""
 
 
@@ -70,9 +71,11 @@ class Application:
         request_log: RequestLog | None = None,
         failures: Failures | None = None,
         accounting: Accounting | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._failures = failures or Failures()
         self._accounting = accounting
+        self._responses = (metrics or Metrics()).responses
         self._router = Router(tuple(routes))
         self._access = access
         self._settings = settings
@@ -96,6 +99,7 @@ class Application:
         first = request.first
         session = next((first[name] for name in SESSION_HEADERS if name in first), None)
         trace = Trace(request.method, request.path, first.get(b"user-agent"), session)
+        trace.headers = first
         errand = request.scope.get(STANDING)
         if errand is not None and GUARD_EXTENSION in request.scope["extensions"]:
             trace.errand, trace.target = errand, request.target
@@ -115,7 +119,7 @@ class Application:
             work = route.handler(request, body, reply.respond)
             await (work if request.own_server else _until_gone(work, receive))
         except (ClientDisconnected, asyncio.CancelledError) as left:
-            if reply.relay is None:
+            if reply.relay is None and not reply.is_watch:
                 trace.outcome = "client_gone"
                 self._failures.note("client_gone", "before the answer was whole", 0, trace)
             if isinstance(left, asyncio.CancelledError):
@@ -132,6 +136,7 @@ class Application:
             failure.failure = "internal"
             await self._refuse(failure, reply)
         finally:
+            self._responses[reply.status // 100] += 1
             summary = None
             if reply.relay is not None:
                 summary = reply.relay.summary
@@ -201,10 +206,11 @@ class Reply:
         "_receive",
         "_send",
         "_size",
-        "_status",
+        "is_watch",
         "relay",
         "request",
         "started",
+        "status",
         "trace",
     )
 
@@ -221,6 +227,8 @@ class Reply:
         self.relay: Relay | None = None
         """The stream that is the answer."""
         self.request = request
+        self.is_watch = False
+        """A page watches: it never is over, and who leaves breaks nothing off."""
         self.started = False
         self._receive = receive
         self._send = send
@@ -228,9 +236,9 @@ class Reply:
         self._at = time.time()
         self._began = time.monotonic()
         self._first: float | None = None
-        self._status = self._size = 0
+        self.status = self._size = 0
         if log is not None:
-            log.arrived(request.method, request.target)
+            log.arrived(request.method, request.target, trace.id)
         origin = guard.allowed_origin(request, access)
         self._headers = [] if origin is None else [*_cors(origin)]
 
@@ -244,13 +252,15 @@ class Reply:
             self.relay = response.relay
         elif isinstance(response, PlainResponse):
             self._size = len(response.content)
+        else:
+            self.is_watch = True
         return response(self.request.scope, self._receive, self._pass)
 
     def settle(self, accounting: Accounting, summary: RelaySummary | None) -> None:
         """The request is over: tell what it cost."""
         accounting.settle(
             self.trace,
-            self._status,
+            self.status,
             summary,
             at=self._at,
             first_byte_ms=None if self._first is None else (self._first - self._began) * 1000,
@@ -262,7 +272,7 @@ class Reply:
         if message["type"] == "http.response.start":
             self.started = True
             self._first = time.monotonic()
-            self._status = message["status"]
+            self.status = message["status"]
             headers = message["headers"]
             if self.trace.near:
                 headers.append((b"x-copilot-api-budget", self.trace.near.encode("ascii", "replace")))
@@ -275,7 +285,8 @@ class Reply:
             headers += self._headers
             if self._log is not None:
                 seconds = self._first - self._began
-                self._log.answered(self.request.method, self.request.target, message["status"], seconds)
+                request = self.request
+                self._log.answered(request.method, request.target, self.status, seconds, self.trace.id)
         return self._send(message)
 
 

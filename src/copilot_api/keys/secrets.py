@@ -8,34 +8,17 @@ speed. Slowness would only hurt here, since a hash is computed for each request,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+
+from copilot_api.digests import sha256
 
 PREFIX = "cak_"
 """``copilot-api key``: programs that look for leaked secrets, and our own redaction, know it by this."""
 RANDOM_BYTES = 32
 
 
-def _hash() -> Callable[[bytes], Any]:
-    """Return SHA-256 without OpenSSL: `hashlib` loads it, which is 3.6 MB that nothing else here needs."""
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found]  # CPython 3.12 and newer
-    except ImportError:
-        try:
-            from _sha256 import sha256  # type: ignore[import-not-found]  # CPython 3.11
-        except ImportError:
-            from hashlib import sha256
-    made: Callable[[bytes], Any] = sha256
-    return made
-
-
-_SHA256 = _hash()
-
-
 def digest(key: str) -> bytes:
     """Return the SHA-256 of a key."""
-    result: bytes = _SHA256(key.encode("utf-8", "surrogatepass")).digest()
-    return result
+    return sha256(key.encode("utf-8", "surrogatepass"))
 
 
 def make_key() -> str:

@@ -92,7 +92,7 @@ def parse(text: str) -> Budget:
     )
 
 
-class _Account:
+class Account:
     """What was spent of one budget in the span that runs."""
 
     __slots__ = ("budget", "nano", "requests", "span", "warned")
@@ -105,6 +105,7 @@ class _Account:
         self.warned = 0.0
 
     def turn(self, now: float) -> None:
+        """Begin anew where a new span has begun."""
         if not self.span.start <= now < self.span.end:
             self.span = span(self.budget.period, now)
             self.nano = self.requests = 0
@@ -112,11 +113,13 @@ class _Account:
 
     @property
     def spent(self) -> float:
+        """The sum, in the budget's own unit."""
         if self.budget.unit == "requests":
             return float(self.requests)
         return self.nano / _NANO[self.budget.unit]
 
     def concerns(self, key: str, model: str) -> bool:
+        """Tell whether a request of a key for a model counts."""
         wanted = self.budget
         return wanted.key in (None, key) and wanted.model in (None, model)
 
@@ -125,24 +128,24 @@ class Budgets:
     """All budgets of a process. Made once, in `app`; fed by what the ledger gets."""
 
     def __init__(self, budgets: Iterable[Budget], now: Callable[[], float] = time.time) -> None:
-        self._now = now
-        self._accounts = tuple(_Account(budget) for budget in budgets)
+        self.now = now
+        self.accounts = tuple(Account(budget) for budget in budgets)
 
     def __bool__(self) -> bool:
-        return bool(self._accounts)
+        return bool(self.accounts)
 
     def seed(self, spent: Callable[[Budget, float], tuple[int, int]]) -> None:
         """Begin with what the ledger knows: `spent` gives nano-AIU and requests of a budget since a time."""
-        now = self._now()
-        for account in self._accounts:
+        now = self.now()
+        for account in self.accounts:
             account.turn(now)
             account.nano, account.requests = spent(account.budget, account.span.start)
 
     def add(self, entry: Entry) -> tuple[Standing, ...]:
         """Count a request; return the budgets that are to be warned of now: nearly spent, then spent."""
-        now = self._now()
+        now = self.now()
         crossed = []
-        for account in self._accounts:
+        for account in self.accounts:
             account.turn(now)
             # A request that never left is nobody's expense.
             if not entry.leg or not account.concerns(entry.key, entry.model):
@@ -160,9 +163,9 @@ class Budgets:
         """Return a hard budget that leaves nothing for such a request, of several the one that opens last;
         and the one of the others that is the nearest to its end, if it is near.
         """
-        now = self._now()
+        now = self.now()
         closed, near = [], []
-        for account in self._accounts:
+        for account in self.accounts:
             account.turn(now)
             if not account.concerns(key, model):
                 continue
@@ -178,11 +181,11 @@ class Budgets:
 
     def standings(self) -> tuple[Standing, ...]:
         """Return how all of them stand."""
-        now = self._now()
-        for account in self._accounts:
+        now = self.now()
+        for account in self.accounts:
             account.turn(now)
-        return tuple(self._standing(account) for account in self._accounts)
+        return tuple(self._standing(account) for account in self.accounts)
 
     @staticmethod
-    def _standing(account: _Account) -> Standing:
+    def _standing(account: Account) -> Standing:
         return Standing(account.budget, account.spent, account.span)

@@ -40,7 +40,7 @@ class Entry:
     outcome: str
     """How it ended: ``complete``, or the class of the failure."""
     attempts: int
-    """Requests that upstream got for it."""
+    """Calls that were made for it, so that all but one are retries; 0 where none got as far as upstream."""
     input_tokens: int | None = None
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None

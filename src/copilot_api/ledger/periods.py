@@ -30,6 +30,16 @@ def span(period: Period, now: float) -> Span:
     return Span(_midnight(at.tm_year, at.tm_mon, 1), _midnight(at.tm_year, at.tm_mon + 1, 1))
 
 
+def month_until(reset: str) -> Span | None:
+    """Return the month that ends on a date as GitHub writes it; None when it is no date."""
+    try:
+        year, month, day = (int(part) for part in reset[:10].split("-"))
+        # mktime takes the month before January too.
+        return Span(_midnight(year, month - 1, day), _midnight(year, month, day))
+    except (ValueError, OverflowError):
+        return None
+
+
 def projected(spent: float, within: Span, now: float) -> float | None:
     """Return what will be spent at the end if it goes on like this; None while it is too early to say."""
     share = (now - within.start) / (within.end - within.start)

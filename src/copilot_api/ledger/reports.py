@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 Axis = Literal["day", "hour", "model", "client", "key", "session", "outcome", "dialect"]
 AXES: tuple[Axis, ...] = ("day", "hour", "model", "client", "key", "session", "outcome", "dialect")
 
-FILTERS = ("dialect", "leg", "asked", "model", "client", "key", "session", "outcome", "status", "initiator")
+FILTERS = (
+    *("dialect", "leg", "asked", "model", "client", "key", "session", "outcome", "status", "initiator"),
+    "request_id",
+)
 """Columns that a question can be narrowed by."""
+FAILED = "failed"
+"""Said of `outcome`: all but the complete ones."""
 
 _AXES: Mapping[Axis, str] = {
     "day": "strftime('%Y-%m-%d', at, 'unixepoch', 'localtime')",
@@ -74,7 +79,7 @@ def sums(
     where: Mapping[str, str | int] | None = None,
 ) -> tuple[Sums, ...]:
     """Return a group each, days and hours in order, others by what they cost. Times are Unix seconds."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     order = "1" if axis in ("day", "hour") else "sum(nano_aiu) DESC, count(*) DESC, 1"
     rows = connection.execute(
         f"SELECT {_AXES[axis]}, {', '.join(_SUMS)} FROM requests WHERE {condition}"  # noqa: S608
@@ -92,7 +97,7 @@ def total(
     where: Mapping[str, str | int] | None = None,
 ) -> Sums:
     """Return all of them in one group, named ``total``."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     row = connection.execute(
         f"SELECT 'total', {', '.join(_SUMS)} FROM requests WHERE {condition}",  # noqa: S608
         values,
@@ -128,7 +133,7 @@ def series(
 
 def sent(connection: sqlite3.Connection, *, since: float, where: Mapping[str, str | int]) -> tuple[int, int]:
     """Return nano-AIU and number of the requests that went upstream."""
-    condition, values = _condition(since, float("inf"), where)
+    condition, values = narrowed(since, float("inf"), where)
     row = connection.execute(
         f"SELECT coalesce(sum(nano_aiu), 0), count(*) FROM requests WHERE {condition} AND leg <> ''",  # noqa: S608
         values,
@@ -146,7 +151,7 @@ def recent(
     where: Mapping[str, str | int] | None = None,
 ) -> tuple[tuple[int, Entry], ...]:
     """Return the newest entries with their numbers, newest first; `before` goes on after a number."""
-    condition, values = _condition(since, until, where or {})
+    condition, values = narrowed(since, until, where or {})
     if before is not None:
         condition += " AND id < ?"
         values.append(before)
@@ -155,6 +160,28 @@ def recent(
         (*values, limit),
     )
     return tuple((row[0], _entry(row[1:])) for row in rows)
+
+
+def choices(connection: sqlite3.Connection, column: str, *, since: float, limit: int) -> tuple[str, ...]:
+    """Return what stands in a column of `FILTERS`, in order. Raises ValueError for another."""
+    if column not in FILTERS:
+        raise ValueError(f"{column!r} is no filter; there are {', '.join(FILTERS)}")
+    rows = connection.execute(
+        f"SELECT DISTINCT {column} FROM requests WHERE at >= ? AND {column} <> '' ORDER BY 1 LIMIT ?",  # noqa: S608
+        (since, limit),
+    )
+    return tuple(row[0] for row in rows)
+
+
+def tokens_per_byte(connection: sqlite3.Connection, *, since: float) -> dict[tuple[str, str], float]:
+    """Return how many tokens a byte of a streamed answer stood for, by model and dialect."""
+    rows = connection.execute(
+        "SELECT model, dialect, CAST(sum(output_tokens) AS REAL) / sum(bytes_out) FROM requests"
+        " WHERE at >= ? AND streamed AND outcome = 'complete' AND output_tokens > 0 AND bytes_out > 0"
+        " GROUP BY 1, 2",
+        (since,),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def one(connection: sqlite3.Connection, number: int) -> Entry | None:
@@ -172,7 +199,7 @@ def _entry(row: tuple[object, ...]) -> Entry:
     return Entry(**values)  # type: ignore[arg-type]  # as the columns were declared
 
 
-def _condition(since: float, until: float, where: Mapping[str, str | int]) -> tuple[str, list[object]]:
+def narrowed(since: float, until: float, where: Mapping[str, str | int]) -> tuple[str, list[object]]:
     """Return SQL and its values. Raises ValueError for a column that is no filter."""
     parts, values = ["at >= ?"], [since]
     bound: list[object] = [*values]
@@ -182,6 +209,9 @@ def _condition(since: float, until: float, where: Mapping[str, str | int]) -> tu
     for name, value in where.items():
         if name not in FILTERS:
             raise ValueError(f"{name!r} is no filter; there are {', '.join(FILTERS)}")
+        if name == "outcome" and value == FAILED:
+            parts.append("outcome <> 'complete'")
+            continue
         parts.append(f"{name} = ?")
         bound.append(value)
     return " AND ".join(parts), bound

@@ -1,4 +1,8 @@
-"""The ledger's database: one table, made and brought up to date here."""
+"""The ledger's database: one table, made and brought up to date here.
+
+Version 2 added what the cache doctor finds. A ledger of version 1 is brought up to date by the first process
+that writes; to those who only read it looks as if nothing had been found.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from copilot_api.ledger.entry import COLUMNS
+from copilot_api.ledger.findings import FINDING_COLUMNS
 from copilot_api.private_files import make_private
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 5.0
 """How long one process waits while another writes; writes take milliseconds."""
 
-_TYPES = {
+TYPES = {
     "at": "REAL NOT NULL",
     "request_id": "TEXT NOT NULL",
     "dialect": "TEXT NOT NULL",
@@ -44,7 +49,24 @@ _TYPES = {
     "bytes_out": "INTEGER NOT NULL",
     "rewrites": "TEXT NOT NULL",
 }
-INSERT = f"INSERT INTO requests ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+"""Of the columns of version 1."""
+_FINDING_TYPES = {
+    "cache_cause": "TEXT NOT NULL DEFAULT ''",
+    "cache_path": "TEXT NOT NULL DEFAULT ''",
+    "cache_lost": "INTEGER",
+    "cache_lost_nano": "INTEGER",
+    "cache_gap": "REAL",
+}
+"""Since version 2."""
+_WRITTEN = (*COLUMNS, *FINDING_COLUMNS)
+
+
+def _insert(columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO requests ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+
+
+INSERT = {len(columns): _insert(columns) for columns in (COLUMNS, _WRITTEN)}
+"""By the length of what is written: most requests have no finding, and each column costs time."""
 
 
 class UnknownLedger(Exception):
@@ -86,10 +108,17 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
             connection.close()
             return None
         _check(found)
+        if found == 1:
+            nothing = ", ".join(f"{_default(kind)} AS {name}" for name, kind in _FINDING_TYPES.items())
+            connection.execute(f"CREATE TEMP VIEW requests AS SELECT *, {nothing} FROM main.requests")  # noqa: S608
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _default(kind: str) -> str:
+    return kind.rpartition(" DEFAULT ")[2] if " DEFAULT " in kind else "NULL"
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -98,8 +127,8 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _check(found: int) -> None:
-    if found != VERSION:
-        raise UnknownLedger(f"the ledger has version {found}, this program reads {VERSION}")
+    if not 1 <= found <= VERSION:
+        raise UnknownLedger(f"the ledger has version {found}, this program reads 1 to {VERSION}")
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -110,12 +139,16 @@ def _prepare(connection: sqlite3.Connection) -> None:
     try:
         found = _version(connection)
         if found == 0:
-            columns = ", ".join(f"{name} {_TYPES[name]}" for name in COLUMNS)
+            types = TYPES | _FINDING_TYPES
+            columns = ", ".join(f"{name} {types[name]}" for name in _WRITTEN)
             connection.execute(f"CREATE TABLE requests (id INTEGER PRIMARY KEY, {columns})")
             connection.execute("CREATE INDEX requests_at ON requests (at)")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
         else:
             _check(found)
+            if found == 1:
+                for name, kind in _FINDING_TYPES.items():
+                    connection.execute(f"ALTER TABLE requests ADD COLUMN {name} {kind}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

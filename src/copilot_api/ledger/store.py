@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 from copilot_api.ledger.entry import Entry
 
 if TYPE_CHECKING:
-    from copilot_api.ledger.writing import Writer
+    from copilot_api.ledger.findings import Finding
+    from copilot_api.ledger.writing import Row, Writer
+
+Examine = Callable[[Entry, object, "float | None"], "Finding"]
+"""Looks at a request on the ledger's thread: `chain` and `saving` are what :meth:`Ledger.add` was given."""
 
 logger = logging.getLogger("copilot_api.ledger")
 
@@ -46,6 +50,8 @@ class Ledger:
         interval: float = INTERVAL,
     ) -> None:
         self.path = path
+        self.examine: Examine | None = None
+        """The cache doctor, once there is one."""
         self.written = 0
         self._turned_away = 0  # counted on the event loop
         self._given_up = 0  # counted by the thread
@@ -54,7 +60,9 @@ class Ledger:
         self._now = now
         self._interval = interval
         # Both ends are taken by single calls, which threads cannot interrupt.
-        self._pending: deque[Entry] = deque()
+        self._pending: deque[tuple[Entry, object, float | None]] = deque()
+        self._rows: list[Row] = []
+        """What the disk did not take yet; the thread's own."""
         self._added = 0
         self._wake = threading.Event()
         self._flushed = threading.Condition()
@@ -68,13 +76,17 @@ class Ledger:
         """Entries that were not written."""
         return self._turned_away + self._given_up
 
-    def add(self, entry: Entry) -> None:
-        """Take an entry; called on the event loop, once a request."""
+    def add(self, entry: Entry, chain: object = None, saving: float | None = None) -> None:
+        """Take an entry; called on the event loop, once a request.
+
+        `chain` has the hashes of its prompt, where it was answered; see `engine.prefix_interfaces`. `saving`
+        is what each cached token saves.
+        """
         self._added += 1
-        if len(self._pending) >= MOST_PENDING:
+        if len(self._pending) + len(self._rows) >= MOST_PENDING:
             self._turned_away += 1
             return
-        self._pending.append(entry)
+        self._pending.append((entry, chain, saving))
         if self._asleep:
             self._wake.set()
         if self._thread is None:
@@ -137,22 +149,32 @@ class Ledger:
         self._wake.clear()
 
     def _write(self, writer: Writer) -> None:
-        batch = [self._pending.popleft() for _ in range(len(self._pending))]
-        if batch:
-            try:
-                writer.write(batch)
-            except BaseException:
-                self._pending.extendleft(reversed(batch))
-                raise
-            self.written += len(batch)
+        for _ in range(len(self._pending)):
+            self._rows.append(self._row(writer, *self._pending.popleft()))
+        if self._rows:
+            writer.write(self._rows)
+            self.written += len(self._rows)
+            self._rows = []
         with self._flushed:
             self._flushed.notify_all()
+
+    def _row(self, writer: Writer, entry: Entry, chain: object, saving: float | None) -> Row:
+        if chain is None or self.examine is None:
+            return writer.row(entry)
+        try:
+            return writer.row(entry, self.examine(entry, chain, saving))
+        except Exception:
+            # One that fails fails again: requests are written without it from now on.
+            logger.exception("a request could not be examined")
+            self.examine = None
+            return writer.row(entry)
 
     def _complain(self, error: Exception, *, hopeless: bool) -> None:
         if hopeless or self._closing:
             # There is no other try, or none that could end better.
-            self._given_up += len(self._pending)
+            self._given_up += len(self._pending) + len(self._rows)
             self._pending.clear()
+            self._rows = []
         if not self._complained:
             logger.warning("The ledger of spending cannot be written (%s); requests go on without it", error)
             self._complained = True

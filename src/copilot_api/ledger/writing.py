@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 from copilot_api.ledger import schema
 from copilot_api.ledger.entry import COLUMNS, Entry
+from copilot_api.ledger.findings import FINDING_COLUMNS, NOTHING, Finding
 
 FAILURES = (sqlite3.Error, OSError, schema.UnknownLedger)
 """What may come of a file."""
 HOPELESS = schema.UnknownLedger
 """What no second try cures."""
 
+Row = tuple[object, ...]
+
+_of_entry = attrgetter(*COLUMNS)
+_of_finding = attrgetter(*FINDING_COLUMNS)
+
 SHRINK = 0.9
 """A ledger over its size is brought down to this share of it, so that it is not done again at once."""
 
 
-_row = attrgetter(*COLUMNS)
+def row(entry: Entry, finding: Finding = NOTHING) -> Row:
+    """Return what :func:`insert` takes."""
+    written: Row = _of_entry(entry)
+    return written if finding is NOTHING else (*written, *_of_finding(finding))
+
+
+def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Write rows in their order."""
+    for length, alike in groupby(rows, len):
+        connection.executemany(schema.INSERT[length], alike)
 
 
 class Writer:
     """The open file."""
 
+    row = staticmethod(row)
+
     def __init__(self, path: Path) -> None:
         """Raise one of `FAILURES`, as all methods do."""
         self._connection = schema.open_to_write(path)
 
-    def write(self, batch: Sequence[Entry]) -> None:
+    def write(self, batch: Sequence[Row]) -> None:
         """Write all of them or none."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(schema.INSERT, map(_row, batch))
+            insert(connection, batch)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -26,9 +27,10 @@ async def serve(
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
     standing: Standing | None = None,
+    stop: asyncio.Event | None = None,
     **options: Any,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then call `on_stop` and drain.
+    """Serve until SIGINT or SIGTERM, or instead of those until `stop` is set; then call `on_stop` and drain.
 
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once. With `lifespan` the app
@@ -48,6 +50,7 @@ async def serve(
             cancel_streams=cancel_streams,
             lifespan=lifespan,
             on_stop=on_stop,
+            event=stop,
         )
         return
     from copilot_api.engine.server_interfaces import ServerOptions
@@ -60,6 +63,7 @@ async def serve(
         guard=guard,
         on_stop=on_stop,
         standing=standing,
+        event=stop,
         drain_timeout=drain_timeout,
         on_ready=on_ready,
         cancel_streams=cancel_streams,

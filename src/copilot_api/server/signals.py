@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a server runs."""
+"""What ends a server: SIGINT and SIGTERM, or the program that it is a part of."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def stopping(loop: asyncio.AbstractEventLoop, stop: Callable[..., None]) -> Iterator[None]:
-    """Call `stop` on the loop's thread at each of the two signals."""
+def stopping(
+    loop: asyncio.AbstractEventLoop, stop: Callable[..., None], event: asyncio.Event | None = None
+) -> Iterator[None]:
+    """Call `stop` on the loop's thread at each of the two signals.
+
+    With an `event` it is called once, when that is set, and signals are left to others.
+    """
+    if event is not None:
+        waiting = loop.create_task(_when_set(event, stop))
+        try:
+            yield
+        finally:
+            waiting.cancel()
+        return
     numbers = (signal.SIGINT, signal.SIGTERM)
     before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in numbers}
 
@@ -34,3 +46,8 @@ def stopping(loop: asyncio.AbstractEventLoop, stop: Callable[..., None]) -> Iter
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+async def _when_set(event: asyncio.Event, stop: Callable[..., None]) -> None:
+    await event.wait()
+    stop()

@@ -33,6 +33,7 @@ async def serve(
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
     standing: Standing | None = None,
+    event: asyncio.Event | None = None,
 ) -> None:
     """See :func:`copilot_api.server.serve`."""
     span = Lifespan(app) if lifespan else None
@@ -49,7 +50,7 @@ async def serve(
     try:
         if guard is not None:
             guard.attach(server.judge_by)
-        with stopping(asyncio.get_running_loop(), lambda *_: signals.put_nowait(None)):
+        with stopping(asyncio.get_running_loop(), lambda *_: signals.put_nowait(None), event):
             if on_ready is not None:
                 on_ready()
             await signals.get()

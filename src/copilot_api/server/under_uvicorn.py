@@ -28,8 +28,9 @@ async def serve(
     cancel_streams: Callable[[], None] | None = None,
     lifespan: bool = False,
     on_stop: Callable[[], None] | None = None,
+    event: asyncio.Event | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then drain.
+    """Serve until SIGINT or SIGTERM, or until `event` is set, then drain.
 
     Running requests get `drain_timeout` seconds; then `cancel_streams` ends streams with an in-band error,
     and a second later connections are closed. A second signal closes them at once.
@@ -66,7 +67,7 @@ async def serve(
         if cancel_streams is not None:
             deadline = loop.call_later(drain_timeout, cancel_streams)
 
-    with stopping(loop, stop):
+    with stopping(loop, stop, event):
         await server.serve(sockets=sockets)
     if deadline is not None:
         deadline.cancel()

@@ -73,7 +73,7 @@ class Copilot:
         request = _object(call.body)
         model = self._model(request.get("model"), "embeddings")
         texts = request.get("input")
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
             raise error(400, "input must be an array of strings", "invalid_request_body")
         if len(texts) > 512:
             raise error(400, "too many inputs", "invalid_request_body")
@@ -131,6 +131,7 @@ def _chat(request: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise error(400, "messages: at least one is required", "invalid_request_body")
+    _check_tools(request.get("tools") or (), request.get("tool_choice"))
     effort = request.get("reasoning_effort")
     efforts = model["capabilities"]["supports"].get("reasoning_effort", ())
     if effort is not None and effort not in efforts:
@@ -141,6 +142,22 @@ def _chat(request: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
         if carrier is not None and not seals.fits(carrier, "chat", model["id"]):
             raise error(400, "reasoning_opaque could not be verified", "invalid_request_body")
     return request
+
+
+def _check_tools(tools: Any, choice: Any) -> None:
+    listed = tools if isinstance(tools, (list, tuple)) else ()
+    functions = [tool.get("function") for tool in listed if isinstance(tool, dict)]
+    if (
+        listed is not tools
+        or len(functions) != len(listed)
+        or any(f is not None and not isinstance(_member(f, "name"), str) for f in functions)
+        or (isinstance(choice, dict) and not isinstance(choice.get("function", {}), dict))
+    ):
+        raise error(400, "tools: each needs a function with a name", "invalid_request_body")
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -96,13 +97,18 @@ def quota(state: State) -> dict[str, Any]:
         "copilot_plan": "individual",
         "access_type_sku": "monthly_subscriber_quota",
         "chat_enabled": True,
-        "quota_reset_date": "2026-12-01",
+        "quota_reset_date": _next_month(state.clock()),
         "quota_snapshots": {
             "chat": snapshot("chat", 0, 0, unlimited=True),
             "completions": snapshot("completions", 0, 0, unlimited=True),
             "premium_interactions": snapshot("premium_interactions", 300, used, unlimited=False),
         },
     }
+
+
+def _next_month(now: float) -> str:
+    at = time.gmtime(now)
+    return f"{at.tm_year + at.tm_mon // 12}-{at.tm_mon % 12 + 1:02}-01"
 
 
 def _member(body: bytes, name: str) -> str:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from copilot_api.simulator.vendors import NANO_AIU_PER_TOKEN
+
 _CHAT = "/chat/completions"
 _RESPONSES = ["/responses", "ws:/responses"]
 _MESSAGES = "/v1/messages"
+_PRICES = {
+    name: NANO_AIU_PER_TOKEN[kind] / 1000
+    for name, kind in (("input_price", "input"), ("cache_price", "cache_read"), ("output_price", "output"))
+}
+"""Credits for a million tokens, as the simulator bills them whatever the model."""
 
 # id, name, vendor, multiplier, prompt and output limit in thousands of tokens, endpoints, features: tools,
 # vision, structured outputs, a thinking budget, adaptive thinking, efforts
@@ -67,7 +74,11 @@ def _chat_entry(row: tuple[str, str, str, float, int, int, list[str] | None, str
             *(["max"] if name == "claude-opus-5" else []),
         ]
     entry: dict[str, Any] = {
-        "billing": {"is_premium": multiplier > 0, "multiplier": multiplier},
+        "billing": {
+            "is_premium": multiplier > 0,
+            "multiplier": multiplier,
+            "token_prices": {"batch_size": 1_000_000, "default": _PRICES},
+        },
         "capabilities": {
             "family": name,
             "limits": limits,

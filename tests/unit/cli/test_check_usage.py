@@ -58,3 +58,15 @@ def test_recorded_accounts(path: Path) -> None:
     if "free" in path.stem:
         assert "Premium: N/A" in text
         assert "Chat: N/A" not in text
+
+
+def test_a_person_sees_bars() -> None:
+    snapshots = {
+        "premium_interactions": snapshot(300, 225, 75),
+        "chat": snapshot(0, 0, 100) | {"unlimited": True},
+    }
+    quota = read(json.dumps({"copilot_plan": "p", "quota_snapshots": snapshots}).encode())
+    assert quota is not None
+    lines = check_usage.report(quota, bars=True).split("\n")
+    assert lines[5] == f"    {'█' * 10}{'░' * 30}"
+    assert lines[7] == "    no limit"

@@ -56,10 +56,25 @@ def test_request_lines_whatever_the_level() -> None:
     )
 
 
-def test_status_is_coloured_also_when_piped() -> None:
-    subject, out, _ = console()
-    subject.answered("GET", "/", 503, 0.001)
-    assert "\x1b[31m503\x1b[0m" in out.getvalue()
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "out", "coloured"),
+    [
+        ({}, Terminal(), True),
+        ({"NO_COLOR": ""}, Terminal(), False),
+        ({}, io.StringIO(), False),
+        ({"FORCE_COLOR": "1"}, io.StringIO(), True),
+        ({"FORCE_COLOR": "0"}, io.StringIO(), False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, Terminal(), False),
+    ],
+)
+def test_status_is_coloured_on_a_terminal(environ: dict[str, str], out: io.StringIO, coloured: bool) -> None:
+    Console(environ, out=out, err=io.StringIO()).answered("GET", "/", 503, 0.001)
+    assert ("\x1b[31m503\x1b[0m" in out.getvalue()) is coloured
 
 
 def test_r08_d_s3_tokens_are_masked_everywhere() -> None:

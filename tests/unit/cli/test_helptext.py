@@ -17,9 +17,9 @@ def test_every_command_teaches_by_example(command: Command) -> None:
         assert example.startswith(f"copilot-api {command.name}")
         assert what
         assert example in shown
-        assert not parse(example.split()[2:], command.flags()).unknown
+        assert not parse(example.split()[2:], command.all_flags).unknown
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
 def test_every_flag_says_what_it_does(command: Command) -> None:
-    assert all(flag.help for flag in command.flags())
+    assert all(flag.help for flag in command.all_flags)

@@ -28,6 +28,14 @@ NAMED = "https://api.business.githubcopilot.com"
             "https://copilot-api.acme.ghe.com",
             "https://copilot-api.acme.ghe.com",
         ),
+        (Settings(github_host="acme.ghe.com"), None, "https://copilot-api.acme.ghe.com"),
+        (Settings(github_host="acme.ghe.com"), NAMED, "https://copilot-api.acme.ghe.com"),
+        (
+            Settings(github_host="acme.ghe.com", account_type="business"),
+            "https://copilot-api.other.ghe.com",
+            "https://copilot-api.acme.ghe.com",
+        ),
+        (Settings(github_api_url="https://api.acme.ghe.com"), NAMED, "https://copilot-api.acme.ghe.com"),
     ],
 )
 def test_base_url(settings: Settings, named: str | None, url: str) -> None:

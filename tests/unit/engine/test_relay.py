@@ -9,6 +9,7 @@ import pytest
 
 from copilot_api.engine.interfaces import ConnectionLost, StreamEnd, StreamFacts, StreamPlan, StreamRefused
 from copilot_api.engine.reference.relay import ReferenceRelay
+from copilot_api.records import replace
 from tests.support.virtual_time import now, run_virtual
 
 PLAN = StreamPlan("chat", "chat", keepalive_interval=15, idle_timeout=120, content_timeout=300)
@@ -248,3 +249,18 @@ def test_complete_answer_stays_complete_when_the_connection_then_fails() -> None
         return lambda: summary_of(relay)[0]
 
     assert run_virtual(main())() == "completed"
+
+
+@pytest.mark.parametrize(
+    ("limit", "came", "went"), [(100, b"abc.", b"a:bc."), (3, b"abc", b"a:b"), (0, None, None)]
+)
+def test_what_passed_is_kept_where_it_was_asked_for(limit: int, came: bytes, went: bytes) -> None:
+    source = Source(b"a", 20.0, b"bc", b".")
+
+    async def main() -> tuple[bytes, bytes] | None:
+        relay, _ = relay_of(source, replace(PLAN, capture=limit))
+        assert relay.captured() is None, "not while it runs"
+        await drain(relay)
+        return relay.captured()
+
+    assert run_virtual(main()) == (None if came is None else (came, went))

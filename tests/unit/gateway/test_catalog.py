@@ -13,7 +13,14 @@ from copilot_api.engine.cache_interfaces import Freshness
 from copilot_api.engine.interfaces import ConnectFailed
 from copilot_api.engine.native.cache import NativeFreshness
 from copilot_api.engine.reference.freshness import ReferenceFreshness
-from copilot_api.gateway.catalog import RETRY_AFTER, TIME_TO_LIVE, MalformedList, ModelCatalog, parse_models
+from copilot_api.gateway.catalog import (
+    RETRY_AFTER,
+    TIME_TO_LIVE,
+    MalformedList,
+    ModelCatalog,
+    Prices,
+    parse_models,
+)
 from tests.support.virtual_time import now, run_virtual
 
 MODELS = Path(__file__).parents[2] / "fixtures/upstream/models/models.json"
@@ -109,3 +116,25 @@ def test_one_refresh_at_a_time_and_an_unknown_failure_ends_it() -> None:
         await catalog.aclose()
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("billing", "prices"),
+    [
+        (
+            {
+                "batch_size": 1_000_000,
+                "default": {"input_price": 500, "output_price": 2500, "cache_price": 50},
+            },
+            Prices(500.0, 50.0, None, 2500.0),
+        ),
+        ({"batch_size": 1000, "default": {"input_price": 0.5}}, Prices(500.0, None, None, None)),
+        ({"batch_size": 0, "default": {"input_price": 500}}, None),
+        ({"batch_size": 1000, "default": []}, None),
+        ({"default": {"input_price": 500}}, None),
+        ("free", None),
+    ],
+)
+def test_prices_are_for_a_million_tokens(billing: object, prices: Prices | None) -> None:
+    body = json.dumps({"data": [{"id": "m", "billing": {"token_prices": billing}}]}).encode()
+    assert parse_models(body)[0].prices == prices

@@ -153,8 +153,8 @@ async def opened(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
         return engine
 
     class Kept(Pipeline):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
             made.append(self)
 
     monkeypatch.setattr(flags, "build_engine", build_engine)

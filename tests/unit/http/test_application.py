@@ -24,10 +24,10 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[Any, ...]] = []
 
-    def arrived(self, method: str, target: str) -> None:
+    def arrived(self, method: str, target: str, _id: str) -> None:
         self.lines.append((method, target))
 
-    def answered(self, method: str, target: str, status: int, seconds: float) -> None:
+    def answered(self, method: str, target: str, status: int, seconds: float, _id: str) -> None:
         assert seconds >= 0
         self.lines.append((method, target, status))
 

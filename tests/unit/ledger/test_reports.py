@@ -10,6 +10,7 @@ import pytest
 
 from copilot_api.ledger import reports, schema
 from copilot_api.ledger.entry import Entry
+from copilot_api.ledger.writing import insert, row
 from tests.unit.ledger.entries import entry
 
 NOON = 1_790_000_000.0
@@ -31,8 +32,7 @@ def ledger(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def add(connection: sqlite3.Connection, *entries: Entry) -> None:
-    rows = [tuple(getattr(each, name) for name in schema.COLUMNS) for each in entries]
-    connection.executemany(schema.INSERT, rows)
+    insert(connection, [row(each) for each in entries])
 
 
 def test_by_model_the_dearest_first(ledger: sqlite3.Connection) -> None:
@@ -69,6 +69,34 @@ def test_the_newest_first_and_page_by_page(ledger: sqlite3.Connection) -> None:
     assert [number for number, _ in newest] == [4, 3, 2]
     assert [number for number, _ in reports.recent(ledger, 3, before=2)] == [1]
     assert [number for number, _ in reports.recent(ledger, 9, where={"status": 502})] == [4]
+
+
+def test_all_that_failed_in_one_word(ledger: sqlite3.Connection) -> None:
+    failed = reports.recent(ledger, 9, where={"outcome": reports.FAILED})
+    assert [number for number, _ in failed] == [4]
+    assert reports.total(ledger, where={"outcome": "failed", "key": "ann"}).requests == 0
+
+
+def test_choices_are_what_is_there(ledger: sqlite3.Connection) -> None:
+    assert reports.choices(ledger, "key", since=0, limit=9) == ("ann", "bob")
+    assert reports.choices(ledger, "key", since=0, limit=1) == ("ann",)
+    assert reports.choices(ledger, "model", since=NOON + DAY, limit=9) == ("a",)
+    with pytest.raises(ValueError, match="no filter"):
+        reports.choices(ledger, "1; DROP TABLE requests", since=0, limit=9)
+
+
+def test_tokens_of_a_byte_by_whole_streams_only(ledger: sqlite3.Connection) -> None:
+    told = {"model": "c", "dialect": "chat", "streamed": True, "bytes_out": 1000}
+    add(
+        ledger,
+        entry(at=NOON, output_tokens=10, **told),
+        entry(at=NOON, output_tokens=30, **told),
+        entry(at=NOON, output_tokens=900, outcome="client_gone", **told),
+        entry(at=NOON, output_tokens=None, **told),
+        entry(at=NOON, output_tokens=900, **{**told, "streamed": False}),
+    )
+    assert reports.tokens_per_byte(ledger, since=NOON)["c", "chat"] == 40 / 2000
+    assert ("c", "chat") not in reports.tokens_per_byte(ledger, since=NOON + 1)
 
 
 @pytest.mark.parametrize("axis", reports.AXES)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from copilot_api.ledger import reports, schema
+from copilot_api.ledger import reports, schema, turns
+from copilot_api.ledger.entry import Entry
+from copilot_api.ledger.findings import Finding
 from copilot_api.ledger.store import DAY, Ledger
-from copilot_api.ledger.writing import prune
+from copilot_api.ledger.writing import insert, prune, row
 from tests.unit.ledger.entries import entry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -154,8 +156,7 @@ def test_old_entries_go_by_age_and_by_size(tmp_path: Path) -> None:
     now = 100 * DAY
     connection = schema.open_to_write(tmp_path / "ledger.sqlite")
     rows = [entry(at=now - age * DAY, request_id=str(age), rewrites="x" * 500) for age in range(40)]
-    insert = [tuple(getattr(row, name) for name in schema.COLUMNS) for row in rows]
-    connection.executemany(schema.INSERT, insert)
+    insert(connection, [row(each) for each in rows])
     assert prune(connection, now - 29.5 * DAY, 0) == 10
     kept = [row[0] for row in connection.execute("SELECT request_id FROM requests ORDER BY id")]
     assert kept == [str(age) for age in range(30)]
@@ -199,3 +200,68 @@ def test_r56_a_killed_writer_loses_nothing_that_was_written(tmp_path: Path) -> N
         assert found[-1:] != []
         assert int(said[-1]) < len(found)
         path.unlink()
+
+
+def of_version_1(path: Path, *entries: Entry) -> None:
+    """Make a ledger as the first version did."""
+    with sqlite3.connect(path) as connection:
+        columns = ", ".join(f"{name} {schema.TYPES[name]}" for name in schema.COLUMNS)
+        connection.execute(f"CREATE TABLE requests (id INTEGER PRIMARY KEY, {columns})")
+        places = ", ".join("?" * len(schema.COLUMNS))
+        rows = [row(each)[: len(schema.COLUMNS)] for each in entries]
+        connection.executemany(
+            f"INSERT INTO requests ({', '.join(schema.COLUMNS)}) VALUES ({places})",  # noqa: S608
+            rows,
+        )
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_a_ledger_of_the_first_version_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    of_version_1(path, entry(request_id="old", nano_aiu=7))
+    before = path.read_bytes()
+    connection = schema.open_to_read(path)
+    assert connection is not None
+    assert reports.total(connection).nano_aiu == 7
+    assert turns.sums(connection, 0.0, {}).turns == 0
+    assert turns.turns(connection, 0.0, {}, limit=9) == ()
+    assert [each.request_id for _, each in reports.recent(connection, 9)] == ["old"]
+    connection.close()
+    assert path.read_bytes() == before
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date_by_who_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    of_version_1(path, entry(request_id="old", nano_aiu=7))
+    ledger = Ledger(path, days=1e6, max_bytes=0)
+    ledger.examine = lambda entry, chain, saving: Finding("system", "system[0].text", 5, 50, 1.0)
+    ledger.add(entry(request_id="new", nano_aiu=8), object(), 10.0)
+    ledger.add(entry(request_id="not looked at", nano_aiu=9))
+    ledger.close()
+    assert written(path) == ["old", "new", "not looked at"]
+    connection = schema.open_to_read(path)
+    assert connection is not None
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert reports.total(connection).nano_aiu == 24
+    found = turns.turns(connection, 0.0, {}, limit=9)
+    assert [(each.cause, each.path, each.lost_tokens, each.lost_nano) for each in found] == [
+        ("system", "system[0].text", 5, 50)
+    ]
+    connection.close()
+
+
+def test_a_doctor_that_fails_costs_the_finding_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite", days=1e6, max_bytes=0)
+
+    def examine(_entry: Entry, _chain: object, _saving: float | None) -> Finding:
+        raise ZeroDivisionError
+
+    ledger.examine = examine
+    for number in range(3):
+        ledger.add(entry(request_id=str(number)), object())
+    ledger.close()
+    assert written(ledger.path) == ["0", "1", "2"]
+    assert caplog.text.count("could not be examined") == 1

@@ -10,6 +10,7 @@ mod progress;
 mod pump;
 mod source;
 mod summary;
+mod tee;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub use self::{
     pump::Pump,
     source::Source,
     summary::{Outcome, Summary},
+    tee::Tee,
 };
 
 /// Bytes for the client that are put together when more of upstream's are there already. Frames that come one
@@ -47,7 +49,7 @@ const ENOUGH: usize = 16 * 1024;
 /// Chunks that are read in one go; then other streams get their turn.
 const BURST: usize = 64;
 
-/// How long silence may last; zero switches a limit off.
+/// How long silence may last, and what is kept; zero switches a limit off.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// After which the client gets a keep-alive frame.
@@ -56,6 +58,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Without frames of the answer: comments alone do not count.
     pub content: Duration,
+    /// Bytes of each side that are kept to be looked at.
+    pub capture: usize,
 }
 
 /// See the module.
@@ -85,6 +89,7 @@ pub struct Relay {
     events: u64,
     /// Spent in the translator, and how often.
     translating: (Duration, u64),
+    tee: Option<Box<Tee>>,
     /// Fires at the earliest deadline or before it: chunks do not touch it.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -117,6 +122,7 @@ impl Relay {
             bytes_out: 0,
             events: 0,
             translating: (Duration::ZERO, 0),
+            tee: Tee::new(limits.capture),
             timer: None,
         })
     }
@@ -220,6 +226,9 @@ impl Relay {
         self.heard = Instant::now();
         self.first_byte.get_or_insert_with(|| self.heard - self.began);
         self.bytes_in += chunk.len() as u64;
+        if let Some(tee) = &mut self.tee {
+            tee.came(chunk);
+        }
         self.translating.1 += 1;
         if out.capacity() == 0 {
             out.reserve(chunk.len() + 128);
@@ -313,6 +322,9 @@ impl Relay {
             }
         }
         self.bytes_out += (out.len() - before) as u64;
+        if let (Some(tee), Some(made)) = (&mut self.tee, out.get(before..)) {
+            tee.went(made);
+        }
         if out.len() > before {
             self.told = self.heard.max(self.told);
         }
@@ -336,6 +348,7 @@ impl Relay {
             duration: self.began.elapsed(),
             translating: self.translating,
             panicked: self.panicked,
+            tee: self.tee.take(),
         });
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use copilot_core::streams::{StreamEnd, StreamFacts};
 
+use super::Tee;
+
 /// How a relay ended; see `Outcome` of `engine/client_interfaces.py`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -57,4 +59,6 @@ pub struct Summary {
     pub translating: (Duration, u64),
     /// The translator panicked: the component must not be used any more.
     pub panicked: bool,
+    /// What passed, where it was to be kept.
+    pub tee: Option<Box<Tee>>,
 }

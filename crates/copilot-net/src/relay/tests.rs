@@ -91,14 +91,14 @@ impl Script {
 
 fn relay(steps: &[Step]) -> (Relay, Arc<Seen>) {
     let (source, seen) = source(steps);
-    (relay_of(source), seen)
+    (relay_of(source, 0), seen)
 }
 
 /// A relay that is made some time after the head came.
 async fn relay_after(steps: &[Step], time: Duration) -> (Relay, Arc<Seen>) {
     let (mut source, seen) = source(steps);
     source.read_ahead(time).await;
-    (relay_of(source), seen)
+    (relay_of(source, 0), seen)
 }
 
 fn source(steps: &[Step]) -> (Source, Arc<Seen>) {
@@ -109,10 +109,10 @@ fn source(steps: &[Step]) -> (Source, Arc<Seen>) {
     (source, seen)
 }
 
-fn relay_of(source: Source) -> Relay {
+fn relay_of(source: Source, capture: usize) -> Relay {
     let plan = StreamPlan { frame_limit: 1 << 20, ..StreamPlan::new(Dialect::Chat, Leg::Chat) };
     let seconds = Duration::from_secs;
-    let limits = Limits { keep_alive: seconds(15), idle: seconds(120), content: seconds(300) };
+    let limits = Limits { keep_alive: seconds(15), idle: seconds(120), content: seconds(300), capture };
     Relay::new(source, plan, limits).unwrap()
 }
 
@@ -343,4 +343,31 @@ async fn an_endless_burst_lets_other_streams_have_their_turn() {
     let polled = poll_fn(|cx| Poll::Ready(relay.poll_next(cx))).await;
     assert!(polled.is_pending() && seen.read.load(Ordering::Relaxed) < 100);
     assert_eq!(read(&mut relay).await.last().unwrap().0, [STOP, DONE].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passed_is_kept_where_it_was_asked_for() {
+    let steps = [Send(HELLO), Wait(20), Send(STOP), Cut];
+    for (limit, kept) in [(1 << 20, usize::MAX), (50, 50), (1, 1)] {
+        let mut relay = relay_of(source(&steps).0, limit);
+        let went = read(&mut relay).await.into_iter().map(|(piece, _)| piece).collect::<String>();
+        let summary = relay.control().summary().unwrap();
+        let tee = summary.tee.as_ref().unwrap();
+        let came = [HELLO, STOP].concat();
+        assert_eq!(tee.upstream, came.as_bytes()[..kept.min(came.len())]);
+        assert_eq!(tee.client, went.as_bytes()[..kept.min(went.len())]);
+        assert!(went.contains(": keep-alive") || limit < 60, "keep-alives are what the client got, too");
+    }
+    let mut relay = relay_of(source(&steps).0, 0);
+    read(&mut relay).await;
+    assert!(relay.control().summary().unwrap().tee.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passed_is_kept_of_a_stream_whose_client_leaves() {
+    let mut relay = relay_of(source(&[Send(HELLO), Silence]).0, 1 << 20);
+    poll_fn(|cx| relay.poll_next(cx)).await.unwrap();
+    let control = relay.control();
+    drop(relay);
+    assert_eq!(control.summary().unwrap().tee.as_ref().unwrap().client, HELLO.as_bytes());
 }

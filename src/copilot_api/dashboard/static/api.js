@@ -4,9 +4,10 @@ const KEY = "copilot-api-key";
 
 export class KeyNeeded extends Error {}
 
-function headers() {
-  const key = sessionStorage.getItem(KEY);
-  return key ? { Authorization: `Bearer ${key}` } : {};
+export class Refused extends Error {}
+
+export function held() {
+  return sessionStorage.getItem(KEY);
 }
 
 export function keep(key) {
@@ -15,10 +16,19 @@ export function keep(key) {
 }
 
 async function call(path, options) {
-  const answer = await fetch(`/dashboard/api/${path}`, { headers: headers(), cache: "no-store", ...options });
+  const key = held();
+  let answer;
+  try {
+    answer = await fetch(`/dashboard/api/${path}`, { headers: key ? { Authorization: `Bearer ${key}` } : {}, cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("the gateway cannot be reached");
+  }
+  if (answer.ok) return answer;
   if (answer.status === 401) throw new KeyNeeded("a key is needed");
-  if (!answer.ok) throw new Error(`the gateway answered ${answer.status}`);
-  return answer;
+  const words = await answer.json().then((body) => body.error?.message, () => null);
+  const Kind = answer.status === 403 || answer.status === 429 ? Refused : Error;
+  throw new Kind(words || `the gateway answered ${answer.status}`);
 }
 
 export async function ask(path, parameters = {}) {

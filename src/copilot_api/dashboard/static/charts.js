@@ -1,94 +1,96 @@
-// Two charts as plain SVG: stacked columns and a line.
+// Columns and lines. Boxes do the columns and the words, so that nothing is stretched on any screen.
 
 import { h, svg } from "./dom.js";
+import { table } from "./parts.js";
 
-const WIDTH = 760;
-const HEIGHT = 200;
-const LEFT = 46;
-const BOTTOM = 22;
-const TOP = 8;
 export const SERIES = 8;
 
-function ceiling(value) {
+export function ceiling(value) {
   if (value <= 0) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * unit).find((step) => step >= value);
+  return [1, 2, 4, 6, 8, 10].map((step) => step * unit).find((step) => step >= value);
 }
 
-function frame(label, top, words) {
-  const chart = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
-  for (const part of [0, 0.5, 1]) {
-    const y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - part);
-    chart.append(
-      svg("line", { class: "rule", x1: LEFT, x2: WIDTH, y1: y, y2: y }),
-      svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, words(top * part)));
-  }
-  return chart;
-}
-
-function ticks(chart, names, at) {
-  const every = Math.max(1, Math.ceil(names.length / 8));
-  names.forEach((name, index) => {
-    if (index % every === 0) chart.append(svg("text", { x: at(index), y: HEIGHT - 5, "text-anchor": "middle" }, name));
-  });
-}
-
-// `rows` are {time, group, value}; times in order. Beyond the seven largest groups all are "others".
-export function stacked(label, times, rows, words) {
+// `rows` are {time, group, value}. Beyond the seven largest groups all are "others".
+function grouped(times, rows) {
   const sums = new Map();
   for (const row of rows) if (row.value) sums.set(row.group, (sums.get(row.group) ?? 0) + row.value);
   const ranked = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
   const named = ranked.length > SERIES ? ranked.slice(0, SERIES - 1) : ranked;
-  const groups = named.length < ranked.length ? [...named, "others"] : named;
+  const groups = named.map((group) => ({ name: group || "(none)", sum: sums.get(group) }));
+  if (named.length < ranked.length) {
+    groups.push({ name: "others", sum: ranked.slice(SERIES - 1).reduce((sum, group) => sum + sums.get(group), 0) });
+  }
   const columns = new Map(times.map((time) => [time, groups.map(() => 0)]));
   for (const row of rows) {
     const at = named.indexOf(row.group);
     const column = columns.get(row.time);
     if (column && row.value) column[at < 0 ? groups.length - 1 : at] += row.value;
   }
-  const top = ceiling(Math.max(...[...columns.values()].map((column) => column.reduce((a, b) => a + b, 0))));
-  const chart = frame(label, top, words);
-  const room = (WIDTH - LEFT) / Math.max(1, times.length);
-  const middle = (index) => LEFT + room * (index + 0.5);
-  const thick = Math.max(2, Math.min(36, room * 0.7));
-  times.forEach((time, index) => {
-    let y = HEIGHT - BOTTOM;
-    columns.get(time).forEach((value, at) => {
-      if (!value) return;
-      const tall = (value / top) * (HEIGHT - TOP - BOTTOM);
-      y -= tall;
-      chart.append(svg("rect", { class: `s${at % SERIES}`, x: middle(index) - thick / 2, y, width: thick, height: tall, rx: 1.5 },
-        svg("title", null, `${time}, ${groups[at]}: ${words(value)}`)));
-    });
-  });
-  ticks(chart, times.map((time) => time.slice(time.length > 10 ? 11 : 5)), middle);
-  const legend = h("ul", { class: "legend" },
-    ...groups.map((group, at) => h("li", null, h("i", { class: `s${at % SERIES}` }), group || "(none)")));
-  return h("figure", null, chart, legend);
+  return { groups, columns: [...columns.values()] };
 }
 
-// `values` are numbers from `floor` to `top`; the newest is on the right.
-export function line(label, names, values, top, words) {
-  const chart = frame(label, top, words);
-  const step = (WIDTH - LEFT) / Math.max(1, values.length - 1);
-  const x = (index) => LEFT + step * index;
-  const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.min(1, value / top));
-  const points = values.map((value, index) => (value === null ? null : `${x(index).toFixed(1)} ${y(value).toFixed(1)}`));
-  const known = points.filter((point) => point !== null);
-  if (known.length > 1) {
-    const first = points.findIndex((point) => point !== null);
-    const last = points.findLastIndex((point) => point !== null);
-    chart.append(
-      svg("path", { class: "area", d: `M${known.join("L")}L${x(last)} ${y(0)}L${x(first)} ${y(0)}Z` }),
-      svg("path", { class: "curve", d: `M${known.join("L")}` }));
-  } else if (known.length === 1) {
-    const [cx, cy] = known[0].split(" ");
-    chart.append(svg("circle", { class: "s0", cx, cy, r: 3 }));
-  }
-  ticks(chart, names, x);
-  return h("figure", null, chart);
+function plot(top, words, ...content) {
+  return h("div", { class: "plot", "aria-hidden": "true" },
+    ...[1, 0.5, 0].map((part) =>
+      h("div", { class: "rule", style: { bottom: `${100 * part}%` } }, h("span", null, part ? words(top * part) : "0"))),
+    ...content);
 }
 
-export function ceilingOf(values) {
-  return ceiling(Math.max(0, ...values.filter((value) => value !== null)));
+// `place` says where a name stands, from 0 to 1. There is room for eight, on a phone for four.
+function axis(names, place, lean) {
+  const every = Math.max(1, Math.ceil(names.length / 8));
+  const shown = names.map((name, at) => [name, place(at)]).filter((_, at) => at % every === 0);
+  return h("div", { class: "axis", "aria-hidden": "true" }, ...shown.map(([name, part], at) =>
+    h("span", { class: at % 2 && shown.length > 5 ? "wide" : null,
+      style: { left: `${(100 * part).toFixed(2)}%`, transform: `translateX(${lean ? (-100 * part).toFixed(0) : -50}%)` } }, name)));
+}
+
+function figures(label, heads, rows) {
+  return h("details", { class: "figures" }, h("summary", null, "Show the numbers"),
+    table(label, heads.map((name, at) => ({ name, num: at > 0, of: (row) => row[at] })), rows));
+}
+
+export function stacked(label, times, rows, words) {
+  const { groups, columns } = grouped(times, rows);
+  const top = ceiling(Math.max(...columns.map((column) => column.reduce((sum, value) => sum + value, 0))));
+  const name = (time) => time.slice(time.length > 10 ? 11 : 5);
+  const tip = (time, column) => [time, ...groups.flatMap((group, at) => (column[at] ? [`${group.name}: ${words(column[at])}`] : []))].join("\n");
+  const bars = columns.map((column, index) =>
+    h("div", { class: "column", title: tip(times[index], column) },
+      ...column.map((value, at) => (value ? h("i", { class: `s${at}`, style: { height: `${((100 * value) / top).toFixed(3)}%` } }) : null))));
+  return h("figure", { class: "chart", "aria-label": label },
+    plot(top, words, h("div", { class: "columns" }, ...bars)),
+    axis(times.map(name), (at) => (at + 0.5) / times.length, false),
+    h("ul", { class: "legend" }, ...groups.map((group, at) =>
+      h("li", null, h("i", { class: `s${at}`, "aria-hidden": "true" }), group.name, " ", h("b", null, words(group.sum))))),
+    figures(label, ["Time", ...groups.map((group) => group.name)],
+      columns.map((column, index) => [times[index], ...column.map((value) => words(value))])));
+}
+
+function curve(values, top) {
+  const x = (at) => ((100 * at) / Math.max(1, values.length - 1)).toFixed(2);
+  const y = (value) => (100 * (1 - Math.min(1, value / top))).toFixed(2);
+  const known = values.flatMap((value, at) => (value === null ? [] : [[at, value]]));
+  if (!known.length) return [];
+  const path = known.map(([at, value]) => `${x(at)} ${y(value)}`).join("L");
+  return [
+    svg("path", { class: "area", d: `M${path}L${x(known.at(-1)[0])} 100L${x(known[0][0])} 100Z` }),
+    svg("path", { class: "curve", d: known.length > 1 ? `M${path}` : `M${path}h0.01` }),
+  ];
+}
+
+function drawing(kind, values, top) {
+  return svg("svg", { class: kind, viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" }, ...curve(values, top));
+}
+
+// `values` are numbers, null where nothing is known.
+export function line(label, names, values, top, words, rows = null) {
+  return h("figure", { class: "chart", "aria-label": label },
+    plot(top, words, drawing("lines", values, top)), axis(names, (at) => at / Math.max(1, names.length - 1), true),
+    rows ? figures(label, ["Time", "Value"], rows) : null);
+}
+
+export function spark(values) {
+  return values.some((value) => value) ? drawing("spark", values, Math.max(...values)) : null;
 }

@@ -1,66 +1,86 @@
-// Elements from calls. Texts are text nodes, always: what others wrote is never read as markup.
+// Elements from calls, and a way to bring what is shown to what is wanted without losing focus or scroll.
+// Texts are text nodes, always: what others wrote is never read as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
 
 export function h(name, attributes, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
 export function svg(name, attributes, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+  return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && typeof value !== "string" && !(element instanceof SVGElement)) element[name] = value;
+    if (name.startsWith("on")) listen(element, name.slice(2), value);
+    // Through the object model: the policy forbids style attributes.
+    else if (name === "style") for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-export function card(title, ...children) {
-  return h("section", { class: "card", "aria-label": title }, h("h2", null, title), ...children);
+function listen(element, type, handler) {
+  element.handlers ??= {};
+  if (!(type in element.handlers)) element.addEventListener(type, dispatch);
+  element.handlers[type] = handler;
 }
 
-export function stat(name, value, note, tone) {
-  return h("div", { class: "card stat" },
-    h("span", { class: "name" }, name),
-    h("span", { class: `value ${tone ?? ""}` }, value),
-    h("span", { class: "note" }, note ?? ""));
+function dispatch(event) {
+  event.currentTarget.handlers[event.type]?.(event);
 }
 
-export function bar(name, share, words) {
-  const part = Math.max(0, Math.min(1, share));
-  const tone = share >= 1 ? "over" : share >= 0.8 ? "near" : "";
-  return h("div", { class: "bar" },
-    h("div", { class: "line" }, h("span", null, name), h("span", null, words)),
-    h("progress", { class: tone, max: 1, value: part, "aria-label": `${name}: ${words}` }));
+// Make the children of `parent` like `wanted`. Elements with `data-key` stay the same ones wherever they go.
+export function morph(parent, wanted) {
+  const keys = new Set(wanted.map(keyOf).filter(Boolean));
+  const kept = new Map();
+  for (const child of [...parent.childNodes]) {
+    const key = keyOf(child);
+    if (key && keys.has(key)) kept.set(key, child);
+    else if (key) child.remove();
+  }
+  let at = parent.firstChild;
+  for (const child of wanted) {
+    const key = keyOf(child);
+    const old = key ? kept.get(key) : at;
+    if (!old || keyOf(old) !== key || old.nodeName !== child.nodeName) {
+      parent.insertBefore(child, at);
+      continue;
+    }
+    if (old === at) at = at.nextSibling;
+    else parent.insertBefore(old, at);
+    bring(old, child);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
 }
 
-// Columns are {name, of, num, head}: `of` gives a text or an element of a row.
-export function table(caption, columns, rows, onRow) {
-  const head = columns.map((column) => h("th", { scope: "col", class: column.num ? "num" : null }, column.name));
-  const body = rows.map((row) => {
-    const cells = columns.map((column, at) =>
-      h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null, class: column.num ? "num" : null }, column.of(row)));
-    if (!onRow) return h("tr", null, ...cells);
-    const open = () => onRow(row);
-    return h("tr", {
-      class: "link", tabIndex: 0, onclick: open,
-      onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); } },
-    }, ...cells);
-  });
-  return h("div", { class: "scroll" },
-    h("table", null, h("caption", null, caption), h("thead", null, h("tr", null, ...head)), h("tbody", null, ...body)));
+function keyOf(node) {
+  return node.dataset?.key ?? "";
 }
 
-export function empty(words) {
-  return h("p", { class: "empty" }, words);
-}
-
-export function segments(label, choices, chosen, onChoice) {
-  return h("div", { class: "segments", role: "group", "aria-label": label },
-    ...choices.map(([value, name]) =>
-      h("button", { type: "button", "aria-pressed": String(value === chosen), onclick: () => onChoice(value) }, name)));
+function bring(old, child) {
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== child.data) old.data = child.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    // A person has opened it.
+    if (name !== "open" && name !== "style" && !child.hasAttribute(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of child.attributes) {
+    if (name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  if (old.style && old.style.cssText !== child.style.cssText) old.style.cssText = child.style.cssText;
+  for (const [type, handler] of Object.entries(child.handlers ?? {})) listen(old, type, handler);
+  morph(old, [...child.childNodes]);
+  if ((old instanceof HTMLInputElement || old instanceof HTMLSelectElement) && old !== document.activeElement) {
+    old.value = child.value;
+  }
 }

@@ -10,19 +10,29 @@ export function number(value, digits = 0) {
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+export function short(value) {
+  return number(value, Number.isInteger(value) ? 0 : value < 10 ? 2 : 1);
+}
+
+export function plural(count, word) {
+  return `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+}
+
 export function tokens(value) {
   if (value === null || value === undefined) return dash;
-  if (value >= 1e6) return `${Number((value / 1e6).toFixed(1))}M`;
-  if (value >= 1e4) return `${Number((value / 1e3).toFixed(1))}k`;
+  if (value >= 1e6) return `${number(value / 1e6, 1)}M`;
+  if (value >= 1e4) return `${number(value / 1e3, 1)}k`;
   return number(value);
 }
 
 export function credits(nano) {
-  return nano === null || nano === undefined ? dash : number(nano / CREDIT, 2);
+  if (nano === null || nano === undefined) return dash;
+  return number(nano / CREDIT, nano > 0 && nano < CREDIT / 10 ? 4 : 2);
 }
 
 export function dollars(nano) {
-  return nano === null || nano === undefined ? dash : `$${number(nano / DOLLAR, 2)}`;
+  if (nano === null || nano === undefined) return dash;
+  return `$${number(nano / DOLLAR, nano > 0 && nano < DOLLAR / 10 ? 4 : 2)}`;
 }
 
 export function share(part, whole) {
@@ -33,7 +43,7 @@ export function time(ms) {
   if (ms === null || ms === undefined) return dash;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${number(ms / 1000, 1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`;
 }
 
 export function bytes(value) {
@@ -44,9 +54,20 @@ export function bytes(value) {
 }
 
 export function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
+}
+
+export function day(seconds) {
+  return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+}
+
+// The time of today, else the day too.
+export function when(seconds) {
+  const at = new Date(seconds * 1000);
+  if (at.toDateString() === new Date().toDateString()) return clock(seconds);
+  return `${day(seconds)} ${at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
 }
 
 export function moment(seconds) {
-  return new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  return new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }

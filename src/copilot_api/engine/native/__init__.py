@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from copilot_api._native import build_info
 from copilot_api.engine.native.client import NativeClient
 from copilot_api.engine.native.limiter import NativeLimiter
 from copilot_api.engine.native.stateless import (
@@ -14,6 +17,12 @@ from copilot_api.engine.native.stateless import (
 )
 from copilot_api.engine.native.token import NativeTokenManager
 
+
+def build() -> Mapping[str, str]:
+    """Return how the module was built: ``version``, ``profile``, ``pyo3`` and ``abi``."""
+    return {name: str(value) for name, value in build_info().items()}
+
+
 __all__ = [
     "DIALECTS",
     "PAIRS",
@@ -24,4 +33,5 @@ __all__ = [
     "NativeTokenizer",
     "NativeTranslation",
     "NativeValidation",
+    "build",
 ]

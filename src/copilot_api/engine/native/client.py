@@ -145,6 +145,7 @@ class NativeUpstream:
             self._runtime,
             stream_arguments(plan),
             (plan.keepalive_interval, plan.idle_timeout, plan.content_timeout),
+            plan.capture,
         )
         return NativeRelay(self._runtime, native, self._switch)
 
@@ -194,6 +195,10 @@ class NativeRelay:
     def progress(self) -> Progress:
         """Return how far it has come."""
         return Progress(*self.native.progress())
+
+    def captured(self) -> tuple[bytes, bytes] | None:
+        """Return what passed, where it was kept."""
+        return self.native.captured()
 
     async def first(self) -> None:
         """Judge the first frame; return early when the upstream stays silent."""

@@ -79,7 +79,7 @@ class NativeValidation:
 
     def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts. Raises :class:`~copilot_api.engine.interfaces.InvalidRequest`."""
-        model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp, reasoning = (
+        model, stream, vision, agent, reason, messages, tools, cap, completion_cap, mcp, reasons, session = (
             _native.inspect_request(body, dialect)
         )
         # By place, not by name: made for each request, and names cost more than the values.
@@ -96,7 +96,8 @@ class NativeValidation:
             cap,
             completion_cap,
             mcp,
-            reasoning,
+            reasons,
+            session,
         )
 
 

@@ -30,6 +30,11 @@ async def _read(chunks: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
+def _keep(kept: bytearray, piece: bytes, limit: int) -> None:
+    if len(kept) < limit:
+        kept += piece[: limit - len(kept)]
+
+
 class ReferenceRelay:
     """See :class:`copilot_api.engine.client_interfaces.Relay`. Times are monotonic seconds."""
 
@@ -55,6 +60,8 @@ class ReferenceRelay:
         self._away: float | None = None
         self._first_byte: float | None = None
         self._bytes_in = self._bytes_out = self._events = 0
+        self._came, self._went = bytearray(), bytearray()
+        """What passed, where it is to be kept."""
 
     native = None
 
@@ -66,6 +73,12 @@ class ReferenceRelay:
     def progress(self) -> Progress:
         """Return how far it has come."""
         return Progress(self._events, self._bytes_out, (self._clock() - self._content) * 1000)
+
+    def captured(self) -> tuple[bytes, bytes] | None:
+        """Return what passed, where it was kept."""
+        if self._summary is None or not self._plan.capture:
+            return None
+        return bytes(self._came), bytes(self._went)
 
     async def first(self) -> None:
         """Judge the first frame; return early when the upstream stays silent."""
@@ -145,8 +158,9 @@ class ReferenceRelay:
         if self._first_byte is None:
             self._first_byte = self._heard
         self._bytes_in += len(chunk)
+        _keep(self._came, chunk, self._plan.capture)
         out = self._translator.feed(chunk)
-        self._bytes_out += len(out)
+        self._made(out)
         events = self._translator.facts.events
         if events != self._events:
             self._events = events
@@ -159,6 +173,10 @@ class ReferenceRelay:
             out += await self._end_without_content()
         return out
 
+    def _made(self, out: bytes) -> None:
+        self._bytes_out += len(out)
+        _keep(self._went, out, self._plan.capture)
+
     async def _silence(self, *, hold: bool) -> bytes | None:
         now, plan = self._clock(), self._plan
         if plan.idle_timeout and now - self._heard >= plan.idle_timeout:
@@ -168,7 +186,7 @@ class ReferenceRelay:
         if plan.keepalive_interval and now - self._told >= plan.keepalive_interval:
             self._told = now
             frame = self._translator.keep_alive()
-            self._bytes_out += len(frame)
+            self._made(frame)
             if hold:
                 # The head goes out now, and this with it: what fails from here on fails in-band.
                 self._ready.append(frame)
@@ -192,7 +210,7 @@ class ReferenceRelay:
 
     async def _end(self, end: StreamEnd, message: str = "") -> bytes:
         out = self._translator.finish(end, message)
-        self._bytes_out += len(out)
+        self._made(out)
         failed = self._translator.facts.error is not None or self._translator.refusal is not None
         outcome: Outcome = _OUTCOMES.get(end, "upstream_failed" if failed else "completed")
         if end in ("cut", "idle", "too_large") and not failed:

@@ -8,6 +8,8 @@ from copilot_api.engine.interfaces import Dialect, Initiator, InvalidRequest, Re
 from copilot_api.engine.reference import jsontext
 from copilot_api.engine.reference.formats import part
 from copilot_api.engine.reference.formats.chat.thinking import asks, thinking_of
+from copilot_api.engine.reference.session import session_of
+from copilot_api.records import replace
 
 _MESSAGE_ROLES = ("user", "assistant", "system")
 
@@ -18,14 +20,19 @@ class ReferenceValidation:
     def inspect(self, body: RequestBody, dialect: Dialect) -> RequestFacts:
         """Return the facts; raises :class:`InvalidRequest`."""
         value = jsontext.loads(bytes(body))
+        facts = self._facts(value, len(body), dialect)
+        session = session_of(value, dialect)
+        return replace(facts, session=session) if session else facts
+
+    def _facts(self, value: Any, size: int, dialect: Dialect) -> RequestFacts:
         if dialect not in ("chat", "messages", "embeddings"):
-            found: RequestFacts = part(dialect, "facts").facts(value, len(body))
+            found: RequestFacts = part(dialect, "facts").facts(value, size)
             return found
         if dialect == "embeddings":
             model = value.get("model") if isinstance(value, dict) else None
             return RequestFacts(
                 dialect,
-                len(body),
+                size,
                 model=jsontext.well_formed(model) if isinstance(model, str) else "",
                 initiator="user",
             )
@@ -48,7 +55,7 @@ class ReferenceValidation:
         cap = value.get("max_tokens", ...)
         return RequestFacts(
             dialect=dialect,
-            size=len(body),
+            size=size,
             model=jsontext.well_formed(model),
             stream=truthy(value.get("stream")),
             vision=_has_picture(messages, "image" if dialect == "messages" else "image_url"),

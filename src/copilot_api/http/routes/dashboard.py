@@ -16,6 +16,7 @@ from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
 from copilot_api.gateway.catalog import ModelCatalog
 from copilot_api.gateway.errors import NotAllowed
+from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.running import Running
 from copilot_api.http.asgi import PlainResponse, Request, Response
 from copilot_api.http.routing import Route, simple
@@ -35,7 +36,10 @@ PAGE_HEADERS = (
     ("referrer-policy", "no-referrer"),
     ("cross-origin-resource-policy", "same-origin"),
 )
-QUESTIONS = ("about", "overview", "series", "requests", "cache", "models", "engine", "live")
+QUESTIONS = (
+    *("about", "quota", "overview", "series", "requests", "choices", "failures", "cache", "models"),
+    *("engine", "live"),
+)
 """Each is a method of :class:`copilot_api.http.routes.dashboard_api.DashboardApi`."""
 
 
@@ -72,6 +76,7 @@ class Sources:
     catalog: ModelCatalog
     reports: Callable[[], tuple[ComponentReport, ...]]
     watched: Watched
+    failures: Failures
     answers: Callable[[], CacheStatistics] | None
     settings: tuple[tuple[str, str, str], ...]
     """Options that differ from their defaults: name, value, origin."""

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from copilot_api.dashboard import answers
+from copilot_api.dashboard import answers, questions
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
 from copilot_api.engine.interfaces import EngineError
 from copilot_api.gateway.errors import BadRequest, GatewayError
+from copilot_api.gateway.failures import ORIGINS
 from copilot_api.gateway.model_facts import model_facts
 from copilot_api.github.quota import Quota, read
-from copilot_api.http.asgi import Receive, Request, Response, Scope, Send, json_response, start
+from copilot_api.http.asgi import Request, Response, json_response
 from copilot_api.http.routes.dashboard import Sources
+from copilot_api.http.watching import Live, Pace
 from copilot_api.records import fields
+from copilot_api.redaction import redact
 from copilot_api.version import VERSION
 
 logger = logging.getLogger("copilot_api.dashboard")
 
 NO_STORE = (("cache-control", "no-store"),)
 
-TICK = 1.0
-"""Seconds between two looks at what runs, while a page watches."""
-REMINDER = 15.0
-"""Seconds after which a page is told the same again, so that nothing between takes the line for dead."""
+LONGEST_PROBLEM = 200
 QUOTA_AGE = 60.0
 """Seconds that GitHub's answer is shown before it is asked again."""
 
@@ -40,16 +39,20 @@ class DashboardApi:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._quota = _Quota(sources.usage)
+        self._pace = Pace(sources.ledger)
 
     async def about(self, _request: Request) -> Response:
-        """Which program and whose account."""
-        found = await self._quota.read()
-        account = f"Copilot {found.plan}" if found is not None and found.plan else None
-        return json_response(200, {"version": VERSION, "account": account}, NO_STORE)
+        """Which program."""
+        return json_response(200, {"version": VERSION}, NO_STORE)
 
     async def overview(self, _request: Request) -> Response:
         """What is spent and what is left."""
-        return await self._ask(answers.overview, await self._quota.read(), self._sources.standings())
+        return await self._ask(answers.overview, self._sources.standings())
+
+    async def quota(self, _request: Request) -> Response:
+        """What GitHub says is left. It may take its time, so that nothing else waits for it."""
+        found = await self._quota.read()
+        return json_response(200, questions.quota(found, self._quota.problem, time.time()), NO_STORE)
 
     async def series(self, request: Request) -> Response:
         """What was used hour by hour or day by day."""
@@ -58,6 +61,23 @@ class DashboardApi:
     async def requests(self, request: Request) -> Response:
         """Single requests."""
         return await self._ask(answers.requests, _parameters(request))
+
+    async def choices(self, _request: Request) -> Response:
+        """What requests can be chosen by."""
+        return await self._ask(answers.choices)
+
+    async def failures(self, _request: Request) -> Response:
+        """What failed, by class and singly (R-59)."""
+        failures = self._sources.failures
+        counted = {
+            "classes": [
+                {"class": kind, "origin": ORIGINS[kind], "count": count}
+                for kind, count in failures.counts.items()
+            ],
+            "retries": dict(failures.retries),
+            "calls": failures.calls,
+        }
+        return await self._ask(answers.failures, counted)
 
     async def cache(self, _request: Request) -> Response:
         """How well prompt caches do, and the gateway's own of answers."""
@@ -87,7 +107,7 @@ class DashboardApi:
 
     async def live(self, _request: Request) -> Response:
         """What runs now, told as it changes."""
-        return _Live(self._sources)
+        return Live(self._sources, self._pace)
 
     async def _ask(self, question: Callable[..., Any], *given: object) -> Response:
         try:
@@ -122,6 +142,8 @@ class _Quota:
     def __init__(self, fetch: Callable[[], Awaitable[bytes]]) -> None:
         self._fetch = fetch
         self._found: Quota | None = None
+        self.problem = ""
+        """Why it was not told, at the last try."""
         self._asked = float("-inf")
         self._lock = asyncio.Lock()
 
@@ -131,61 +153,8 @@ class _Quota:
                 self._asked = time.monotonic()
                 try:
                     self._found = read(await self._fetch())
+                    self.problem = "" if self._found else "GitHub's answer cannot be read"
                 except (EngineError, GatewayError) as error:
                     logger.info("GitHub does not tell the quota: %s", error)
+                    self.problem = redact(str(error))[:LONGEST_PROBLEM]
             return self._found
-
-
-class _Live:
-    """Server-sent events of what runs: one when something changed, looked at once a second."""
-
-    status = 200
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._before: Mapping[int, int] = {}
-        self._looked = time.monotonic()
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send events until the page or the server goes away."""
-        headers = (("content-type", "text/event-stream"), ("x-accel-buffering", "no"), *NO_STORE)
-        await send(start(200, headers))
-        said, told = "", float("-inf")
-        stopping = self._sources.stopping
-        while not stopping.is_set() and scope["method"] != "HEAD":
-            state = json.dumps(self._state(), separators=(",", ":"))
-            if state != said or time.monotonic() - told >= REMINDER:
-                said, told = state, time.monotonic()
-                event = f"data: {state}\n\n".encode()
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-            try:
-                async with asyncio.timeout(TICK):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _state(self) -> dict[str, Any]:
-        watched = self._sources.watched
-        streams = watched.running()
-        now = time.monotonic()
-        passed, self._looked = max(now - self._looked, 1e-3), now
-        before, self._before = self._before, {each.number: each.events for each in streams}
-        return {
-            "in_flight": watched.in_flight,
-            "waiting": watched.waiting,
-            "places": watched.places,
-            "streams": [
-                {
-                    "model": each.model,
-                    "client": each.client,
-                    "key": each.key,
-                    "age_ms": round(each.age_ms),
-                    "silent_ms": round(each.silent_ms),
-                    "events": each.events,
-                    "rate": round((each.events - before.get(each.number, 0)) / passed, 1),
-                    "bytes": each.bytes,
-                }
-                for each in streams
-            ],
-        }

@@ -6,30 +6,22 @@ Where a key is needed, who shows none learns from ``/health`` that the gateway i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from copilot_api.engine.cache_interfaces import CacheStatistics
 from copilot_api.engine.components import ComponentReport
+from copilot_api.gateway.errors import NotAllowed
+from copilot_api.gateway.failures import Failures
+from copilot_api.gateway.metrics import Metrics
 from copilot_api.http.asgi import PAGE_HEADERS, PlainResponse, Request, Response, json_response
 from copilot_api.http.identity import UNKNOWN
 from copilot_api.http.routing import Route, simple
-from copilot_api.records import fields
+from copilot_api.records import fields, record
 from copilot_api.version import VERSION
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Prometheus' text exposition format."""
-
-
-_CACHE_COUNTERS = (
-    ("evictions", "Entries that made room for others."),
-    ("expirations", "Entries that became too old."),
-)
-_CACHE_GAUGES = (
-    ("entries", "Answers that are kept."),
-    ("bytes", "Memory that they take."),
-    ("waiting", "Requests that wait now for the answer to an equal one."),
-)
+if TYPE_CHECKING:
+    from copilot_api.ledger.budgets import Standing
 
 
 class Load(Protocol):
@@ -43,19 +35,51 @@ class Load(Protocol):
     def waiting(self) -> int:
         """Requests that wait for one."""
 
+    @property
+    def places(self) -> int:
+        """Requests that may be in flight."""
 
-def routes(
-    reports: Callable[[], tuple[ComponentReport, ...]],
-    load: Load,
-    cache: Callable[[], CacheStatistics] | None = None,
-    failures: Callable[[], Iterable[str]] = tuple,
-    standing: Callable[[], tuple[int, int, int]] | None = None,
-) -> tuple[Route, ...]:
-    """Return the routes. `reports` are the engine's; `cache` is None where nothing is kept.
+    @property
+    def paced(self) -> int:
+        """Requests that the rate limit or the person at the terminal keeps waiting."""
 
-    `failures` gives lines for ``/metrics``; `standing` are decisions that stand, requests that were carried
-    by such, and those that came back.
-    """
+    @property
+    def streams(self) -> int:
+        """Streams that run."""
+
+
+class SharedStore(Protocol):
+    """The store that replicas share."""
+
+    is_up: bool
+    why: str
+    lost: int
+
+
+@record
+class Sources:
+    """Where the numbers come from."""
+
+    reports: Callable[[], tuple[ComponentReport, ...]]
+    load: Load
+    cache: Callable[[], CacheStatistics] | None
+    """None where nothing is kept."""
+    failures: Failures
+    metrics: Metrics
+    written: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    """Entries of the ledger that were written and lost."""
+    standings: Callable[[], tuple[Standing, ...]] = tuple
+    store: SharedStore | None = None
+    """None where there is one gateway."""
+    captures: bool = False
+    """Whole requests are kept (``--capture``)."""
+    standing: Callable[[], tuple[int, int, int]] | None = None
+    """Decisions that stand, requests that were carried by such, and those that came back."""
+
+
+def routes(sources: Sources) -> tuple[Route, ...]:
+    """Return the routes."""
+    reports, load, cache, store = sources.reports, sources.load, sources.cache, sources.store
 
     async def health(request: Request, _body: object) -> Response:
         if request.caller is UNKNOWN:
@@ -76,21 +100,28 @@ def routes(
             "requests_waiting": load.waiting,
             "engine": components,
         }
+        if sources.captures:
+            facts["capture"] = "on"
         if cache is not None:
             facts["cache"] = _by_name(cache())
-        if standing is not None:
-            facts["standing"] = dict(zip(("decisions", "carried", "returned"), standing(), strict=True))
+        if sources.standing is not None:
+            names = ("decisions", "carried", "returned")
+            facts["standing"] = dict(zip(names, sources.standing(), strict=True))
+        if store is not None:
+            # Still "ok": while the store is away each replica serves by what it knows alone.
+            facts["shared_store"] = {"status": "up" if store.is_up else "away", "reason": store.why}
         return json_response(200, facts, PAGE_HEADERS)
 
-    async def metrics(_request: Request, _body: object) -> Response:
-        lines = [*_lines(reports(), load.in_flight, load.waiting), *_task_lines(len(asyncio.all_tasks()))]
-        lines += failures()
-        if cache is not None:
-            lines += _cache_lines(cache())
-        if standing is not None:
-            lines += _standing_lines(*standing())
-        text = "".join(f"{line}\n" for line in lines)
-        return PlainResponse(200, text.encode(), (("content-type", CONTENT_TYPE), *PAGE_HEADERS))
+    async def metrics(request: Request, _body: object) -> Response:
+        if request.caller.restricted:
+            raise NotAllowed(403, "this key has limits, and the metrics show what all keys do")
+        from copilot_api.http import exposition
+        from copilot_api.http.metric_families import families
+
+        open_metrics = exposition.is_wanted(request.header("accept") or "")
+        text = exposition.write(families(sources, len(asyncio.all_tasks())), open_metrics=open_metrics)
+        content_type = exposition.OPEN_METRICS if open_metrics else exposition.PLAIN
+        return PlainResponse(200, text.encode(), (("content-type", content_type), *PAGE_HEADERS))
 
     return (
         Route("GET", ("/health",), simple(health)),
@@ -100,73 +131,3 @@ def routes(
 
 def _by_name(found: CacheStatistics) -> dict[str, int]:
     return {each.name: getattr(found, each.name) for each in fields(CacheStatistics)}
-
-
-def _cache_lines(found: CacheStatistics) -> Iterator[str]:
-    yield "# HELP copilot_api_cache_requests_total Requests that the cache was asked about, by what it said."
-    yield "# TYPE copilot_api_cache_requests_total counter"
-    for result, count in (("hit", found.hits), ("miss", found.misses), ("coalesced", found.coalesced)):
-        yield f'copilot_api_cache_requests_total{{result="{result}"}} {count}'
-    for name, text in _CACHE_COUNTERS:
-        yield f"# HELP copilot_api_cache_{name}_total {text}"
-        yield f"# TYPE copilot_api_cache_{name}_total counter"
-        yield f"copilot_api_cache_{name}_total {getattr(found, name)}"
-    for name, text in _CACHE_GAUGES:
-        yield f"# HELP copilot_api_cache_{name} {text}"
-        yield f"# TYPE copilot_api_cache_{name} gauge"
-        yield f"copilot_api_cache_{name} {getattr(found, name)}"
-
-
-def _standing_lines(decisions: int, carried: int, returned: int) -> Iterator[str]:
-    yield "# HELP copilot_api_standing_decisions Decisions by which our own server carries requests."
-    yield "# TYPE copilot_api_standing_decisions gauge"
-    yield f"copilot_api_standing_decisions {decisions}"
-    yield "# HELP copilot_api_standing_requests_total Requests that were carried so, by what came of them."
-    yield "# TYPE copilot_api_standing_requests_total counter"
-    yield f'copilot_api_standing_requests_total{{result="carried"}} {carried}'
-    yield f'copilot_api_standing_requests_total{{result="returned"}} {returned}'
-
-
-def _task_lines(tasks: int) -> Iterator[str]:
-    yield "# HELP copilot_api_tasks Tasks of the event loop now."
-    yield "# TYPE copilot_api_tasks gauge"
-    yield f"copilot_api_tasks {tasks}"
-
-
-def _lines(reports: tuple[ComponentReport, ...], in_flight: int, waiting: int = 0) -> Iterator[str]:
-    yield "# HELP copilot_api_requests_in_flight Requests that hold a place now."
-    yield "# TYPE copilot_api_requests_in_flight gauge"
-    yield f"copilot_api_requests_in_flight {in_flight}"
-    yield "# HELP copilot_api_requests_waiting Requests that wait for a place now."
-    yield "# TYPE copilot_api_requests_waiting gauge"
-    yield f"copilot_api_requests_waiting {waiting}"
-    yield "# HELP copilot_api_component_info Which implementation of a component runs."
-    yield "# TYPE copilot_api_component_info gauge"
-    for report in reports:
-        state = report.state
-        labels = f'component="{state.name}",implementation="{state.implementation}"'
-        yield f"copilot_api_component_info{{{labels}}} 1"
-    for name, text in (
-        ("differences", "Calls in which the two implementations differed (shadow)."),
-        ("failures", "Panics and broken contracts of the native implementation."),
-    ):
-        yield f"# HELP copilot_api_component_{name}_total {text}"
-        yield f"# TYPE copilot_api_component_{name}_total counter"
-        for report in reports:
-            count = getattr(report, name)
-            yield f'copilot_api_component_{name}_total{{component="{report.state.name}"}} {count}'
-    yield "# HELP copilot_api_component_seconds Time spent in a component."
-    yield "# TYPE copilot_api_component_seconds summary"
-    for report in reports:
-        for implementation, (calls, seconds, _) in report.timings.items():
-            if calls:
-                labels = f'component="{report.state.name}",implementation="{implementation}"'
-                yield f"copilot_api_component_seconds_sum{{{labels}}} {seconds:.9f}"
-                yield f"copilot_api_component_seconds_count{{{labels}}} {calls}"
-    yield "# HELP copilot_api_component_longest_seconds The longest call of a component."
-    yield "# TYPE copilot_api_component_longest_seconds gauge"
-    for report in reports:
-        for implementation, (calls, _, longest) in report.timings.items():
-            if calls:
-                labels = f'component="{report.state.name}",implementation="{implementation}"'
-                yield f"copilot_api_component_longest_seconds{{{labels}}} {longest:.9f}"

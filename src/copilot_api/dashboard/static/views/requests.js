@@ -1,94 +1,107 @@
 import { ask } from "../api.js";
-import { card, empty, h, table } from "../dom.js";
-import { bytes, clock, credits, dash, dollars, moment, number, share, time, tokens } from "../format.js";
+import { detail, outcome, way } from "../detail.js";
+import { h } from "../dom.js";
+import { credits, dollars, number, plural, share, time, tokens, when } from "../format.js";
+import { card, empty, head, noLedger, table } from "../parts.js";
 
 export const title = "Requests";
+export const pace = 2_000;
 
-const FILTERS = [["model", "Model"], ["client", "Client"], ["key", "Key"], ["session", "Session"], ["outcome", "Outcome"], ["status", "Status"]];
-const chosen = {};
+const PAGE = 100;
+const CHOICES_AGE = 60_000;
+const TIMES = [["", "any time"], ["1", "last hour"], ["24", "last 24 hours"], ["168", "last 7 days"], ["720", "last 30 days"]];
+const FILTERS = [["model", "Model"], ["client", "Client"], ["key", "Key"], ["dialect", "Dialect"], ["initiator", "Initiator"]];
+const TEXTS = [["session", "Session"], ["request_id", "Request id"]];
+const older = { of: "", rows: [] }; // pages that were asked for, of which filter
 
-export async function open({ refresh }) {
-  const { requests } = await ask("requests", { ...chosen, limit: 100 });
-  const fields = FILTERS.map(([name, label]) => {
-    const field = h("input", { name, size: 14, autocomplete: "off" });
-    field.value = chosen[name] ?? "";
-    return h("label", null, label, field);
-  });
-  const filter = (event) => {
-    event.preventDefault();
-    for (const [name, value] of new FormData(event.target)) chosen[name] = value.trim();
-    refresh();
-  };
-  const clear = () => { for (const name of Object.keys(chosen)) delete chosen[name]; refresh(); };
-  const dialog = h("dialog", { "aria-label": "Request" });
-  const more = h("div");
-  const rows = [...requests];
-  const draw = () => list(rows, (row) => detail(dialog, row));
-  const body = h("div", null, requests.length ? draw() : empty("No request fits."));
-  if (requests.length === 100) {
-    more.append(h("button", { type: "button", onclick: async () => {
-      const next = await ask("requests", { ...chosen, limit: 100, before: rows.at(-1).id });
-      rows.push(...next.requests);
-      body.replaceChildren(draw());
-      if (next.requests.length < 100) more.replaceChildren();
-    } }, "Older ones"));
-  }
-  return {
-    elements: [
-      h("div", { class: "head" }, h("h1", null, "Requests"), h("button", { type: "button", onclick: refresh }, "Refresh")),
-      h("form", { class: "card controls", onsubmit: filter }, ...fields, h("button", null, "Filter"),
-        h("button", { type: "button", onclick: clear }, "Clear")),
-      card("Newest first", body, more),
-      dialog,
-    ],
-  };
+const known = { choices: {}, at: -Infinity };
+
+async function learn() {
+  if (known.choices.model?.length && performance.now() - known.at < CHOICES_AGE) return;
+  known.choices = await ask("choices");
+  known.at = performance.now();
 }
 
-function list(requests, onRow) {
+export async function load(parameters) {
+  const [told] = await Promise.all([ask("requests", { ...parameters, limit: PAGE }), learn()]);
+  const filter = JSON.stringify(parameters);
+  // A page of new ones in between leaves a gap: then the older ones have to be asked for again.
+  const last = told.requests.at(-1)?.id ?? 0;
+  const joined = older.of === filter && older.rows.length && older.rows[0].id >= last - 1;
+  if (!joined) Object.assign(older, { of: filter, rows: [] });
+  const rows = [...told.requests, ...older.rows.filter((row) => row.id < last)];
+  return { ...told, choices: known.choices, rows, more: joined ? older.more : told.requests.length === PAGE };
+}
+
+export function draw(data, context) {
+  const { parameters, choose, reload } = context;
+  const chosen = Object.values(parameters).some(Boolean);
+  const more = async () => {
+    const next = await ask("requests", { ...parameters, limit: PAGE, before: data.rows.at(-1).id });
+    older.rows.push(...(older.rows.length ? [] : data.rows.slice(PAGE)), ...next.requests);
+    older.more = next.requests.length === PAGE;
+    data.rows.push(...next.requests);
+    data.more = older.more;
+    context.redraw();
+  };
+  return [
+    head("Requests", "Each request that is over, without its content.", h("button", { type: "button", onclick: reload }, "Refresh")),
+    noLedger(data.ledger),
+    filters(data.choices, parameters, choose, chosen),
+    card(chosen ? "Those that fit" : "Newest first",
+      sums(data.total),
+      data.rows.length ? list(data.rows) : chosen
+        ? empty("No request fits.", h("button", { type: "button", onclick: () => choose(nothing(parameters)) }, "Show all"))
+        : empty("No request is over yet.", "Point a client at ", h("code", null, location.origin), " and it shows here."),
+      data.more ? h("p", { class: "more" }, h("button", { type: "button", onclick: more }, "Older ones")) : null),
+  ].filter(Boolean);
+}
+
+function nothing(parameters) {
+  return Object.fromEntries(Object.keys(parameters).map((name) => [name, ""]));
+}
+
+function filters(choices, parameters, choose, chosen) {
+  const select = (name, label, given) => h("label", null, label,
+    h("select", { name, onchange: (event) => choose({ [name]: event.target.value }) },
+      ...given.map(([value, words]) => h("option", { value, selected: (parameters[name] ?? "") === value }, words))));
+  const options = (name) => {
+    const values = new Set([...(choices[name] ?? []), ...(parameters[name] ? [parameters[name]] : [])]);
+    return [["", "all"], ...[...values].sort().map((value) => [value, value])];
+  };
+  const outcomes = options("outcome").filter(([value]) => value !== "failed");
+  outcomes.splice(1, 0, ["failed", "all that failed"]);
+  return h("form", { class: "card controls filters", "aria-label": "Filter", onsubmit: (event) => event.preventDefault() },
+    select("hours", "Time", TIMES),
+    ...FILTERS.filter(([name]) => options(name).length > 1).map(([name, label]) => select(name, label, options(name))),
+    select("outcome", "Outcome", outcomes),
+    ...TEXTS.map(([name, label]) => h("label", null, label,
+      h("input", { name, value: parameters[name] ?? "", size: 12, autocomplete: "off", spellcheck: "false",
+        onchange: (event) => choose({ [name]: event.target.value.trim() }) }))),
+    chosen ? h("button", { type: "button", onclick: () => choose(nothing(parameters)) }, "Clear") : null);
+}
+
+function sums(total) {
+  if (!total?.requests) return null;
+  return h("p", { class: "soft sums" }, [
+    plural(total.requests, "request"), total.failed ? `${number(total.failed)} failed` : null,
+    `${tokens(total.input_tokens)} tokens in (${share(total.cached_tokens, total.input_tokens)} cached), ${tokens(total.output_tokens)} out`,
+    total.nano_aiu === null ? null : `${credits(total.nano_aiu)} credits (${dollars(total.nano_aiu)})`,
+  ].filter(Boolean).join(" · "));
+}
+
+export function list(rows) {
   return table("Requests, newest first", [
-    { name: "Time", of: (row) => clock(row.at) },
+    { name: "Time", of: (row) => when(row.at) },
     { name: "Model", of: (row) => row.model || row.asked },
-    { name: "Client", of: (row) => row.client },
-    { name: "Way", of: (row) => (row.leg && row.leg !== row.dialect ? `${row.dialect} → ${row.leg}` : row.dialect) },
+    { name: "Client", wide: true, of: (row) => row.client },
+    { name: "Way", wide: true, of: way },
     { name: "Outcome", of: outcome },
-    { name: "Input", num: true, of: (row) => tokens(row.input_tokens) },
-    { name: "Cached", num: true, of: (row) => share(row.cached_tokens, row.input_tokens) },
-    { name: "Output", num: true, of: (row) => tokens(row.output_tokens) },
+    { name: "Input", num: true, wide: true, of: (row) => tokens(row.input_tokens) },
+    { name: "Cached", num: true, wide: true, of: (row) => share(row.cached_tokens, row.input_tokens) },
+    { name: "Output", num: true, wide: true, of: (row) => tokens(row.output_tokens) },
     { name: "Credits", num: true, of: (row) => credits(row.nano_aiu) },
-    { name: "First byte", num: true, of: (row) => time(row.first_byte_ms) },
-    { name: "Whole", num: true, of: (row) => time(row.duration_ms) },
-  ], requests, onRow);
-}
-
-function outcome(row) {
-  const tone = row.outcome === "complete" ? "good" : row.status >= 500 || row.outcome.includes("upstream") ? "bad" : "warn";
-  return h("span", { class: `tag ${tone}` }, row.outcome === "complete" ? "complete" : `${row.outcome} ${row.status}`);
-}
-
-function detail(dialog, row) {
-  const facts = [
-    ["Time", moment(row.at)],
-    ["Id", row.request_id],
-    ["Asked for", row.asked === row.model ? row.asked : `${row.asked}, sent as ${row.model || dash}`],
-    ["Way", `${row.dialect} over ${row.leg || "nothing: it was not sent"}${row.streamed ? ", streamed" : ""}`],
-    ["Client", [row.client, row.key && `key ${row.key}`].filter(Boolean).join(", ")],
-    ["Session", row.session || dash],
-    ["Initiator", `${row.initiator}: ${row.reason}`],
-    ["Outcome", `${row.outcome}, status ${row.status}, ${row.attempts} sent upstream`],
-    ["Tokens", `${tokens(row.input_tokens)} in (${tokens(row.cached_tokens)} cached, ${tokens(row.cache_write_tokens)} written), `
-      + `${tokens(row.output_tokens)} out (${tokens(row.reasoning_tokens)} reasoning)`],
-    ["Billed", row.nano_aiu === null ? "upstream did not say" : `${credits(row.nano_aiu)} credits, ${dollars(row.nano_aiu)} (${number(row.nano_aiu)} nano-AIU)`],
-    ["Multiplier", row.multiplier === null ? dash : `${row.multiplier}x`],
-    ["Bytes", `${bytes(row.bytes_in)} in, ${bytes(row.bytes_out)} out`],
-    ["Changed", row.rewrites || "nothing"],
-  ];
-  const first = row.first_byte_ms ?? row.duration_ms;
-  const part = row.duration_ms ? Math.round((100 * first) / row.duration_ms) : 100;
-  dialog.replaceChildren(
-    h("h2", null, "Request"),
-    h("p", { class: "soft" }, `First byte after ${time(row.first_byte_ms)}, over after ${time(row.duration_ms)}`),
-    h("progress", { max: 100, value: part, "aria-label": `${part}% of the time until the first byte` }),
-    h("dl", null, ...facts.flatMap(([name, text]) => [h("dt", null, name), h("dd", null, text)])),
-    h("form", { method: "dialog", class: "controls" }, h("button", null, "Close")));
-  dialog.showModal();
+    { name: "First byte", num: true, wide: true, of: (row) => time(row.first_byte_ms) },
+    { name: "Whole", num: true, wide: true, of: (row) => time(row.duration_ms) },
+  ], rows, { onRow: detail, key: (row) => row.id });
 }
