@@ -30,7 +30,8 @@ from copilot_api.gateway.failures import Failures
 from copilot_api.gateway.metrics import Metrics
 from copilot_api.gateway.pipeline import Pipeline
 from copilot_api.gateway.send import Sender
-from copilot_api.gateway.standing import ROUTES, Standing
+from copilot_api.gateway.standing import ROUTES
+from copilot_api.gateway.standing import Standing as Decisions
 from copilot_api.github.account import fetch_usage
 from copilot_api.github.token_exchange import exchange_token
 from copilot_api.http.application import Application, RequestLog
@@ -129,7 +130,7 @@ async def open_gateway(
         stack.push_async_callback(client.aclose)
 
         seen = 0
-        standing: Standing | None = None
+        standing: Decisions | None = None
 
         metrics = Metrics()
 
@@ -219,12 +220,13 @@ async def open_gateway(
                 or current.cache
                 or current.memory_limit
                 or accounting.budgets
+                or recorder is not None
                 or current.otel
+                or current.shared
                 or on_plan
-                or recorder
             )
 
-        standing = pipeline.standing = Standing(
+        standing = pipeline.standing = Decisions(
             settings,
             lambda listener: engine.make_standing(client, tokens, pipeline.places_taken, ROUTES, listener),
             sender,

@@ -36,8 +36,8 @@ async def serve_gateway(
         native_bodies=True,
         guard=gateway.guard,
         on_stop=gateway.stop,
-        standing=gateway.standing,
         stop=stop,
+        standing=gateway.standing,
         tls_certificate=settings.tls_certificate,
         tls_key=settings.tls_key,
     )

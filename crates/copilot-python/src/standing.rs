@@ -213,7 +213,7 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
     };
     let rewrites = (!record.rewrites.is_empty()).then_some(record.rewrites);
     let body = record.body.map(|body| Bound::new(py, Body::new(body))).transpose()?;
-    let parts: [Bound<'_, PyAny>; 17] = [
+    let parts: [Bound<'_, PyAny>; 18] = [
         event.clone().into_any(),
         tag(py, &record.decision).into_bound(py),
         record.id.into_pyobject(py)?.into_any(),
@@ -225,11 +225,15 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
         record.bytes_out.into_pyobject(py)?.into_any(),
         record.usage.map(usage_tuple).into_pyobject(py)?,
         bytes(&record.asker.agent).into_pyobject(py)?,
-        bytes(&record.asker.session).into_pyobject(py)?,
+        match bytes(&record.asker.session) {
+            Some(session) => session,
+            None => record.conversation.into_pyobject(py)?.into_any(),
+        },
         record.reason.into_pyobject(py)?.into_any(),
         rewrites.into_pyobject(py)?,
         (*record.noted).into_pyobject(py)?.into_any(),
         body.into_pyobject(py)?,
+        record.elsewhere.as_secs_f64().into_pyobject(py)?.into_any(),
         summary.into_pyobject(py)?,
     ];
     PyTuple::new(py, parts)
@@ -330,7 +334,6 @@ impl Errand {
                 keep_alive: seconds(keep_alive),
                 idle: seconds(idle),
                 content: seconds(content),
-                // Where whole requests are kept, nothing is carried.
                 capture: 0,
             },
             patience: seconds(patience),

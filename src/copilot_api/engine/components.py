@@ -63,12 +63,12 @@ class Engine:
     """``(options, called when all entries and tickets were lost)``."""
     make_freshness: Callable[[float, float], Freshness]
     """``(seconds a list is fresh, seconds until a failed refresh is tried again)``."""
-    make_prefixes: Callable[[], Prefixes]
     make_standing: Callable[
         [Client, TokenManager, Concurrency, dict[str, Dialect], Listener], Standing | None
     ]
     """``(client, token manager, places, paths and their dialects, who is told of requests that are over)``.
     None where no decision can stand."""
+    make_prefixes: Callable[[], Prefixes]
     server: Literal["native", "uvicorn"]
     """Which server hosts the app."""
     states: Callable[[], tuple[ComponentState, ...]]

@@ -148,8 +148,8 @@ def build_engine(settings: Settings) -> Engine:
         make_concurrency=lambda limit, queue, patience: _concurrency(made["limiter"], limit, queue, patience),
         make_cache=lambda options, lost: _cache(made["cache"], options, lost),
         make_freshness=lambda fresh, retry: _freshness(made["cache"], fresh, retry),
-        make_prefixes=lambda: _prefixes(made["validation"]),
         make_standing=lambda *given: _standing(made, *given),
+        make_prefixes=lambda: _prefixes(made["validation"]),
         server="native" if made["server"].mode == "native" else "uvicorn",
         states=lambda: tuple(switch.state for switch in made.values()),
         reports=lambda: tuple(_report(switch) for switch in made.values()),
@@ -194,6 +194,8 @@ def _switch(name: str, settings: Settings) -> Switch:
         mode = "native" if settings.server == "native" else "reference"
         reason = f"--server {settings.server}"
     flag = switches(settings).get(name)
+    if name == "standing" and flag is None and mode == "native":
+        mode, reason = "reference", "not asked for"
     if flag is not None:
         reason = f"--native {name}={flag}"
         if found := _SHARE.fullmatch(flag):

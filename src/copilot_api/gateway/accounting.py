@@ -124,7 +124,7 @@ class Accounting:
             reason=facts.initiator_reason,
             streamed=facts.stream,
             status=status,
-            outcome=outcome_of(trace, status, summary),
+            outcome=_outcome(trace, status, summary),
             attempts=trace.calls,
             input_tokens=None if usage is None else usage.input_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
@@ -139,22 +139,20 @@ class Accounting:
             bytes_out=bytes_out if summary is None else summary.bytes_out,
             rewrites=trace.rewrites,
         )
-        prices = None if model is None else model.prices
-        saving = None if prices is None else prices.cache_saving
-        self.book(entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving)
+        if self.ledger is not None:
+            prices = None if model is None else model.prices
+            saving = None if prices is None else prices.cache_saving
+            self.ledger.add(
+                entry, None if usage is None or entry.outcome != COMPLETE else trace.chain, saving
+            )
+        if self.budgets:
+            for standing in self.budgets.add(entry):
+                logger.warning("Budget %s", words(standing))
         for watcher in self._watchers:
             try:
                 watcher(entry, trace, summary)
             except Exception:
                 logger.exception("a watcher of requests failed")
-
-    def book(self, entry: Entry, chain: object = None, saving: float | None = None) -> None:
-        """Take what is known of a request that is over; `chain` and `saving` are the cache doctor's."""
-        if self.ledger is not None:
-            self.ledger.add(entry, chain, saving)
-        if self.budgets:
-            for standing in self.budgets.add(entry):
-                logger.warning("Budget %s", words(standing))
         for observer in self._observers:
             try:
                 observer(entry)
@@ -180,8 +178,7 @@ def words(standing: Standing) -> str:
     return f"{budget.text}: {standing.spent:g} of {budget.amount:g} {budget.unit} spent"
 
 
-def outcome_of(trace: Trace, status: int, summary: RelaySummary | None) -> str:
-    """Return how a request ended, in the ledger's words."""
+def _outcome(trace: Trace, status: int, summary: RelaySummary | None) -> str:
     if summary is not None:
         if summary.outcome == "cancelled":
             return "cancelled"

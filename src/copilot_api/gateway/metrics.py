@@ -104,17 +104,7 @@ class Metrics:
     def count(self, entry: Entry, trace: Trace, _summary: RelaySummary | None = None) -> None:
         """Count a request that is over."""
         plan = trace.plan
-        self.add(entry, listed=plan is not None and plan.resolution.model is not None)
-        first = entry.first_byte_ms
-        if first is not None and trace.calls:
-            elsewhere = trace.elsewhere
-            self.until_first_byte.add(max(first * 0.001 - elsewhere, 0.0))
-            if not entry.streamed:
-                self.until_end.add(max(entry.duration_ms * 0.001 - elsewhere, 0.0))
-
-    def add(self, entry: Entry, *, listed: bool) -> None:
-        """Count a request of which only the entry is known; `listed`: its model is one of the list."""
-        model = entry.model if listed else OTHER
+        model = OTHER if plan is None or plan.resolution.model is None else entry.model
         key = (entry.dialect, entry.leg, model, entry.streamed, entry.status // 100)
         kind = self.kinds.get(key)
         if kind is None:
@@ -125,7 +115,13 @@ class Metrics:
         times.duration.add(seconds)
         first = entry.first_byte_ms
         if first is not None:
-            times.first_byte.add(first * 0.001)
+            first *= 0.001
+            times.first_byte.add(first)
+            if trace.calls:
+                elsewhere = trace.elsewhere
+                self.until_first_byte.add(max(first - elsewhere, 0.0))
+                if not entry.streamed:
+                    self.until_end.add(max(seconds - elsewhere, 0.0))
         if entry.input_tokens is not None:
             spent = kind.spent
             tokens = spent.tokens

@@ -161,6 +161,7 @@ class Sender:
                 self.patience,
                 (("x-request-id", known_as or request_id()), *own),
             )
+            known_as = None
             if trace is None:
                 upstream = await self._request(call, trace, carried)
             else:
@@ -170,7 +171,7 @@ class Sender:
                 upstream = await self._request(call, trace, carried)
                 heard = trace.heard = time.monotonic()
                 trace.elsewhere += heard - asked
-            known_as = carried = None
+            carried = None
             if 200 <= upstream.status < 300:
                 return upstream
             fault = await self._fault(upstream, grant)

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from copilot_api.engine.interfaces import ConnectionLost, Dialect
+from copilot_api.engine.interfaces import ConnectionLost, Dialect, Usage
 from copilot_api.engine.standing_interfaces import Decision, Event, Listener, Settled
-from copilot_api.gateway.accounting import COMPLETE, LONGEST_NAME, Accounting, outcome_of
+from copilot_api.gateway.accounting import Accounting
 from copilot_api.gateway.answer import Streamed, Whole
 from copilot_api.gateway.errors import ShuttingDown
 from copilot_api.gateway.failures import Failures, Trace
@@ -24,7 +24,7 @@ from copilot_api.gateway.rewrites import log as log_rewrites
 from copilot_api.gateway.running import Running
 from copilot_api.gateway.send import Account, Carried, Sender
 from copilot_api.keys.caller import Caller
-from copilot_api.ledger.entry import Entry
+from copilot_api.records import replace
 from copilot_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ ROUTES: dict[str, Dialect] = {
 }
 """The paths whose requests may be decided about once."""
 
-_NO_USAGE = (None,) * 6
-
 _OTHERS = 1 << 40
 """Numbers of streams that are carried begin here, so that none is that of another stream."""
 
@@ -66,23 +64,15 @@ class RequestLog(Protocol):
 class _Kind:
     """What is known of all requests of a kind, for when they are over."""
 
-    __slots__ = (
-        *("account", "asked", "dialect", "initiator", "leg", "method", "model", "multiplier", "path", "plan"),
-        *("reason", "streamed", "target"),
-    )
+    __slots__ = ("account", "facts", "hinted", "method", "path", "plan", "target")
 
     def __init__(self, trace: Trace, facts: RequestFacts, plan: Plan, account: Account, hints: Hints) -> None:
         self.account = account
         """What they are sent with."""
         self.method, self.path, self.target = trace.method, trace.path, trace.target
-        self.plan = plan
-        self.dialect, self.leg, self.streamed = facts.dialect, plan.leg, facts.stream
-        self.asked, self.model = facts.model[:LONGEST_NAME], plan.resolution.name[:LONGEST_NAME]
-        model = plan.resolution.model
-        self.multiplier = None if model is None else model.multiplier
-        self.initiator = facts.initiator
-        self.reason = "" if hints.initiator is None else facts.initiator_reason
-        """Why it is that, where it is the same for all."""
+        self.facts, self.plan = facts, plan
+        self.hinted = hints.initiator is not None
+        """The client says itself who asks."""
 
 
 class Standing:
@@ -248,13 +238,14 @@ class Standing:
         duration_ms: float,
         bytes_in: int,
         bytes_out: int,
-        usage: tuple[int | None, ...] | None,
+        usage: tuple[int, int, int | None, int | None, int | None, int | None] | None,
         user_agent: bytes | None,
-        session: bytes | None,
+        session: bytes | str,
         reason: str,
         rewrites: list[str] | None,
         noted: str,
         body: RequestBody | None,
+        elsewhere: float,
         summary: RelaySummary | None,
     ) -> None:
         if event != "ended":
@@ -270,58 +261,38 @@ class Standing:
                 self._counting.log(kind.plan, body)
         if event == "begun":
             return
-        outcome, status, calls = COMPLETE, 200, 1
-        if event != "whole":
-            trace = Trace(kind.method, kind.path, user_agent, session, id=own_id)
-            trace.upstream_id = upstream_id
-            if event == "gone":
-                trace.outcome = "client_gone"
-                self._failures.note("client_gone", "before the answer was whole", 0, trace)
-                status = calls = 0
-                noted = ""
-            elif summary is not None:
-                self._failures.stream(summary, trace)
-                bytes_out = summary.bytes_out
-                found = summary.facts.usage
-                if found is not None:
-                    usage = (
-                        *(found.input_tokens, found.output_tokens, found.cached_tokens),
-                        *(found.cache_write_tokens, found.reasoning_tokens, found.total_nano_aiu),
-                    )
-            outcome = outcome_of(trace, status, summary)
-        tokens_in, tokens_out, cached, cache_write, reasoning, nano_aiu = usage or _NO_USAGE
-        accounting = self._accounting
-        metrics = self._metrics
-        metrics.responses[status // 100] += 1
-        # By place, not by name: made for each request, and names cost more than the values.
-        entry = Entry(
-            at,
-            own_id,
-            kind.dialect,
-            kind.leg if calls else "",
-            kind.asked,
-            kind.model,
-            accounting.client_named(user_agent),
-            "",
-            "",  # whoever names a conversation is not carried: its turns are compared
-            kind.initiator,
-            kind.reason or reason,
-            kind.streamed,
-            status,
-            outcome,
-            calls,
-            tokens_in,
-            cached,
-            cache_write,
-            tokens_out,
-            reasoning,
-            nano_aiu,
-            kind.multiplier,
-            first_byte_ms,
-            duration_ms,
-            bytes_in,
-            bytes_out,
-            noted,
+        facts = kind.facts
+        trace = Trace(
+            kind.method, kind.path, user_agent, session if isinstance(session, bytes) else None, id=own_id
         )
-        metrics.add(entry, listed=kind.plan.resolution.model is not None)
-        accounting.book(entry)
+        trace.upstream_id = upstream_id
+        trace.plan = kind.plan
+        trace.facts = replace(
+            facts,
+            size=bytes_in,
+            initiator_reason=facts.initiator_reason if kind.hinted else reason,
+            session=session if isinstance(session, str) else "",
+        )
+        trace.elsewhere = elsewhere
+        if usage is not None:
+            trace.usage = Usage(*usage)
+        status = 200
+        if event == "gone":
+            status = 0
+            trace.outcome = "client_gone"
+            self._failures.note("client_gone", "before the answer was whole", 0, trace)
+        else:
+            trace.calls = 1
+            trace.rewrites = noted
+            if summary is not None:
+                self._failures.stream(summary, trace)
+        self._metrics.responses[status // 100] += 1
+        self._accounting.settle(
+            trace,
+            status,
+            summary,
+            at=at,
+            first_byte_ms=first_byte_ms,
+            duration_ms=duration_ms,
+            bytes_out=bytes_out,
+        )

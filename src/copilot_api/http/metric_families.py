@@ -43,9 +43,6 @@ def families(sources: Sources, tasks: int) -> Iterator[Family]:
         yield from _standing(*sources.standing())
     if sources.store is not None:
         yield from _store(sources.store)
-    if sources.store is not None:
-        text = "Whether the store that replicas share answers."
-        yield _one("shared_store_up", "gauge", text, int(sources.store.is_up))
     yield from _components(reports)
     yield from process_metrics.families()
 

@@ -26,8 +26,8 @@ async def serve(
     lifespan: bool = False,
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
-    stop: asyncio.Event | None = None,
     standing: Standing | None = None,
+    stop: asyncio.Event | None = None,
     **options: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM, or instead of those until `stop` is set; then call `on_stop` and drain.
@@ -62,8 +62,8 @@ async def serve(
         ServerOptions(**options, guard=guard.guard if guard is not None else None),
         guard=guard,
         on_stop=on_stop,
-        event=stop,
         standing=standing,
+        event=stop,
         drain_timeout=drain_timeout,
         on_ready=on_ready,
         cancel_streams=cancel_streams,

@@ -32,8 +32,8 @@ async def serve(
     lifespan: bool,
     guard: GuardFeed | None = None,
     on_stop: Callable[[], None] | None = None,
-    event: asyncio.Event | None = None,
     standing: Standing | None = None,
+    event: asyncio.Event | None = None,
 ) -> None:
     """See :func:`copilot_api.server.serve`."""
     span = Lifespan(app) if lifespan else None

@@ -129,6 +129,8 @@ impl Errand {
             bytes_out: 0,
             usage: None,
             asker,
+            conversation: std::mem::take(&mut offer.facts.session),
+            elsewhere: std::time::Duration::ZERO,
             reason: std::mem::take(&mut offer.facts.initiator_reason),
             rewrites,
             noted,
@@ -233,6 +235,7 @@ impl Errand {
             body: Some(Payload::of(Arc::clone(&self.body))),
             timeouts: decision.timeouts,
         };
+        let asked = Instant::now();
         let Answer { status, headers, body } =
             self.standing.client.request(call).await.map_err(Reply::Failed)?;
         let source = Source::new(body);
@@ -240,10 +243,14 @@ impl Errand {
         match decision.streaming {
             None => {
                 let read = source.read(LARGEST, decision.timeouts.idle).await;
+                self.record.elsewhere = asked.elapsed();
                 let good = if is_good { self.whole(&decision, &headers, read.as_ref().ok()) } else { None };
                 good.ok_or_else(|| Reply::Answered(status, headers, Content::Whole(read)))
             }
-            Some(streaming) => self.stream(&decision, streaming, status, headers, source).await,
+            Some(streaming) => {
+                self.record.elsewhere = asked.elapsed();
+                self.stream(&decision, streaming, status, headers, source).await
+            }
         }
     }
 

@@ -54,6 +54,10 @@ pub struct Record {
     pub usage: Option<Usage>,
     /// Who asked.
     pub asker: Asker,
+    /// The conversation, where its body tells it.
+    pub conversation: String,
+    /// How long upstream took to begin, and to end where it is read whole.
+    pub elsewhere: Duration,
     /// Why the initiator is who it is.
     pub reason: String,
     /// What was changed of this one, beyond what the decision says.

@@ -104,12 +104,12 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             facts["capture"] = "on"
         if cache is not None:
             facts["cache"] = _by_name(cache())
+        if sources.standing is not None:
+            names = ("decisions", "carried", "returned")
+            facts["standing"] = dict(zip(names, sources.standing(), strict=True))
         if store is not None:
             # Still "ok": while the store is away each replica serves by what it knows alone.
             facts["shared_store"] = {"status": "up" if store.is_up else "away", "reason": store.why}
-        if sources.standing is not None:
-            counts = sources.standing()
-            facts["standing"] = dict(zip(("decisions", "carried", "returned"), counts, strict=True))
         return json_response(200, facts, PAGE_HEADERS)
 
     async def metrics(request: Request, _body: object) -> Response:
