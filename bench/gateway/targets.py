@@ -175,10 +175,10 @@ TARGETS = {
         Target("litellm", "LiteLLM", "gateway", _litellm),
         Target("native", "ours", "ours", _ours("--engine", "native")),
         Target(
-            "standing",
-            "ours, standing decisions",
+            "ordinary",
+            "ours, each request decided about",
             "ours",
-            _ours("--engine", "native", "--native", "standing=on"),
+            _ours("--engine", "native", "--native", "standing=off"),
         ),
         Target("reference", "ours, reference engine", "ours", _ours("--engine", "reference")),
         Target("uvicorn", "ours, under uvicorn", "ours", _ours("--engine", "native", "--server", "uvicorn")),

@@ -30,7 +30,6 @@ CHAT = "/chat/completions"
 PATH = f"/v1{CHAT}"
 BODY: dict[str, Any] = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
 STREAM = BODY | {"stream": True}
-ON = ("--native", "standing=on")
 PATIENCE = 20.0
 
 
@@ -91,7 +90,7 @@ def outcomes(home: Path) -> list[tuple[str, int, int]]:
 
 
 def test_r32_a_client_that_leaves_closes_upstream(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    with GatewayProcess(tmp_path, upstream.url, *ON) as gateway:
+    with GatewayProcess(tmp_path, upstream.url) as gateway:
         warm(gateway)
         warm(gateway, STREAM)
         upstream.forget()
@@ -115,7 +114,7 @@ def test_r32_a_client_that_leaves_closes_upstream(tmp_path: Path, upstream: Scri
 
 def test_r60_places_are_shared_with_what_python_decides(tmp_path: Path, upstream: ScriptedUpstream) -> None:
     limits = ("--max-concurrency", "1", "--queue-timeout", "60")
-    with GatewayProcess(tmp_path, upstream.url, *ON, *limits) as gateway:
+    with GatewayProcess(tmp_path, upstream.url, *limits) as gateway:
         warm(gateway)
         upstream.forget()
         upstream.plan(CHAT, wait("go"), *whole({"choices": [{"message": {"content": "x"}}]}))
@@ -133,7 +132,7 @@ def test_r60_places_are_shared_with_what_python_decides(tmp_path: Path, upstream
 
 
 def test_r60_without_a_queue_the_one_beyond_is_refused(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    with GatewayProcess(tmp_path, upstream.url, *ON, "--max-concurrency", "1") as gateway:
+    with GatewayProcess(tmp_path, upstream.url, "--max-concurrency", "1") as gateway:
         warm(gateway)
         upstream.forget()
         upstream.plan(CHAT, head(), wait("go"), hold())
@@ -145,7 +144,7 @@ def test_r60_without_a_queue_the_one_beyond_is_refused(tmp_path: Path, upstream:
 def test_r43_a_refused_token_is_renewed_and_the_request_sent_again(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
-    with GatewayProcess(tmp_path, upstream.url, *ON) as gateway:
+    with GatewayProcess(tmp_path, upstream.url) as gateway:
         warm(gateway)
         upstream.forget()
         upstream.plan(CHAT, *whole({"error": {"message": "token expired"}}, 401))
@@ -160,7 +159,7 @@ def test_r43_a_refused_token_is_renewed_and_the_request_sent_again(
 
 
 def test_r09_the_first_key_ends_what_stood_without_one(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    with KeyedGateway(tmp_path, upstream.url, *ON) as gateway:
+    with KeyedGateway(tmp_path, upstream.url) as gateway:
         warm(gateway)
         key = gateway.keys.add("first")
         until(lambda: request(gateway.url, "POST", PATH, BODY).status == 401)
@@ -174,7 +173,7 @@ def test_r09_the_first_key_ends_what_stood_without_one(tmp_path: Path, upstream:
 
 
 def test_r55_a_panic_ends_carrying_and_costs_no_request(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    with InstrumentedGateway(tmp_path, upstream.url, *ON) as gateway:
+    with InstrumentedGateway(tmp_path, upstream.url) as gateway:
         warm(gateway)
         assert request(gateway.url, "GET", "/", None, {"x-test-panic": "standing"}).status == 200
         assert post(gateway) == 200
@@ -188,7 +187,7 @@ def test_r55_a_panic_ends_carrying_and_costs_no_request(tmp_path: Path, upstream
 
 
 def test_r50_the_end_of_the_drain_ends_what_is_carried(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    with GatewayProcess(tmp_path, upstream.url, *ON, "--drain-timeout", "1") as gateway:
+    with GatewayProcess(tmp_path, upstream.url, "--drain-timeout", "1") as gateway:
         warm(gateway)
         warm(gateway, STREAM)
         upstream.forget()
@@ -217,7 +216,7 @@ def test_a_stream_that_is_carried_goes_on_while_others_come(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
     """Its place, its line in the dashboard's list, and its end."""
-    with GatewayProcess(tmp_path, upstream.url, *ON) as gateway:
+    with GatewayProcess(tmp_path, upstream.url) as gateway:
         warm(gateway, STREAM)
         upstream.forget()
         upstream.plan(CHAT, head(), frame("a"), wait("go"), frame("b"), finish(), done(), end())
@@ -237,9 +236,12 @@ def test_a_stream_that_is_carried_goes_on_while_others_come(
         until(lambda: health(gateway)["requests_in_flight"] == 0)
 
 
-def test_it_is_asked_for_and_some_settings_forbid_it(tmp_path: Path, upstream: ScriptedUpstream) -> None:
-    forbidden = ((), (*ON, "--rate-limit", "1", "--rate-burst", "99"), (*ON, "--cache", "1M"))
-    for arguments in forbidden:
+def test_settings_that_forbid_it_and_the_flag(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    for arguments in (
+        ("--native", "standing=off"),
+        ("--rate-limit", "1", "--rate-burst", "99"),
+        ("--cache", "1M"),
+    ):
         with GatewayProcess(tmp_path, upstream.url, *arguments) as gateway:
             for _ in range(3):
                 assert post(gateway) == 200

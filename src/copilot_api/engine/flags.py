@@ -194,8 +194,6 @@ def _switch(name: str, settings: Settings) -> Switch:
         mode = "native" if settings.server == "native" else "reference"
         reason = f"--server {settings.server}"
     flag = switches(settings).get(name)
-    if name == "standing" and flag is None and mode == "native":
-        mode, reason = "reference", "not asked for"
     if flag is not None:
         reason = f"--native {name}={flag}"
         if found := _SHARE.fullmatch(flag):
