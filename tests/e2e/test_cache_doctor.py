@@ -131,18 +131,15 @@ def test_nothing_of_a_prompt_or_a_person_is_kept(program: Program) -> None:
 
 
 def test_what_failed_is_not_gone_on_from(program: Program) -> None:
-    program.ask("/v1/chat/completions", {"model": "gpt-4.1", "messages": [{"role": "user", "content": LONG}]})
-    failed = request(
-        program.gateway.url,
-        "POST",
-        "/v1/chat/completions",
-        {"model": "no-such", "messages": [{"role": "user", "content": LONG}]},
-    )
-    assert failed.status == 400
+    def body(model: str, *texts: str) -> dict[str, Any]:
+        messages = [{"role": "user", "content": text} for text in texts]
+        return {"model": model, "prompt_cache_key": "key", "messages": messages}
+
+    program.ask("/v1/chat/completions", body("gpt-4.1", LONG))
+    path = "/v1/chat/completions"
+    assert request(program.gateway.url, "POST", path, body("no-such", LONG)).status == 400
     program.sent += 1
-    messages = [{"role": "user", "content": LONG}, {"role": "user", "content": "more"}]
-    row = program.ask("/v1/chat/completions", {"model": "gpt-4.1", "messages": messages})
-    assert finding(row) == ("kept", "")
+    assert finding(program.ask(path, body("gpt-4.1", LONG, "more"))) == ("kept", "")
     assert [each["cache_cause"] for each in rows(program.home)] == ["first", "", "kept"]
 
 

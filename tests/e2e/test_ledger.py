@@ -116,9 +116,10 @@ class Mixture:
 
     def send(self, gateway: GatewayProcess, count: int) -> None:
         """Send requests one by one; each is over when this returns."""
-        kinds = ["plain"] * 32 + [*FAULTS, "left", "unknown", "revoked"]
-        for _ in range(count):
-            kind = self._chance.choice(kinds)
+        kinds = ["plain"] * 32 + [*FAULTS, "left", "unknown"]
+        for number in range(count):
+            # A new token is waited for most of a second, so there are few of these.
+            kind = "revoked" if number % 160 == 40 else self._chance.choice(kinds)
             getattr(self, f"_{kind}", self._faulty)(gateway, kind)
         self.sent += count
 
