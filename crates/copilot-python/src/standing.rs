@@ -63,11 +63,6 @@ type Listeners = (Py<PyAny>, Py<PyAny>, Py<PyAny>);
 impl Standing {
     #[new]
     #[pyo3(signature = (runtime, client, clock, places, routes, monotonic, listeners, /))]
-    #[expect(
-        clippy::needless_pass_by_value,
-        clippy::too_many_arguments,
-        reason = "one call at start-up, positional and checked by its stub"
-    )]
     fn new(
         runtime: &Bound<'_, Runtime>,
         client: &Bound<'_, Client>,
@@ -325,7 +320,6 @@ impl Errand {
 
     /// Lets a decision stand for this request's kind, unless something changed since it came.
     #[pyo3(signature = (given, counted, until, tag, /))]
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives is read into a value")]
     fn install(&self, given: Given<'_>, counted: bool, until: f64, tag: Py<PyAny>) -> PyResult<bool> {
         let Given(url, common, own, request, reasoning, model, streaming, limits, rewrites, noted, strict) =
             given;

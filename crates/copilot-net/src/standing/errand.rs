@@ -112,13 +112,13 @@ impl Errand {
             let all: Vec<&String> = decision.rewrites.iter().chain(&rewrites).collect();
             answer::note(all.into_iter()).into()
         };
-        let sent = match written {
+        let content = match written {
             Some(written) => Arc::new(Body::written(body, written)),
             None => Arc::clone(body),
         };
         let record = Record {
             event: Event::Gone,
-            body: decision.counted.then(|| Arc::clone(&sent)),
+            body: decision.counted.then(|| Arc::clone(&content)),
             decision,
             id: id::draw(),
             upstream_id: String::new(),
@@ -137,7 +137,7 @@ impl Errand {
             spent,
         };
         let (standing, kind) = (Arc::clone(standing), Arc::clone(&offer.kind));
-        Some(Box::new(Self { standing, kind, place, body: sent, context, record, began }))
+        Some(Box::new(Self { standing, kind, place, body: content, context, record, began }))
     }
 
     /// Carries the request to its end. Dropping the future closes the connection to upstream.

@@ -40,7 +40,6 @@ pub struct Kind {
     target: String,
     hints: Vec<(u8, HeaderValue)>,
     model: String,
-    #[expect(clippy::struct_field_names, reason = "it is what the body is like")]
     shape: Shape,
 }
 
