@@ -31,6 +31,7 @@ from copilot_api.cli.console import Console, install_logging
 from copilot_api.engine import flags
 from copilot_api.engine.client_interfaces import RelaySummary
 from copilot_api.engine.interfaces import StreamFacts
+from copilot_api.engine.server_interfaces import GUARD_EXTENSION
 from copilot_api.redaction import Secret
 from copilot_api.settings import Settings
 
@@ -180,7 +181,9 @@ def driver(
 ) -> Callable[[], Awaitable[int]]:
     """Return a function that makes one request; it ends the program when the answer is not whole."""
     headers = [*HEADERS, (b"content-length", str(len(body)).encode())]
-    extensions = {"copilot_api.cancel_on_disconnect": {}, "copilot_api.response.relay": {}} if own else {}
+    extensions: dict[str, Any] = {GUARD_EXTENSION: {"same_user": True}}
+    if own:
+        extensions |= {"copilot_api.cancel_on_disconnect": {}, "copilot_api.response.relay": {}}
     template = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -217,8 +220,8 @@ def driver(
                 whole = not message.get("more_body", False)
 
         await app(dict(template), receive, send)
-        if not whole:
-            raise SystemExit(f"{path}: no whole answer")
+        if not whole or status != 200:
+            raise SystemExit(f"{path}: no whole answer, or {status}")
         return status
 
     return request
@@ -253,7 +256,7 @@ def rust_alone(body: bytes, answer: bytes) -> Callable[[], Awaitable[None]]:
     async def calls() -> None:
         _native.inspect_request(body, "chat")
         _native.translate_request(body, plan)
-        _native.translate_answer(answer, "chat", "chat", False, "", b"")
+        _native.translate_answer(answer, "chat", "chat", False, "", b"", 0)
 
     return calls
 

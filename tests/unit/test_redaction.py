@@ -7,7 +7,10 @@ import json
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from copilot_api import redaction
 from copilot_api.engine.client_interfaces import UpstreamCall
 from copilot_api.engine.interfaces import TokenGrant
 from copilot_api.redaction import (
@@ -175,3 +178,13 @@ def test_r19_a_line_stays_one() -> None:
         "\\x1b[2J\\x0d\\x0a[info] forged\\x09\\u202egnp"
     )
     assert printable("a\n\tü ½ 日本 🙂") == "a\n\tü ½ 日本 🙂"
+
+
+@given(
+    st.text("aA0_-=.: \\ntghoiudskp", max_size=45)
+    | st.sampled_from(
+        ["ghu_", "github_pat_", "cak_", "tid=", "Bearer ", "sk-", "", "a" * 39, "a" * 40]
+    ).flatmap(lambda begin: st.text("abcdef0123456789_-.=", max_size=45).map(lambda rest: begin + rest))
+)
+def test_what_is_not_looked_at_has_nothing_to_mask(text: str) -> None:
+    assert redact_tokens(text) == redaction._TOKENS.sub(redaction.MASK, text)
