@@ -2,6 +2,8 @@
 
 # ---------------------------------------------------------------------------------------------------- build
 FROM rust:1-slim-bookworm AS build
+# Only builds run in this stage, and Debian keeps one version of each.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*

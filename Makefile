@@ -44,7 +44,7 @@ RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock) $(shell find crates $(VOCABULA
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run dev test test-rust test-models test-python test-browser axe test-asgi test-clients test-aider lint \
-	lint-python lint-rust audit licences release-check sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
+	lint-python lint-rust lint-docker audit licences release-check sbom mutants coverage fmt build build-native bench bench-gateway fuzz soak reliability \
 	lock docs site screenshot clean
 
 help: ## List the commands
@@ -89,7 +89,7 @@ test-clients: $(NATIVE) $(DEV) $(CLIENTS) $(CLIENT_SDKS) ## Run real client prog
 test-aider: $(NATIVE) $(DEV) $(AIDER) ## The same for aider, which brings a hundred packages
 	$(PY) tools/run_tests.py aider
 
-lint: lint-python lint-rust ## Check style, types, layers and lints; warnings are errors
+lint: lint-python lint-rust lint-docker ## Check style, types, layers and lints; warnings are errors
 
 lint-python: $(NATIVE) $(DEV)
 	$(BIN)/ruff check .
@@ -104,6 +104,11 @@ lint-rust: $(BASE)
 	cargo fmt --all --check --manifest-path models/Cargo.toml
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
+
+lint-docker: ## Check the image's files with hadolint and shellcheck, where they are installed
+	@if command -v hadolint >/dev/null 2>&1; then hadolint Dockerfile; else echo "hadolint is not installed"; fi
+	@if command -v shellcheck >/dev/null 2>&1; then shellcheck docker/*.sh docker/compose/*.sh .ci/run; \
+	else echo "shellcheck is not installed"; fi
 
 audit: $(DEV) ## Check what comes in: licences, sources and advisories as far as the tools are installed
 	$(PY) -m pytest -q -n 0 -k r18 tests/unit/test_supply_chain.py tests/unit/test_repository.py
