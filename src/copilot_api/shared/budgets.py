@@ -18,6 +18,7 @@ from copilot_api.ledger.entry import Entry
 from copilot_api.ledger.periods import Span
 from copilot_api.shared import scripts
 from copilot_api.shared.link import Link, StoreAway, StoreRefused
+from copilot_api.shared.watching import Watching
 
 LOOK = 1.0
 """Seconds between two looks at what the others have spent."""
@@ -47,15 +48,15 @@ class _Own:
         return f"budget:{named}:{int(self.account.span.start)}"
 
 
-class SharedBudgets(Budgets):
+class SharedBudgets(Watching, Budgets):
     """Budgets whose sums are those of all replicas, while the store is there."""
 
     def __init__(self, budgets: Iterable[Budget], link: Link, now: Callable[[], float]) -> None:
-        super().__init__(budgets, now)
+        Watching.__init__(self)
+        Budgets.__init__(self, budgets, now)
         self._link = link
         self._process = os.urandom(8).hex()
         self._own = tuple(_Own(account) for account in self.accounts)
-        self._task: asyncio.Task[None] | None = None
         self._spent = asyncio.Event()
 
     def add(self, entry: Entry) -> tuple[Standing, ...]:
@@ -76,14 +77,11 @@ class SharedBudgets(Budgets):
         for account, own in zip(self.accounts, self._own, strict=True):
             account.turn(self.now())
             own.turn()
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self.begin()
 
     async def close(self) -> None:
         """Tell the last sums."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.end()
         with suppress(StoreAway, StoreRefused):
             await self.look()
 
@@ -107,7 +105,8 @@ class SharedBudgets(Budgets):
                 account.nano = nano + own.nano - told_nano
                 account.requests = requests + own.requests - told_requests
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look each second."""
         while True:
             with suppress(StoreAway, StoreRefused):
                 await self.look()

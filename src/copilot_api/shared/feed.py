@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_api.ledger.entry import COLUMNS, Entry
 from copilot_api.private_files import make_private, replace_private
 from copilot_api.shared.link import PREFIX, Link, StoreAway, StoreRefused
+from copilot_api.shared.watching import Watching
 
 if TYPE_CHECKING:
     from copilot_api.ledger.store import Ledger
@@ -36,10 +37,11 @@ MOST_WAITING = 100_000
 STATE = "shared.json"
 
 
-class LedgerFeed:
+class LedgerFeed(Watching):
     """Tells and learns. Made once, in `app`, where there is a ledger."""
 
     def __init__(self, link: Link, ledger: Ledger, directory: Path) -> None:
+        super().__init__()
         self._link = link
         self._ledger = ledger
         self._path = directory / STATE
@@ -50,7 +52,6 @@ class LedgerFeed:
         self._read: dict[str, int] = {}
         self._fresh = True
         self._complained = False
-        self._task: asyncio.Task[None] | None = None
 
     def add(self, entry: Entry) -> None:
         """Tell an entry of this replica; an :data:`copilot_api.gateway.accounting.Observer`."""
@@ -60,14 +61,11 @@ class LedgerFeed:
     def start(self) -> None:
         """Tell and learn each second until :meth:`close`."""
         self._keep_state()
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self.begin()
 
     async def close(self) -> None:
         """Tell what is left."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.end()
         with suppress(StoreAway, StoreRefused):
             await self.tell()
 
@@ -124,7 +122,8 @@ class LedgerFeed:
                 logger.warning("%s cannot be written (%s)", self._path, error.strerror)
                 self._complained = True
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look each second."""
         while True:
             with suppress(StoreAway, StoreRefused):
                 await self.tell()

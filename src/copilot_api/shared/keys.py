@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from copilot_api.private_files import make_private, replace_private
 from copilot_api.redaction import Secret
 from copilot_api.shared import scripts
 from copilot_api.shared.link import PATIENCE, PREFIX, Link, StoreAway, StoreRefused, connection
+from copilot_api.shared.watching import Watching
 
 if TYPE_CHECKING:
     from copilot_api.keys.stored import StoredKey
@@ -31,26 +31,23 @@ LOOK = 1.0
 TRIES = 10
 
 
-class KeyMirror:
+class KeyMirror(Watching):
     """Copies the keys of the store into this replica's file."""
 
     def __init__(self, link: Link, store: KeyStore) -> None:
+        super().__init__()
         self._link = link
         self._store = store
-        self._task: asyncio.Task[None] | None = None
         self._complained = ""
 
     async def start(self) -> None:
         """Copy once, and then each second until :meth:`close`."""
         await self.copy()
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self.begin()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.end()
 
     async def copy(self) -> None:
         """Bring the file to what the store has; a store that has none gets those of the file."""
@@ -74,7 +71,8 @@ class KeyMirror:
                 logger.error("The shared keys cannot be used (%s); those of before stay good", error)
                 self._complained = str(error)
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look each second."""
         while True:
             await asyncio.sleep(LOOK)
             await self.copy()
