@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,9 +23,27 @@ settings.register_profile(
 )
 settings.load_profile("shared")
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and the programs that they start too.
+# A shell that runs the tests in the background has them ignore Ctrl-C, `nohup` that the terminal closes, and
+# the programs that they start too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_comes() -> Iterator[None]:
+    """Commands in the tests' own process have the log to themselves: take that back, before and after."""
+    logger = logging.getLogger("copilot_api")
+
+    def reset() -> None:
+        logger.handlers[:] = []
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+
+    reset()
+    yield
+    reset()
 
 
 @pytest.fixture(scope="module")

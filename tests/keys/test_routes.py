@@ -12,7 +12,7 @@ import pytest
 
 from copilot_api.dashboard.files import OPEN_PATHS
 from copilot_api.http import routes
-from copilot_api.http.routes import account, dashboard, gemini, generation, health, ollama
+from copilot_api.http.routes import account, dashboard, gemini, generation, health, ollama, openapi
 from copilot_api.http.routes import models as model_routes
 from copilot_api.http.routing import PLACEHOLDER, Route
 from tests.keys.conftest import Guarded
@@ -39,6 +39,7 @@ def every_route() -> list[tuple[str, str]]:
         *health.routes(health.Sources(tuple, parts, None, parts, parts)),
         *account.routes(parts, parts, parts, token_endpoint=True),
         *dashboard.routes(parts),
+        *openapi.routes(),
     )
     return [(route.method, path.replace(PLACEHOLDER, "gpt-4.1")) for route in tables for path in route.paths]
 
@@ -63,7 +64,7 @@ def test_the_walk_sees_all_routes() -> None:
     tables = {module.name for module in pkgutil.iter_modules(routes.__path__)}
     # `dashboard_api` has what `dashboard` leads to.
     assert tables - {"dashboard_api"} == {
-        *("account", "dashboard", "gemini", "generation", "health", "models", "ollama"),
+        *("account", "dashboard", "gemini", "generation", "health", "models", "ollama", "openapi"),
     }
     found = every_route()
     assert len(found) >= 40
