@@ -618,7 +618,7 @@ class Standing:
     `routes` are paths and their dialects, `monotonic` is what Python's clock shows. `listeners` are told of
     records, of a place that is to be given back, and of a panic. A record is a tuple of event, tag, id,
     upstream's id, Unix seconds, milliseconds to the first byte and in all, bytes in and out, usage, user
-    agent, session, reason, changes, their header, body, seconds that upstream took, and the summary of a
+    agent, reason, changes, their header, body, seconds that upstream took, and the summary of a
     stream. With them come the numbers of requests that were looked at and of translations, and the seconds of
     all these and of the longest.
     """

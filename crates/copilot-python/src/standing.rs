@@ -140,7 +140,7 @@ impl Standing {
         let list = PyList::empty(py);
         for (number, running) in self.inner.running() {
             let (events, bytes_out, silent) = running.progress.look();
-            let agent = running.record.asker.agent.as_ref().map(|agent| PyBytes::new(py, agent.as_bytes()));
+            let agent = running.record.agent.as_ref().map(|agent| PyBytes::new(py, agent.as_bytes()));
             list.append((
                 number,
                 tag(py, &running.record.decision),
@@ -203,12 +203,10 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
         standing::Event::Ended(summary) => (intern!(py, "ended"), Some(summary_tuple(summary))),
         standing::Event::Gone => (intern!(py, "gone"), None),
     };
-    let bytes = |value: &Option<http::HeaderValue>| {
-        value.as_ref().map(|value| PyBytes::new(py, value.as_bytes()).into_any())
-    };
+    let agent = record.agent.map(|agent| PyBytes::new(py, agent.as_bytes()));
     let rewrites = (!record.rewrites.is_empty()).then_some(record.rewrites);
     let body = record.body.map(|body| Bound::new(py, Body::new(body))).transpose()?;
-    let parts: [Bound<'_, PyAny>; 18] = [
+    let parts: [Bound<'_, PyAny>; 17] = [
         event.clone().into_any(),
         tag(py, &record.decision).into_bound(py),
         record.id.into_pyobject(py)?.into_any(),
@@ -219,11 +217,7 @@ fn tuple(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyTuple>> {
         record.bytes_in.into_pyobject(py)?.into_any(),
         record.bytes_out.into_pyobject(py)?.into_any(),
         record.usage.map(usage_tuple).into_pyobject(py)?,
-        bytes(&record.asker.agent).into_pyobject(py)?,
-        match bytes(&record.asker.session) {
-            Some(session) => session,
-            None => record.conversation.into_pyobject(py)?.into_any(),
-        },
+        agent.into_pyobject(py)?,
         record.reason.into_pyobject(py)?.into_any(),
         rewrites.into_pyobject(py)?,
         (*record.noted).into_pyobject(py)?.into_any(),

@@ -58,7 +58,6 @@ Settled = tuple[
     int,
     tuple[int, int, int | None, int | None, int | None, int | None] | None,
     bytes | None,
-    bytes | str,
     str,
     list[str] | None,
     str,
@@ -71,9 +70,9 @@ Settled = tuple[
 In order: the event; what the decision was installed with; the request's id and the one that upstream gave,
 empty for none; Unix seconds at which it came; milliseconds to the head of its answer and in all; bytes of the
 request and of a whole answer; usage of a whole answer, in the order of
-:class:`~copilot_api.engine.interfaces.Usage`; user agent as the client sent it, and its session: as a header
-says it, or as its body does; why the initiator is who it is; changes beyond the decision's; all of them as a
-header's value; what was sent, of a few; seconds that upstream took; how a stream ended.
+:class:`~copilot_api.engine.interfaces.Usage`; user agent as the client sent it; why the initiator is who it
+is; changes beyond the decision's; all of them as a header's value; what was sent, of a few; seconds that
+upstream took; how a stream ended.
 """
 
 

@@ -240,7 +240,6 @@ class Standing:
         bytes_out: int,
         usage: tuple[int, int, int | None, int | None, int | None, int | None] | None,
         user_agent: bytes | None,
-        session: bytes | str,
         reason: str,
         rewrites: list[str] | None,
         noted: str,
@@ -262,16 +261,13 @@ class Standing:
         if event == "begun":
             return
         facts = kind.facts
-        trace = Trace(
-            kind.method, kind.path, user_agent, session if isinstance(session, bytes) else None, id=own_id
-        )
+        trace = Trace(kind.method, kind.path, user_agent, None, id=own_id)
         trace.upstream_id = upstream_id
         trace.plan = kind.plan
         trace.facts = replace(
             facts,
             size=bytes_in,
             initiator_reason=facts.initiator_reason if kind.hinted else reason,
-            session=session if isinstance(session, str) else "",
         )
         trace.elsewhere = elsewhere
         if usage is not None:

@@ -14,11 +14,10 @@ use copilot_core::{
     text::Body,
     translation::{self, TranslatedRequest},
 };
-use http::{Method, response::Parts};
+use http::{HeaderValue, Method, response::Parts};
 
 use super::{
-    Asker, Decision, Kind, Offer, Place, Record, Spent, Standing, answer, decision::Streaming, id,
-    record::Event,
+    Decision, Kind, Offer, Place, Record, Spent, Standing, answer, decision::Streaming, id, record::Event,
 };
 use crate::{
     client::{Answer, Call, CallError, Headers, Payload},
@@ -94,7 +93,7 @@ impl Errand {
         decision: Arc<Decision>,
         place: Place,
         offer: &mut Offer,
-        asker: Asker,
+        agent: Option<HeaderValue>,
         body: &Arc<Body>,
         (began, at): (Instant, f64),
     ) -> Option<Box<Self>> {
@@ -128,8 +127,7 @@ impl Errand {
             bytes_in: body.size(),
             bytes_out: 0,
             usage: None,
-            asker,
-            conversation: std::mem::take(&mut offer.facts.session),
+            agent,
             elsewhere: std::time::Duration::ZERO,
             reason: std::mem::take(&mut offer.facts.initiator_reason),
             rewrites,

@@ -8,7 +8,7 @@ use copilot_core::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, USER_AGENT},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN},
     request::Parts,
 };
 
@@ -115,22 +115,4 @@ fn is_json(headers: &HeaderMap) -> bool {
     let (Some(first), None) = (declared.next(), declared.next()) else { return false };
     let essence = first.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
-}
-
-/// What the ledger wants to know of who asks.
-#[derive(Debug, Clone, Default)]
-pub struct Asker {
-    /// The program, as it calls itself
-    pub agent: Option<HeaderValue>,
-    /// Its own name for the conversation
-    pub session: Option<HeaderValue>,
-}
-
-impl Asker {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            agent: headers.get(USER_AGENT).cloned(),
-            session: SESSIONS.iter().find_map(|name| headers.get(name)).cloned(),
-        }
-    }
 }

@@ -33,7 +33,7 @@ use copilot_core::{
     token::{Moment, TokenClock},
     validation::{self, Facts},
 };
-use http::request::Parts;
+use http::{header::USER_AGENT, request::Parts};
 use tokio::sync::Notify;
 
 use crate::{
@@ -44,7 +44,7 @@ use crate::{
 pub use self::{
     decision::{Decision, Streaming},
     errand::{Back, Carried, Content, Errand, Reply},
-    kind::{Asker, Kind, Routes},
+    kind::{Kind, Routes},
     places::{Place, Places},
     record::{Event, Record, Spent},
 };
@@ -235,8 +235,8 @@ impl Standing {
             return None;
         }
         let place = Place::take(&self.places, &self.notices)?;
-        let asker = Asker::of(&head.headers);
-        let errand = Errand::new(self, decision, place, offer, asker, body, (began, moment.wall))?;
+        let agent = head.headers.get(USER_AGENT).cloned();
+        let errand = Errand::new(self, decision, place, offer, agent, body, (began, moment.wall))?;
         self.taken.fetch_add(1, Relaxed);
         Some(errand)
     }

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use copilot_core::{canonical::Usage, text::Body};
+use http::HeaderValue;
 
-use super::{Asker, Decision};
+use super::Decision;
 use crate::relay::Summary;
 
 /// How long parts of the engine took.
@@ -52,10 +53,8 @@ pub struct Record {
     pub bytes_out: usize,
     /// What upstream counted.
     pub usage: Option<Usage>,
-    /// Who asked.
-    pub asker: Asker,
-    /// The conversation, where its body tells it.
-    pub conversation: String,
+    /// The program that asked, as it calls itself.
+    pub agent: Option<HeaderValue>,
     /// How long upstream took to begin, and to end where it is read whole.
     pub elsewhere: Duration,
     /// Why the initiator is who it is.
