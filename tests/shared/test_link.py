@@ -110,3 +110,14 @@ def test_who_answers_nonsense_is_away() -> None:
             assert str(error)
         assert not link.is_up
         link.close()
+
+
+async def test_who_asks_after_the_end_is_told(connect: Connect) -> None:
+    link = connect()
+    asked = [asyncio.ensure_future(link.ask("ECHO", str(number))) for number in range(50)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(link.close)
+    late = asyncio.ensure_future(link.ask("PING"))
+    answers = await asyncio.gather(*asked, late, return_exceptions=True)
+    assert answers[:50] == [str(number).encode() for number in range(50)]
+    assert isinstance(answers[50], StoreAway)

@@ -1,4 +1,4 @@
-"""``copilot-api run``: a client program with a gateway, for once; nothing of it stays."""
+"""``copilot-api run``: a client program with a gateway, for once; its own files stay as they are."""
 
 from __future__ import annotations
 

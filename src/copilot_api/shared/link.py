@@ -12,8 +12,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from copilot_api.records import record
@@ -144,18 +145,23 @@ class Link:
             except queue.Empty:
                 self._try_again()
                 continue
-            batch = [first]
-            while len(batch) < LONGEST_BATCH:
-                try:
-                    batch.append(self._orders.get_nowait())
-                except queue.Empty:
-                    break
+            batch = [first, *islice(self._rest(), LONGEST_BATCH - 1)]
             self._carry_out([order for order in batch if order is not None])
             if None in batch:
                 break
             self._try_again()
+        # Who asks from now on hears that nobody is there.
+        self.is_up, self.why = False, "closed"
+        self._carry_out([order for order in self._rest() if order is not None])
         if self._client is not None:
             self._client.close()
+
+    def _rest(self) -> Iterator[_Order | None]:
+        while True:
+            try:
+                yield self._orders.get_nowait()
+            except queue.Empty:
+                return
 
     def _try_again(self) -> None:
         if self.is_up or time.monotonic() - self._tried < RETRY:
